@@ -1,0 +1,1 @@
+//! OpenRTB on the wire.

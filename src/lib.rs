@@ -1,0 +1,12 @@
+#![doc = include_str!("lib.md")]
+
+// Bottom of the house: units, ids, time. Nothing below them is ours but `openrtb`.
+pub mod clock;
+pub mod ids;
+pub mod money;
+
+// What crosses the planes, and what the outside counts.
+pub mod event;
+
+// The snapshot that the hot plane decides from.
+pub mod market;

@@ -1,0 +1,244 @@
+//! The market: everything that the hot plane needs to know, as one immutable snapshot with its indexes (architecture §1, invariant 1).
+//!
+//! `control::config` compiles it from the config folder; `exchange` loads it once per request. Entities stand in [`Table`]s by
+//! their dense ids; strings of the wire are looked up once, at the door.
+
+pub mod deal;
+pub mod demand;
+pub mod supply;
+
+use std::collections::HashMap;
+
+use crate::clock::UnixMillis;
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, MediaId, PlacementId};
+
+use deal::Deal;
+use demand::{Advertiser, Buyer, Creative, Dsp};
+use supply::{Media, MediaKey, Placement};
+
+/// Items by dense id, without holes in memory for ids that are not in this snapshot (4 bytes each).
+#[derive(Clone, Debug)]
+pub struct Table<I, T> {
+    rows: Vec<u32>,
+    items: Vec<T>,
+    kind: std::marker::PhantomData<I>,
+}
+
+impl<I: DenseId, T> Table<I, T> {
+    const ABSENT: u32 = u32::MAX;
+
+    /// A table of items with their ids; of two items with the same id the later one stays reachable.
+    #[must_use]
+    pub fn new(entries: impl IntoIterator<Item = (I, T)>) -> Self {
+        let mut rows = Vec::new();
+        let mut items = Vec::new();
+        for (id, item) in entries {
+            if rows.len() <= id.index() {
+                rows.resize(id.index() + 1, Self::ABSENT);
+            }
+            rows[id.index()] = u32::try_from(items.len()).unwrap_or(Self::ABSENT);
+            items.push(item);
+        }
+        Self { rows, items, kind: std::marker::PhantomData }
+    }
+
+    /// The item with that id, if this snapshot has it.
+    #[must_use]
+    pub fn get(&self, id: I) -> Option<&T> {
+        self.rows.get(id.index()).and_then(|row| self.items.get(*row as usize))
+    }
+
+    /// All items.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl<I: DenseId, T> Default for Table<I, T> {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+/// The exchange's own terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeTerms {
+    /// What notice URLs begin with, without a slash at the end.
+    pub public_url: String,
+    /// Our domain: `asi` of our supply-chain node (OpenRTB 2.6 §3.2.26).
+    pub domain: String,
+    /// What a request without `tmax` gets, ms.
+    pub default_tmax_ms: u32,
+    /// The most that any request gets, ms.
+    pub longest_tmax_ms: u32,
+    /// Kept back from `tmax`, ms.
+    pub margin_ms: u32,
+    /// The largest body of a request, bytes, also after decompression.
+    pub largest_body: usize,
+    /// The most imps in a request.
+    pub most_imps: usize,
+    /// Requests in flight per core before new ones are refused.
+    pub most_in_flight: usize,
+    /// How long a token can be billed, ms, where the placement says nothing.
+    pub token_life_ms: u64,
+    /// By how much the clocks of nodes may differ, ms.
+    pub clock_skew_ms: u64,
+}
+
+/// What goes into a market; [`Market::assemble`] builds the indexes.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Media.
+    pub media: Vec<Media>,
+    /// Their keys.
+    pub keys: Vec<MediaKey>,
+    /// Placements.
+    pub placements: Vec<Placement>,
+    /// DSPs.
+    pub dsps: Vec<Dsp>,
+    /// Buyers.
+    pub buyers: Vec<Buyer>,
+    /// Advertisers.
+    pub advertisers: Vec<Advertiser>,
+    /// Creatives: the newest version of each.
+    pub creatives: Vec<Creative>,
+    /// Deals in every state that must be counted: all but drafts and ended ones.
+    pub deals: Vec<Deal>,
+}
+
+/// One immutable snapshot.
+#[derive(Debug)]
+pub struct Market {
+    /// One more for each published market.
+    pub generation: u64,
+    /// When it was compiled.
+    pub loaded_at: UnixMillis,
+    /// SHA-256 of its sources.
+    pub digest: [u8; 32],
+    /// The exchange's own terms.
+    pub terms: ExchangeTerms,
+    /// Media by id.
+    pub media: Table<MediaId, Media>,
+    /// Placements by id.
+    pub placements: Table<PlacementId, Placement>,
+    /// DSPs by id.
+    pub dsps: Table<DspId, Dsp>,
+    /// Buyers by id.
+    pub buyers: Table<BuyerId, Buyer>,
+    /// Advertisers by id.
+    pub advertisers: Table<AdvertiserId, Advertiser>,
+    /// Creatives by id.
+    pub creatives: Table<CreativeId, Creative>,
+    /// Deals by id.
+    pub deals: Table<DealId, Deal>,
+    keys: HashMap<Box<str>, MediaKey>,
+    tags: HashMap<(MediaId, Box<str>), PlacementId>,
+    crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
+    deal_names: HashMap<Box<str>, DealId>,
+    by_placement: Table<PlacementId, Vec<DealId>>,
+}
+
+impl Market {
+    /// Builds the indexes over the parts.
+    #[must_use]
+    pub fn assemble(
+        generation: u64,
+        loaded_at: UnixMillis,
+        digest: [u8; 32],
+        terms: ExchangeTerms,
+        parts: Parts,
+    ) -> Self {
+        let tags = parts.placements.iter().map(|it| ((it.media, it.tagid.as_str().into()), it.id)).collect();
+        let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
+        let deal_names = parts.deals.iter().map(|deal| (deal.wire.as_str().into(), deal.id)).collect();
+        let mut crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>> = HashMap::new();
+        for creative in &parts.creatives {
+            crids.entry(creative.buyer).or_default().insert(creative.crid.as_str().into(), creative.id);
+        }
+        let mut by_placement: HashMap<PlacementId, Vec<DealId>> = HashMap::new();
+        for deal in &parts.deals {
+            for placement in &deal.targeting.placements {
+                by_placement.entry(*placement).or_default().push(deal.id);
+            }
+        }
+        let mut by_placement: Vec<_> = by_placement.into_iter().collect();
+        by_placement.sort_unstable_by_key(|(placement, _)| *placement);
+        Self {
+            generation,
+            loaded_at,
+            digest,
+            terms,
+            media: Table::new(parts.media.into_iter().map(|it| (it.id, it))),
+            placements: Table::new(parts.placements.into_iter().map(|it| (it.id, it))),
+            dsps: Table::new(parts.dsps.into_iter().map(|it| (it.id, it))),
+            buyers: Table::new(parts.buyers.into_iter().map(|it| (it.id, it))),
+            advertisers: Table::new(parts.advertisers.into_iter().map(|it| (it.id, it))),
+            creatives: Table::new(parts.creatives.into_iter().map(|it| (it.id, it))),
+            deals: Table::new(parts.deals.into_iter().map(|it| (it.id, it))),
+            keys,
+            tags,
+            crids,
+            deal_names,
+            by_placement: Table::new(by_placement),
+        }
+    }
+
+    /// The request key with that id.
+    #[must_use]
+    pub fn key(&self, key_id: &str) -> Option<&MediaKey> {
+        self.keys.get(key_id)
+    }
+
+    /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
+    #[must_use]
+    pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
+        let id = self.tags.get(&(media, Box::from(tagid)))?;
+        self.placements.get(*id)
+    }
+
+    /// The creative that a buyer calls `crid`.
+    #[must_use]
+    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
+        let id = self.crids.get(&buyer)?.get(crid)?;
+        self.creatives.get(*id)
+    }
+
+    /// The deal with that wire id.
+    #[must_use]
+    pub fn deal_named(&self, wire: &str) -> Option<&Deal> {
+        self.deals.get(*self.deal_names.get(wire)?)
+    }
+
+    /// The deals that may run on a placement, in the order of the config.
+    pub fn deals_on(&self, placement: PlacementId) -> impl Iterator<Item = &Deal> {
+        let ids = self.by_placement.get(placement).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.deals.get(*id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_finds_what_it_has_and_nothing_else() {
+        let table: Table<DealId, &str> = Table::new([(DealId(5), "five"), (DealId(2), "two")]);
+        assert_eq!(table.get(DealId(5)), Some(&"five"));
+        assert_eq!(table.get(DealId(2)), Some(&"two"));
+        assert_eq!(table.get(DealId(3)), None);
+        assert_eq!(table.get(DealId(6)), None);
+        assert_eq!(table.len(), 2);
+    }
+}

@@ -1,0 +1,199 @@
+//! Deals: what was agreed, for whom, where, when and for how much.
+
+use super::supply::Formats;
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::event::Method;
+use crate::ids::{BuyerId, CreativeId, DealId, DspId, PlacementId};
+use crate::money::{CpmMicroYuan, MicroYuan};
+
+/// Where a deal stands.
+///
+/// Drafts and ended deals are not in a market. A suspended guaranteed deal is: it is still matched, paced and counted
+/// under its cause (architecture, invariant 14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DealState {
+    /// Runs within its period.
+    Active,
+    /// Stopped by the buyer.
+    Paused,
+    /// Stopped by the exchange.
+    Suspended,
+}
+
+/// How much more than the ordered volume is offered (推送比, R-PUSH): a rational number ≥ 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushRatio {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl PushRatio {
+    /// Offered as ordered; nothing may be returned.
+    pub const ONE: Self = Self { numerator: 1, denominator: 1 };
+
+    /// Reads a decimal ratio such as `"1.3"`: 1 to 100, at most three decimals.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let plain = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain(whole) || !plain(fraction) {
+            return None;
+        }
+        let numerator = whole.parse::<u32>().ok()? * 1_000 + format!("{fraction:0<3}").parse::<u32>().ok()?;
+        (1_000..=100_000).contains(&numerator).then(|| Self::reduced(numerator, 1_000))
+    }
+
+    fn reduced(numerator: u32, denominator: u32) -> Self {
+        let (mut a, mut b) = (numerator, denominator);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Self { numerator: numerator / a, denominator: denominator / a }
+    }
+
+    /// How much is offered for an ordered volume: the ratio times it, rounded up, so that the promise is kept.
+    #[must_use]
+    pub fn offers_for(self, ordered: u64) -> u64 {
+        let product = u128::from(ordered) * u128::from(self.numerator);
+        u64::try_from(product.div_ceil(u128::from(self.denominator))).unwrap_or(u64::MAX)
+    }
+
+    /// How much of what was offered must be deliverable: floor(offered / N) (R-MAKEGOOD).
+    #[must_use]
+    pub fn deliverable_of(self, offered: u64) -> u64 {
+        let product = u128::from(offered) * u128::from(self.denominator);
+        u64::try_from(product / u128::from(self.numerator)).unwrap_or(u64::MAX)
+    }
+
+    /// Whether returns are not allowed at all: N = 1.
+    #[must_use]
+    pub fn is_one(self) -> bool {
+        self == Self::ONE
+    }
+}
+
+/// The promised volume of a guaranteed deal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Impressions a day (Asia/Shanghai).
+    pub daily: u64,
+    /// How much more is offered.
+    pub push: PushRatio,
+}
+
+/// The hours of a day in Shanghai on which a deal runs, one bit an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours(pub u32);
+
+impl Hours {
+    /// The whole day.
+    pub const ALL: Self = Self(0xff_ffff);
+
+    /// Whether a moment is within them.
+    #[must_use]
+    pub fn include(self, at: UnixMillis) -> bool {
+        let hour = at.shanghai_time_of_day_ms() / 3_600_000;
+        self.0 >> hour & 1 == 1
+    }
+}
+
+/// Where a deal applies.
+#[derive(Clone, Debug)]
+pub struct Targeting {
+    /// Placements; never empty.
+    pub placements: Vec<PlacementId>,
+    /// Formats.
+    pub formats: Formats,
+    /// Regions, ISO 3166-2 (`CN-SH`); empty: everywhere.
+    pub regions: Vec<String>,
+    /// Operating systems, lower case; empty: any.
+    pub operating_systems: Vec<String>,
+    /// Hours of the day.
+    pub hours: Hours,
+}
+
+/// A deal.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    /// Its id.
+    pub id: DealId,
+    /// Its id on the wire: `deal.id`, `bid.dealid`.
+    pub wire: String,
+    /// How it is bought.
+    pub method: Method,
+    /// Where it stands.
+    pub state: DealState,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// The DSPs that are asked for it.
+    pub dsps: Vec<DspId>,
+    /// First and last day.
+    pub period: (ShanghaiDay, ShanghaiDay),
+    /// The agreed price.
+    pub price: CpmMicroYuan,
+    /// The promised volume: guaranteed deals have one, preferred deals none.
+    pub volume: Option<Volume>,
+    /// Among preferred deals: lower first.
+    pub priority: u8,
+    /// Shown when the DSP fails (R-FALLBACK).
+    pub fallback: Option<CreativeId>,
+    /// Whether the buyer needs identifiers, where consent allows them (R-CONSENT).
+    pub identifiers: bool,
+    /// Where it applies.
+    pub targeting: Targeting,
+}
+
+impl Deal {
+    /// Whether a day is within its period.
+    #[must_use]
+    pub fn runs_on(&self, day: ShanghaiDay) -> bool {
+        self.period.0 <= day && day <= self.period.1
+    }
+
+    /// What a day of its volume costs; zero for preferred deals (R-COMMIT).
+    #[must_use]
+    pub fn daily_commitment(&self) -> MicroYuan {
+        let ordered = self.volume.map_or(0, |volume| volume.daily);
+        let cost = i128::from(self.price.per_impression().0) * i128::from(ordered);
+        MicroYuan(i64::try_from(cost).unwrap_or(i64::MAX))
+    }
+
+    /// Whether returns are not allowed, so that `deal.guar = 1` obliges the DSP to bid (R-PUSH).
+    #[must_use]
+    pub fn obliges_to_bid(&self) -> bool {
+        self.volume.is_some_and(|volume| volume.push.is_one())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn r_push_ratio_is_rational() {
+        let ratio = PushRatio::parse("1.3").unwrap();
+        assert_eq!(ratio.offers_for(200_000), 260_000);
+        assert_eq!(ratio.deliverable_of(195_000), 150_000, "worked example 2");
+        assert_eq!(PushRatio::parse("1.000"), Some(PushRatio::ONE));
+        for text in ["0.9", "1.3001", "", "1.", "-1", "100.001", "a"] {
+            assert_eq!(PushRatio::parse(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn r_push_what_is_offered_suffices_to_deliver(milli in 1_000_u32..=100_000, ordered in 0_u64..1_000_000_000) {
+            let ratio = PushRatio::reduced(milli, 1_000);
+            prop_assert!(ratio.deliverable_of(ratio.offers_for(ordered)) >= ordered);
+        }
+    }
+
+    #[test]
+    fn hours_are_those_of_shanghai() {
+        let hours = Hours(1 << 20);
+        let eight_in_the_evening = ShanghaiDay(20_000).starts_at().plus_ms(20 * 3_600_000);
+        assert!(hours.include(eight_in_the_evening));
+        assert!(!hours.include(UnixMillis(eight_in_the_evening.0 - 1)));
+    }
+}

@@ -1,0 +1,155 @@
+//! DSPs, buyers, their advertisers and creatives.
+
+use super::supply::{Format, Size};
+use crate::clock::ShanghaiDay;
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
+use crate::money::MicroYuan;
+
+/// A demand-side platform that the exchange has approved (R-DSP).
+#[derive(Clone, Debug)]
+pub struct Dsp {
+    /// Its id.
+    pub id: DspId,
+    /// Its id in config and metrics.
+    pub wire: String,
+    /// Its name.
+    pub name: String,
+    /// Where its bid requests go.
+    pub endpoint: Endpoint,
+    /// Whether its endpoint may be an address that is not on the public internet.
+    pub allow_internal: bool,
+    /// First and last day of its approval.
+    pub approved: (ShanghaiDay, ShanghaiDay),
+    /// The buyers that it may bid for, each with the seats that stand for it.
+    pub buyers: Vec<(BuyerId, Vec<String>)>,
+    /// Requests a second that it was promised not to exceed.
+    pub queries_per_second: u32,
+    /// Requests in flight per core at most.
+    pub most_in_flight: usize,
+    /// The most time that it gets, ms.
+    pub timeout_ms: u32,
+    /// Whether it is stopped.
+    pub suspended: bool,
+}
+
+impl Dsp {
+    /// Whether it may be asked and heard on that day (R-DSP).
+    #[must_use]
+    pub fn is_approved_on(&self, day: ShanghaiDay) -> bool {
+        !self.suspended && self.approved.0 <= day && day <= self.approved.1
+    }
+
+    /// The seats that stand for a buyer; `None` when it may not bid for that buyer.
+    #[must_use]
+    pub fn seats_of(&self, buyer: BuyerId) -> Option<&[String]> {
+        self.buyers.iter().find(|(it, _)| *it == buyer).map(|(_, seats)| seats.as_slice())
+    }
+}
+
+/// An HTTP endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path with query, beginning with a slash.
+    pub path: String,
+}
+
+/// A buyer: a contract party known by its ACCOUNT ID.
+#[derive(Clone, Debug)]
+pub struct Buyer {
+    /// Its id.
+    pub id: BuyerId,
+    /// Its ACCOUNT ID: digits.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// Its contract's number.
+    pub contract: String,
+    /// A top-up that is booked once, by its reference.
+    pub opening_balance: Option<TopUp>,
+    /// Least consumption of a natural month (R-MINIMUM).
+    pub monthly_minimum: MicroYuan,
+    /// Whether its trading is stopped (R-ABNORMAL, R-RESTRICT).
+    pub suspended: bool,
+}
+
+/// Money that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopUp {
+    /// How much.
+    pub amount: MicroYuan,
+    /// What makes it unique, per buyer.
+    pub reference: String,
+}
+
+/// The real provider of what is advertised (R-QUALIFY).
+#[derive(Clone, Debug)]
+pub struct Advertiser {
+    /// Its id.
+    pub id: AdvertiserId,
+    /// The buyer that registered it (R-OWN).
+    pub buyer: BuyerId,
+    /// Its id in config.
+    pub wire: String,
+    /// Its name.
+    pub name: String,
+    /// What the label on its ads says they come from (R-SOURCE).
+    pub source: String,
+    /// Its domains, lower case; a bid's `adomain` must be within them.
+    pub domains: Vec<String>,
+    /// Its category.
+    pub category: String,
+    /// The last day on which its documents are valid.
+    pub qualified_until: ShanghaiDay,
+}
+
+/// Where a creative stands in its review (R-REVIEW). Only `Approved` is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreativeState {
+    /// Being written.
+    Draft,
+    /// Automatic checks run.
+    Checking,
+    /// Waits for a person.
+    PendingReview,
+    /// May be served.
+    Approved,
+    /// Refused.
+    Rejected,
+    /// Taken offline; an ad already won is void at its beacon.
+    Suspended,
+    /// Past its period.
+    Expired,
+}
+
+/// Promotion content, in one version.
+#[derive(Clone, Debug)]
+pub struct Creative {
+    /// Its id.
+    pub id: CreativeId,
+    /// Its version.
+    pub version: CreativeVersion,
+    /// Who submitted it.
+    pub buyer: BuyerId,
+    /// Whose content it is.
+    pub advertiser: AdvertiserId,
+    /// Its id on the wire: `bid.crid`.
+    pub crid: String,
+    /// Its review.
+    pub state: CreativeState,
+    /// What kind of ad it is.
+    pub format: Format,
+    /// The sizes that were approved; empty for audio and native.
+    pub sizes: Vec<Size>,
+    /// Its length in seconds, for video and audio.
+    pub duration_s: Option<u32>,
+    /// Its categories beside the advertiser's.
+    pub categories: Vec<String>,
+    /// The page that its link opens.
+    pub landing_page: String,
+    /// The exchange's copy of the markup; needed to serve it as a fallback (R-FALLBACK).
+    pub markup: Option<String>,
+}

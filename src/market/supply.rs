@@ -1,0 +1,223 @@
+//! Media and their placements.
+
+use crate::clock::ShanghaiDay;
+use crate::ids::{MediaId, PlacementId};
+use crate::money::{CpmMicroYuan, Margin};
+
+/// What a media is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaKind {
+    /// An app.
+    App,
+    /// A web site.
+    Site,
+}
+
+/// A media: an app or site owner who sends requests and is paid.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Its id.
+    pub id: MediaId,
+    /// Its id on the wire and in config.
+    pub wire: String,
+    /// Its name.
+    pub name: String,
+    /// App or site.
+    pub kind: MediaKind,
+    /// The exchange's margin on its gross prices (R-SHARE).
+    pub margin: Margin,
+    /// Since when its contract asserts its users' consent; `None`: never (R-CONSENT).
+    pub consent_since: Option<ShanghaiDay>,
+    /// Categories that never run on it; a category includes its children (R-CATEGORY).
+    pub prohibited_categories: Vec<String>,
+    /// Advertiser domains that never run on it, with their subdomains, lower case (R-CATEGORY).
+    pub prohibited_advertisers: Vec<String>,
+    /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
+    pub no_bid_body: bool,
+    /// Whether all its traffic is stopped.
+    pub suspended: bool,
+}
+
+impl Media {
+    /// Whether an ad of these categories and advertiser domains is prohibited here (R-CATEGORY).
+    #[must_use]
+    pub fn prohibits<'a>(
+        &self,
+        mut categories: impl Iterator<Item = &'a str>,
+        mut domains: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        let category =
+            categories.any(|given| self.prohibited_categories.iter().any(|banned| within_category(given, banned)));
+        category || domains.any(|given| self.prohibited_advertisers.iter().any(|banned| within_domain(given, banned)))
+    }
+}
+
+/// Whether `given` is `parent` or one of its children: `IAB7-39` is within `IAB7`.
+#[must_use]
+pub fn within_category(given: &str, parent: &str) -> bool {
+    given.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// Whether `given` is `parent` or a subdomain of it; ASCII case does not matter.
+#[must_use]
+pub fn within_domain(given: &str, parent: &str) -> bool {
+    let Some(start) = given.len().checked_sub(parent.len()) else { return false };
+    given.is_char_boundary(start)
+        && given[start..].eq_ignore_ascii_case(parent)
+        && (start == 0 || given.as_bytes()[start - 1] == b'.')
+}
+
+/// A media's key for its requests: `Authorization: Bearer KEYID.SECRET`.
+#[derive(Clone, Debug)]
+pub struct MediaKey {
+    /// The public part.
+    pub key_id: String,
+    /// SHA-256 of the secret part.
+    pub sha256: [u8; 32],
+    /// Whose it is.
+    pub media: MediaId,
+}
+
+/// A kind of ad. The discriminants are bits of [`Formats`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Format {
+    /// OpenRTB 2.6 §3.2.6.
+    Banner = 1,
+    /// OpenRTB 2.6 §3.2.7.
+    Video = 2,
+    /// OpenRTB 2.6 §3.2.8.
+    Audio = 4,
+    /// OpenRTB 2.6 §3.2.9.
+    Native = 8,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Banner, Self::Video, Self::Audio, Self::Native];
+
+    /// Its name in config.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Banner => "banner",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Native => "native",
+        }
+    }
+
+    /// Its `mtype` (OpenRTB 2.6 §4.2.3).
+    #[must_use]
+    pub const fn mtype(self) -> i32 {
+        match self {
+            Self::Banner => 1,
+            Self::Video => 2,
+            Self::Audio => 3,
+            Self::Native => 4,
+        }
+    }
+}
+
+/// A set of formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Formats(u8);
+
+impl Formats {
+    /// All four.
+    pub const ALL: Self = Self(15);
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// With one more.
+    #[must_use]
+    pub const fn with(self, format: Format) -> Self {
+        Self(self.0 | format as u8)
+    }
+
+    /// Those in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether a format is in it.
+    #[must_use]
+    pub const fn has(self, format: Format) -> bool {
+        self.0 & format as u8 != 0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<Format> for Formats {
+    fn from_iter<T: IntoIterator<Item = Format>>(formats: T) -> Self {
+        formats.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// A size in device-independent pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Size {
+    /// Width.
+    pub w: u16,
+    /// Height.
+    pub h: u16,
+}
+
+/// A place of a media where ads are shown.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Its id.
+    pub id: PlacementId,
+    /// Whose it is.
+    pub media: MediaId,
+    /// What the media calls it: `imp.tagid`.
+    pub tagid: String,
+    /// What can be shown there.
+    pub formats: Formats,
+    /// Sizes that fit; empty: any.
+    pub sizes: Vec<Size>,
+    /// How long a display must last to count, ms; 0: no minimum (R-DISPLAY).
+    pub minimum_display_ms: u32,
+    /// How long a charge of it can be billed, ms.
+    pub token_life_ms: u64,
+    /// Forecast impressions a day that may be reserved (R-INVENTORY).
+    pub daily_capacity: u64,
+    /// The rate card: each price from its day on, ascending (R-RATE).
+    pub card: Vec<(ShanghaiDay, CpmMicroYuan)>,
+}
+
+impl Placement {
+    /// The card's price on a day; `None` before the first card.
+    #[must_use]
+    pub fn card_on(&self, day: ShanghaiDay) -> Option<CpmMicroYuan> {
+        self.card.iter().rev().find(|(from, _)| *from <= day).map(|(_, price)| *price)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_category_a_parent_covers_its_children_and_no_namesake() {
+        assert!(within_category("IAB7-39", "IAB7-39") && within_category("IAB7-39", "IAB7"));
+        assert!(!within_category("IAB70", "IAB7") && !within_category("IAB7", "IAB7-39"));
+    }
+
+    #[test]
+    fn r_category_a_domain_covers_its_subdomains_and_no_namesake() {
+        assert!(
+            within_domain("a.lottery.example", "lottery.example")
+                && within_domain("LOTTERY.example", "lottery.example")
+        );
+        assert!(
+            !within_domain("notlottery.example", "lottery.example") && !within_domain("example", "lottery.example")
+        );
+    }
+}
