@@ -3,6 +3,10 @@
 //! A number is given once by the [`IdBook`], durably and for ever (`docs/decisions/0001-ids.md`), so that tokens, events and counters
 //! mean the same entity after a reload, a restart and on every node.
 
+mod cells;
+
+pub use cells::Cells;
+
 use std::collections::HashMap;
 use std::fmt;
 

@@ -10,3 +10,9 @@ pub mod event;
 
 // The snapshot that the hot plane decides from.
 pub mod market;
+
+// The hot plane.
+pub mod auction;
+pub mod bidding;
+pub mod billing;
+pub mod delivery;

@@ -148,6 +148,7 @@ pub struct Market {
     crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
     deal_names: HashMap<Box<str>, DealId>,
     by_placement: Table<PlacementId, Vec<DealId>>,
+    by_buyer: HashMap<BuyerId, Vec<CreativeId>>,
 }
 
 impl Market {
@@ -164,7 +165,9 @@ impl Market {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let deal_names = parts.deals.iter().map(|deal| (deal.wire.as_str().into(), deal.id)).collect();
         let mut crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>> = HashMap::new();
+        let mut by_buyer: HashMap<BuyerId, Vec<CreativeId>> = HashMap::new();
         for creative in &parts.creatives {
+            by_buyer.entry(creative.buyer).or_default().push(creative.id);
             crids.entry(creative.buyer).or_default().insert(creative.crid.as_str().into(), creative.id);
         }
         let mut by_placement: HashMap<PlacementId, Vec<DealId>> = HashMap::new();
@@ -192,6 +195,7 @@ impl Market {
             crids,
             deal_names,
             by_placement: Table::new(by_placement),
+            by_buyer,
         }
     }
 
@@ -213,6 +217,12 @@ impl Market {
     pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
         let id = self.crids.get(&buyer)?.get(crid)?;
         self.creatives.get(*id)
+    }
+
+    /// The creatives that a buyer submitted, in every state.
+    pub fn creatives_of(&self, buyer: BuyerId) -> impl Iterator<Item = &Creative> {
+        let ids = self.by_buyer.get(&buyer).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.creatives.get(*id))
     }
 
     /// The deal with that wire id.

@@ -1,1 +1,53 @@
-//! OpenRTB on the wire.
+//! OpenRTB 2.6 on the wire: what stands in a body, where it stands, and how to write one.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`decode`] | [`Decoder`]: body to borrowed [`BidRequest`] or [`BidResponse`], within [`Limits`] |
+//! | [`request`], [`media`], [`response`] | the borrowed types: the fields that a decision needs |
+//! | [`text`], [`number`] | a string that may be a number; prices as integers |
+//! | [`validate`] | the structural rules of a request |
+//! | [`scan`] | byte ranges of values in a body |
+//! | [`allow`] | copies of an object with its allowed members only |
+//! | [`encode`] | JSON writers, and the response of an exchange |
+//! | [`macros`] | `${AUCTION_…}` in notices and markup |
+//! | [`lists`] | names for the integers |
+//!
+//! Invariants:
+//! - No I/O, no clock, no state but buffers, and no concept of an exchange: a deal here is the nine fields of the wire.
+//! - What a partner sends cannot make this crate panic, recurse without bound or allocate beyond [`Limits`].
+//! - Unknown fields and unknown list values pass. `null`, `[]` and absence are one; absence and 0 are two.
+//! - A key that could be read in two ways (twice in its object, or in disguise on a copier's path) is refused: two
+//!   parties must not see two requests.
+//! - No price is a float past the reader: [`WirePrice`] is the decimal that the sender wrote, rounded once.
+//!
+//! Only what a decision needs is decoded; the rest travels as bytes. To decode one more field, add a line to its
+//! `wire_object!`.
+
+pub mod allow;
+pub mod decode;
+pub mod encode;
+pub mod lists;
+pub mod macros;
+pub mod media;
+pub mod number;
+mod read;
+pub mod request;
+pub mod response;
+pub mod scan;
+pub mod text;
+pub mod validate;
+
+pub use allow::{Allow, Keep, copy_allowed};
+pub use decode::{DecodeCode, DecodeError, Decoder, Limits};
+pub use encode::{BidDraft, RawObject, ResponseDraft, SeatBidDraft, write_bid_response};
+pub use macros::{Macros, substitute, substituted};
+pub use media::{Audio, Banner, Format, Native, Video};
+pub use number::{Millionths, WirePrice};
+pub use request::{
+    App, BidRequest, Deal, Device, Dooh, DurFloors, Geo, Imp, NativeRequest, Pmp, Publisher, Qty, Regs, Site, Source,
+    User,
+};
+pub use response::{Bid, BidResponse, SeatBid};
+pub use scan::{ArrayScan, Member, ObjectScan, ScanError, ScanErrorKind};
+pub use text::Text;
+pub use validate::{Invalid, validate_request};

@@ -1,0 +1,254 @@
+//! From a body to a borrowed request or response, within limits.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use simd_json::{Buffers, ErrorType, Tape};
+
+use crate::read::{Fault, ReadValue, Reader};
+use crate::request::BidRequest;
+use crate::response::BidResponse;
+
+/// What a body may cost. Sizes are in bytes of the decoded string or of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the body.
+    pub body_bytes: usize,
+    /// Objects and arrays inside one another, the outermost counted.
+    pub depth: usize,
+    /// `imp`.
+    pub imps: usize,
+    /// `pmp.deals` of an impression.
+    pub deals: usize,
+    /// `banner.format`.
+    pub formats: usize,
+    /// `seatbid`.
+    pub seatbids: usize,
+    /// Bids of a response, all seats together.
+    pub bids: usize,
+    /// Any other list.
+    pub list_items: usize,
+    /// Ids: of the request, impression, deal, response, bid and seat.
+    pub id_bytes: usize,
+    /// Any other string of a request.
+    pub text_bytes: usize,
+    /// Any other string of a response: markup is one.
+    pub markup_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            depth: 64,
+            imps: 64,
+            deals: 256,
+            formats: 128,
+            seatbids: 64,
+            bids: 256,
+            list_items: 4096,
+            id_bytes: 512,
+            text_bytes: 64 << 10,
+            markup_bytes: 512 << 10,
+        }
+    }
+}
+
+/// The kind of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecodeCode {
+    /// [`Limits::body_bytes`].
+    BodyTooLarge,
+    /// [`Limits::depth`].
+    TooDeep,
+    /// Not JSON, or not UTF-8.
+    Malformed,
+    /// A value of a kind that its field cannot mean.
+    WrongType,
+    /// A number outside what its field can hold.
+    OutOfRange,
+    /// A known key twice in an object.
+    Duplicate,
+    /// A list longer than its limit.
+    TooMany,
+    /// A string longer than its limit.
+    TooLong,
+}
+
+/// Why a body was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// The kind.
+    pub code: DecodeCode,
+    /// For a person.
+    pub message: Cow<'static, str>,
+    /// The value at fault, such as `imp[3].pmp.deals`; empty if the body as a whole is.
+    pub path: String,
+    /// Byte offset in the body where the JSON breaks off, near enough; known for `Malformed` and `TooDeep` only.
+    pub offset: Option<usize>,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match self.offset {
+            Some(offset) => write!(f, " (byte {offset})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A body longer than this does not leave its buffers behind: a tape takes up to 24 times the body.
+const KEEP_BUFFERS_BELOW: usize = 64 << 10;
+
+/// Decodes body after body with the same buffers. One for each thread.
+pub struct Decoder {
+    limits: Limits,
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// A decoder that holds bodies to `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, buffers: Buffers::with_max_depth(4096, limits.depth), tape: Tape(Vec::new()) }
+    }
+
+    /// Decodes a request. The body is rewritten in place (strings are unescaped) and borrowed by the result: whoever
+    /// needs its bytes afterwards copies it first.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the body is not JSON, exceeds a limit, or a decoded field cannot be read. What the request
+    /// must contain is [`crate::validate_request`]'s.
+    pub fn decode_request<'a>(&mut self, body: &'a mut [u8]) -> Result<BidRequest<'a>, DecodeError> {
+        let text_bytes = self.limits.text_bytes;
+        let request: BidRequest<'a> = self.decode(body, text_bytes)?;
+        self.check_request_ids(&request).map_err(Fault::into_error)?;
+        Ok(request)
+    }
+
+    /// Decodes a response; as [`Decoder::decode_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_response<'a>(&mut self, body: &'a mut [u8]) -> Result<BidResponse<'a>, DecodeError> {
+        let text_bytes = self.limits.markup_bytes;
+        let response: BidResponse<'a> = self.decode(body, text_bytes)?;
+        self.check_response(&response).map_err(Fault::into_error)?;
+        Ok(response)
+    }
+
+    fn decode<'a, T: ReadValue<'a>>(&mut self, body: &'a mut [u8], text_bytes: usize) -> Result<T, DecodeError> {
+        let length = body.len();
+        if length > self.limits.body_bytes {
+            let message = format!("{length} bytes, at most {} are accepted", self.limits.body_bytes);
+            return Err(Fault::new(DecodeCode::BodyTooLarge, message).into_error());
+        }
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        // The depth is counted while the tape is built, with a stack of its own size and no recursion: a body that is
+        // too deep is left at that bracket, so no pass over it is needed beforehand.
+        let result = match simd_json::fill_tape(body, &mut self.buffers, &mut tape) {
+            Ok(()) => T::read(&mut Reader::new(&tape.0, &self.limits, text_bytes)).map_err(Fault::into_error),
+            Err(error) => Err(not_json(&error, self.limits.depth)),
+        };
+        if length <= KEEP_BUFFERS_BELOW {
+            self.tape = tape.reset();
+        } else {
+            self.buffers = Buffers::with_max_depth(4096, self.limits.depth);
+        }
+        result
+    }
+
+    fn check_request_ids(&self, request: &BidRequest<'_>) -> Result<(), Fault> {
+        self.check_id("id", &request.id)?;
+        for (index, imp) in request.imp.iter().enumerate() {
+            let in_imp = |fault: Fault| fault.in_element(index).in_member("imp");
+            self.check_id("id", &imp.id).map_err(in_imp)?;
+            let deals = imp.pmp.iter().flat_map(|pmp| &pmp.deals).enumerate();
+            for (at, deal) in deals {
+                self.check_id("id", &deal.id)
+                    .map_err(|fault| in_imp(fault.in_element(at).in_member("deals").in_member("pmp")))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_response(&self, response: &BidResponse<'_>) -> Result<(), Fault> {
+        self.check_id("id", &response.id)?;
+        let bids: usize = response.seatbid.iter().map(|seatbid| seatbid.bid.len()).sum();
+        if bids > self.limits.bids {
+            let message = format!("{bids} bids, at most {} are accepted", self.limits.bids);
+            return Err(Fault::new(DecodeCode::TooMany, message).in_member("seatbid"));
+        }
+        for (index, seatbid) in response.seatbid.iter().enumerate() {
+            let in_seat = |fault: Fault| fault.in_element(index).in_member("seatbid");
+            self.check_id("seat", seatbid.seat.as_deref().unwrap_or_default()).map_err(in_seat)?;
+            for (at, bid) in seatbid.bid.iter().enumerate() {
+                let dealid = bid.dealid.as_deref().unwrap_or_default();
+                self.check_id("id", &bid.id)
+                    .and_then(|()| self.check_id("impid", &bid.impid))
+                    .and_then(|()| self.check_id("dealid", dealid))
+                    .map_err(|fault| in_seat(fault.in_element(at).in_member("bid")))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_id(&self, name: &'static str, id: &str) -> Result<(), Fault> {
+        if id.len() <= self.limits.id_bytes {
+            return Ok(());
+        }
+        let message = format!("{} bytes, at most {} are accepted", id.len(), self.limits.id_bytes);
+        Err(Fault::new(DecodeCode::TooLong, message).in_member(name))
+    }
+}
+
+#[cold]
+fn not_json(error: &simd_json::Error, depth: usize) -> DecodeError {
+    let (code, message) = match error.error() {
+        ErrorType::DepthLimitExceeded => {
+            (DecodeCode::TooDeep, format!("more than {depth} objects and arrays inside one another"))
+        }
+        ErrorType::InvalidUtf8 => (DecodeCode::Malformed, "not UTF-8".to_owned()),
+        ErrorType::Eof => (DecodeCode::Malformed, "not JSON: the body is empty or ends early".to_owned()),
+        other => (DecodeCode::Malformed, format!("not JSON: {other:?}")),
+    };
+    // simd-json says 0 where it does not know.
+    let offset = Some(error.index()).filter(|index| *index > 0);
+    DecodeError { code, message: message.into(), path: String::new(), offset }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_body_does_not_keep_its_memory() {
+        let body = |elements: usize| format!(r#"{{"ext":[{}1]}}"#, "1,".repeat(elements)).into_bytes();
+        let mut decoder = Decoder::default();
+        decoder.decode_request(&mut body(1_000)).unwrap();
+        let kept = decoder.tape.0.capacity();
+        assert!((1_000..10_000).contains(&kept), "an ordinary body's buffer is used again: {kept}");
+        decoder.decode_request(&mut body(200_000)).unwrap();
+        assert_eq!(decoder.tape.0.capacity(), 0);
+        assert!(decoder.buffers.structural_indexes().is_empty());
+    }
+}

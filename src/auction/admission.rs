@@ -1,0 +1,141 @@
+//! Admission: is this a request that the exchange can serve, and what exactly is on offer?
+
+use openrtb::request::{BidRequest, Imp};
+
+use super::NoBid;
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::ids::{DealId, ImpIndex};
+use crate::market::Market;
+use crate::market::supply::{Format, Formats, Media, Placement};
+use crate::money::Quantity;
+
+/// A request that may be served, with what the market knows of it.
+#[derive(Debug)]
+pub struct Admitted<'r> {
+    pub(super) request: &'r BidRequest<'r>,
+    pub(super) media: &'r Media,
+    pub(super) imps: Vec<OfferedImp<'r>>,
+    pub(super) at: UnixMillis,
+    pub(super) day: ShanghaiDay,
+    pub(super) consent: bool,
+}
+
+/// An imp on a known placement.
+#[derive(Debug)]
+pub struct OfferedImp<'r> {
+    /// Its position in the request.
+    pub index: ImpIndex,
+    /// As it was sent.
+    pub imp: &'r Imp<'r>,
+    /// Where it is.
+    pub placement: &'r Placement,
+    /// What it takes, within what the placement takes.
+    pub formats: Formats,
+    /// How much of an impression it is (OpenRTB 2.6 §3.2.31).
+    pub quantity: Quantity,
+    /// The deals that it is restricted to by `pmp.deals`; `None`: not restricted.
+    pub only: Option<Vec<DealId>>,
+}
+
+impl<'r> Admitted<'r> {
+    /// Whose request it is.
+    #[must_use]
+    pub fn media(&self) -> &'r Media {
+        self.media
+    }
+
+    /// The imps on offer.
+    #[must_use]
+    pub fn imps(&self) -> &[OfferedImp<'r>] {
+        &self.imps
+    }
+
+    /// The settlement day.
+    #[must_use]
+    pub fn day(&self) -> ShanghaiDay {
+        self.day
+    }
+
+    /// Whether identifiers may be shown to DSPs at all (R-CONSENT).
+    #[must_use]
+    pub fn consent(&self) -> bool {
+        self.consent
+    }
+
+    /// Whether nothing of it may be billed (OpenRTB 2.6 §3.2.1 `test`).
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.request.test == Some(1)
+    }
+}
+
+/// Admits a valid request of a known media.
+///
+/// # Errors
+/// [`NoBid`] when nothing of it can be served.
+pub fn admit<'r>(
+    market: &'r Market,
+    media: &'r Media,
+    request: &'r BidRequest<'r>,
+    at: UnixMillis,
+) -> Result<Admitted<'r>, NoBid> {
+    if media.suspended {
+        return Err(NoBid::MediaSuspended);
+    }
+    if !request.cur.is_empty() && !request.cur.iter().any(|currency| *currency == "CNY") {
+        return Err(NoBid::Currency);
+    }
+    let indexed = request.imp.iter().enumerate().filter_map(|(index, imp)| Some((u8::try_from(index).ok()?, imp)));
+    let imps: Vec<_> = indexed.filter_map(|(index, imp)| offered(market, media, ImpIndex(index), imp)).collect();
+    if imps.is_empty() {
+        return Err(NoBid::UnknownPlacement);
+    }
+    let day = at.shanghai_day();
+    Ok(Admitted { request, media, imps, at, day, consent: consents(request, media, day) })
+}
+
+fn offered<'r>(market: &'r Market, media: &Media, index: ImpIndex, imp: &'r Imp<'r>) -> Option<OfferedImp<'r>> {
+    let placement = market.placement(media.id, imp.tagid.as_deref()?)?;
+    let asked = [
+        (imp.banner.is_some(), Format::Banner),
+        (imp.video.is_some(), Format::Video),
+        (imp.audio.is_some(), Format::Audio),
+        (imp.native.is_some(), Format::Native),
+    ];
+    let formats: Formats = asked.into_iter().filter(|(there, _)| *there).map(|(_, format)| format).collect();
+    Some(OfferedImp {
+        index,
+        imp,
+        placement,
+        formats: formats.and(placement.formats),
+        quantity: quantity(imp),
+        only: restriction(market, imp),
+    })
+}
+
+/// `qty.multiplier` in thousandths, at least one of them; one impression where there is none.
+fn quantity(imp: &Imp<'_>) -> Quantity {
+    let Some(multiplier) = imp.qty.as_ref().and_then(|qty| qty.multiplier) else { return Quantity::ONE };
+    u32::try_from(multiplier.0 / 1_000).ok().filter(|thousandths| *thousandths > 0).map_or(Quantity::ONE, Quantity)
+}
+
+/// Known ids in `pmp.deals` restrict; unknown ones are dropped; `private_auction = 1` with none known leaves nothing.
+fn restriction(market: &Market, imp: &Imp<'_>) -> Option<Vec<DealId>> {
+    let pmp = imp.pmp.as_ref()?;
+    let known: Vec<_> = pmp.deals.iter().filter_map(|deal| market.deal_named(&deal.id)).map(|deal| deal.id).collect();
+    (!known.is_empty() || pmp.private_auction == Some(1)).then_some(known)
+}
+
+/// R-CONSENT: absent is none unless the media's contract asserts it; `lmt`, `dnt`, `coppa`, or GDPR without a consent
+/// string take it away.
+fn consents(request: &BidRequest<'_>, media: &Media, day: ShanghaiDay) -> bool {
+    let device = request.device.as_ref();
+    let limited = device.is_some_and(|device| device.lmt == Some(1) || device.dnt == Some(1));
+    let regs = request.regs.as_ref();
+    let child = regs.is_some_and(|regs| regs.coppa == Some(1));
+    let consent = request.user.as_ref().and_then(openrtb::request::User::consent_string);
+    let given = consent.is_some_and(|text| !text.is_empty());
+    let gdpr = regs.is_some_and(|regs| regs.gdpr_applies() == Some(1)) && !given;
+    let asserted = media.consent_since.is_some_and(|since| since <= day);
+    asserted && !limited && !child && !gdpr
+}

@@ -1,0 +1,219 @@
+//! Bid checks: a deal is a contract, not a string (architecture, invariant 3). A bid counts only for a deal that was
+//! offered, on that imp, to that DSP, for a seat of its buyer, at the deal's price, with a creative that is approved, live
+//! and allowed there.
+
+use openrtb::Decoder;
+use openrtb::response::{Bid, BidResponse};
+
+use super::BidRejection;
+use super::admission::{Admitted, OfferedImp};
+use super::eligibility::{Invitation, Invited, Offer};
+use super::fit;
+use crate::ids::AuctionId;
+use crate::market::Market;
+use crate::market::demand::{Advertiser, Creative, CreativeState};
+use crate::market::supply::{Size, within_category, within_domain};
+
+/// A bid that counts.
+#[derive(Debug)]
+pub struct AcceptedBid<'r> {
+    pub(super) offer: usize,
+    pub(super) creative: &'r Creative,
+    pub(super) size: Option<Size>,
+    pub(super) markup: String,
+    pub(super) bid_id: Option<String>,
+    pub(super) seat: String,
+    pub(super) ad_id: Option<String>,
+}
+
+/// A bid that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RejectedBid {
+    /// The offer that it was for, if one can be told.
+    pub offer: Option<usize>,
+    /// Why.
+    pub reason: BidRejection,
+}
+
+/// What one DSP's answer comes to.
+#[derive(Debug, Default)]
+pub struct CheckedAnswer<'r> {
+    /// Bids that count.
+    pub accepted: Vec<AcceptedBid<'r>>,
+    /// Bids that do not.
+    pub rejected: Vec<RejectedBid>,
+}
+
+/// Checks a DSP's answer against what it was asked. `body` is used up by decoding.
+pub fn check<'r>(
+    market: &'r Market,
+    invited: &Invited<'r>,
+    invitation: &Invitation<'r>,
+    auction: AuctionId,
+    decoder: &mut Decoder,
+    body: &mut [u8],
+) -> CheckedAnswer<'r> {
+    let mut answer = CheckedAnswer::default();
+    let whole = |reason| RejectedBid { offer: None, reason };
+    let response = match decoder.decode_response(body) {
+        Ok(response) => response,
+        Err(_) => {
+            answer.rejected.push(whole(BidRejection::InvalidResponse));
+            return answer;
+        }
+    };
+    let count = response.seatbid.iter().map(|seat| seat.bid.len()).sum::<usize>();
+    if count == 0 {
+        return answer;
+    }
+    if response.id.as_str().as_bytes() != auction.to_hex() {
+        answer.rejected.push(whole(BidRejection::WrongAuction));
+        return answer;
+    }
+    // OpenRTB 2.6 §4.2.1: an absent `cur` is USD, which is not offered.
+    if response.cur.as_deref() != Some("CNY") {
+        answer.rejected.push(whole(BidRejection::WrongCurrency));
+        return answer;
+    }
+    let context = Context { market, invited, invitation, response: &response };
+    for seatbid in &response.seatbid {
+        for bid in &seatbid.bid {
+            match context.bid(bid, seatbid.seat.as_deref()) {
+                Ok(accepted) => answer.accepted.push(accepted),
+                Err(rejected) => answer.rejected.push(rejected),
+            }
+        }
+    }
+    answer
+}
+
+struct Context<'r, 'c> {
+    market: &'r Market,
+    invited: &'c Invited<'r>,
+    invitation: &'c Invitation<'r>,
+    response: &'c BidResponse<'c>,
+}
+
+impl<'r> Context<'r, '_> {
+    fn bid(&self, bid: &Bid<'_>, seat: Option<&str>) -> Result<AcceptedBid<'r>, RejectedBid> {
+        let (index, offer) = self.offer(bid).map_err(|reason| RejectedBid { offer: None, reason })?;
+        let refuse = |reason| RejectedBid { offer: Some(index), reason };
+        let admitted = &self.invited.matched.admitted;
+        let imp = &admitted.imps[offer.imp];
+        let seats = offer.dsp.seats_of(offer.deal.buyer).unwrap_or_default();
+        let seat = seat.filter(|seat| seats.iter().any(|it| it == seat));
+        let seat = seat.ok_or(refuse(BidRejection::SeatNotAllowed))?;
+        let creative = self.creative(bid, offer).map_err(refuse)?;
+        let advertiser = self.market.advertisers.get(creative.advertiser);
+        let advertiser = advertiser.ok_or(refuse(BidRejection::NotQualified))?;
+        advertised(bid, creative, advertiser, admitted).map_err(refuse)?;
+        let size = fits(bid, creative, imp, offer).map_err(refuse)?;
+        let markup = bid.adm.as_deref().filter(|markup| !markup.trim().is_empty());
+        let markup = markup.ok_or(refuse(BidRejection::MissingMarkup))?;
+        if imp.imp.secure == Some(1) && markup.contains("http://") {
+            return Err(refuse(BidRejection::NotSecure));
+        }
+        Ok(AcceptedBid {
+            offer: index,
+            creative,
+            size,
+            markup: markup.to_owned(),
+            bid_id: self.response.bidid.as_deref().map(str::to_owned),
+            seat: seat.to_owned(),
+            ad_id: bid.adid.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// The offer that a bid is for, at its price.
+    fn offer(&self, bid: &Bid<'_>) -> Result<(usize, &Offer<'r>), BidRejection> {
+        let imps = &self.invited.matched.admitted.imps;
+        let offers = || self.invitation.offers.iter().map(|index| (*index, &self.invited.offers[*index]));
+        if !offers().any(|(_, offer)| imps[offer.imp].imp.id == bid.impid) {
+            return Err(BidRejection::UnknownImp);
+        }
+        let price = bid.price.filter(|price| price.0 > 0).ok_or(BidRejection::MissingPrice)?;
+        let wire = bid.dealid.as_deref().ok_or(BidRejection::MissingDeal)?;
+        let found = offers().find(|(_, offer)| imps[offer.imp].imp.id == bid.impid && offer.deal.wire == wire);
+        let (index, offer) = found.ok_or(BidRejection::DealNotOffered)?;
+        // OpenRTB 2.6 §3.2.12, `at` 3: a lower bid fails, a higher one pays the agreed price.
+        if price.0 < offer.deal.price.micro_yuan_per_mille() {
+            return Err(BidRejection::BelowDealPrice);
+        }
+        Ok((index, offer))
+    }
+
+    fn creative(&self, bid: &Bid<'_>, offer: &Offer<'r>) -> Result<&'r Creative, BidRejection> {
+        let crid = bid.crid.as_deref().ok_or(BidRejection::MissingCreative)?;
+        let creative = self.market.creative(offer.deal.buyer, crid).ok_or(BidRejection::UnknownCreative)?;
+        match creative.state {
+            CreativeState::Approved => Ok(creative),
+            CreativeState::Draft | CreativeState::Checking | CreativeState::PendingReview => {
+                Err(BidRejection::CreativePending)
+            }
+            CreativeState::Rejected | CreativeState::Suspended | CreativeState::Expired => {
+                Err(BidRejection::CreativeNotApproved)
+            }
+        }
+    }
+}
+
+/// R-OWN, R-QUALIFY, R-CATEGORY: whose ad it is, and whether it may be shown on this media.
+fn advertised(
+    bid: &Bid<'_>,
+    creative: &Creative,
+    advertiser: &Advertiser,
+    admitted: &Admitted<'_>,
+) -> Result<(), BidRejection> {
+    if bid.adomain.is_empty() {
+        return Err(BidRejection::MissingAdvertiser);
+    }
+    if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
+        return Err(BidRejection::ForeignAdvertiser);
+    }
+    if advertiser.qualified_until < admitted.day {
+        return Err(BidRejection::NotQualified);
+    }
+    let domains = || bid.adomain.iter().map(openrtb::Text::as_str).chain(advertiser.domains.iter().map(String::as_str));
+    let blocked = |domain: &str| admitted.request.badv.iter().any(|banned| within_domain(domain, banned));
+    if admitted.media.prohibits(std::iter::empty(), domains()) || domains().any(blocked) {
+        return Err(BidRejection::AdvertiserProhibited);
+    }
+    let own = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
+    let categories = || bid.cat.iter().map(openrtb::Text::as_str).chain(own.clone());
+    let blocked = |category: &str| admitted.request.bcat.iter().any(|banned| within_category(category, banned));
+    if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(blocked) {
+        return Err(BidRejection::CategoryProhibited);
+    }
+    Ok(())
+}
+
+/// Whether the ad fits the imp; the size that is shown.
+fn fits(
+    bid: &Bid<'_>,
+    creative: &Creative,
+    imp: &OfferedImp<'_>,
+    offer: &Offer<'_>,
+) -> Result<Option<Size>, BidRejection> {
+    let format = creative.format;
+    let offered = imp.formats.and(offer.deal.targeting.formats).has(format);
+    if !offered || bid.mtype.is_some_and(|mtype| mtype != format.mtype()) {
+        return Err(BidRejection::FormatNotAllowed);
+    }
+    if bid.attr.iter().any(|attribute| fit::blocked_attributes(imp.imp, format).contains(attribute)) {
+        return Err(BidRejection::AttributeBlocked);
+    }
+    if !fit::takes_duration(imp.imp, format, creative.duration_s)
+        || bid.dur.is_some_and(|dur| creative.duration_s.is_some_and(|own| u32::try_from(dur) != Ok(own)))
+    {
+        return Err(BidRejection::DurationNotAllowed);
+    }
+    let told = match (bid.w.and_then(|w| u16::try_from(w).ok()), bid.h.and_then(|h| u16::try_from(h).ok())) {
+        (Some(w), Some(h)) => Some(Size { w, h }),
+        _ => None,
+    };
+    match told {
+        Some(size) if creative.sizes.contains(&size) && fit::takes_size(imp, format, size) => Ok(Some(size)),
+        Some(_) if format == crate::market::supply::Format::Banner => Err(BidRejection::SizeNotAllowed),
+        _ => fit::fitting_size(imp, creative).ok_or(BidRejection::SizeNotAllowed),
+    }
+}

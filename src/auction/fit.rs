@@ -1,0 +1,54 @@
+//! Whether an ad fits a place: format, size, duration, attributes.
+
+use openrtb::request::Imp;
+
+use super::admission::OfferedImp;
+use crate::market::demand::Creative;
+use crate::market::supply::{Format, Size};
+
+/// Whether an ad of that size fits the imp and its placement. Players scale video; audio and native have no size.
+pub(super) fn takes_size(offered: &OfferedImp<'_>, format: Format, size: Size) -> bool {
+    if format != Format::Banner {
+        return true;
+    }
+    let placed = offered.placement.sizes.is_empty() || offered.placement.sizes.contains(&size);
+    placed && asks_for(offered.imp, size)
+}
+
+fn asks_for(imp: &Imp<'_>, size: Size) -> bool {
+    let Some(banner) = &imp.banner else { return false };
+    let same = |w: Option<i32>, h: Option<i32>| w == Some(size.w.into()) && h == Some(size.h.into());
+    same(banner.w, banner.h) || banner.format.iter().any(|format| same(format.w, format.h))
+}
+
+/// The first approved size of a creative that fits; `None` when none does. Formats without sizes give the creative's first.
+pub(super) fn fitting_size(offered: &OfferedImp<'_>, creative: &Creative) -> Option<Option<Size>> {
+    if creative.format != Format::Banner {
+        return Some(creative.sizes.first().copied());
+    }
+    creative.sizes.iter().copied().find(|size| takes_size(offered, creative.format, *size)).map(Some)
+}
+
+/// Whether a duration in seconds is within what the imp takes (OpenRTB 2.6 §3.2.7: `rqddurs`, else minimum and maximum).
+pub(super) fn takes_duration(imp: &Imp<'_>, format: Format, seconds: Option<u32>) -> bool {
+    let (required, least, most) = match (format, &imp.video, &imp.audio) {
+        (Format::Video, Some(video), _) => (&video.rqddurs, video.minduration, video.maxduration),
+        (Format::Audio, _, Some(audio)) => (&audio.rqddurs, audio.minduration, audio.maxduration),
+        _ => return true,
+    };
+    let Some(seconds) = seconds.and_then(|seconds| i32::try_from(seconds).ok()) else { return false };
+    if !required.is_empty() {
+        return required.contains(&seconds);
+    }
+    least.is_none_or(|least| seconds >= least) && most.is_none_or(|most| seconds <= most)
+}
+
+/// The creative attributes that the imp blocks for a format (OpenRTB 2.6 `battr`).
+pub(super) fn blocked_attributes<'i>(imp: &'i Imp<'_>, format: Format) -> &'i [i32] {
+    match format {
+        Format::Banner => imp.banner.as_ref().map_or(&[], |banner| &banner.battr),
+        Format::Video => imp.video.as_ref().map_or(&[], |video| &video.battr),
+        Format::Audio => imp.audio.as_ref().map_or(&[], |audio| &audio.battr),
+        Format::Native => imp.native.as_ref().map_or(&[], |native| &native.battr),
+    }
+}
