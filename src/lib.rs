@@ -7,6 +7,7 @@ pub mod money;
 
 // What crosses the planes, and what the outside counts.
 pub mod event;
+pub mod metrics;
 
 // The snapshot that the hot plane decides from.
 pub mod market;
@@ -16,3 +17,4 @@ pub mod auction;
 pub mod bidding;
 pub mod billing;
 pub mod delivery;
+pub mod exchange;

@@ -141,7 +141,8 @@ impl Bidders {
     pub async fn warm<'d>(&self, dsps: impl Iterator<Item = &'d Dsp>, each: usize) {
         for dsp in dsps {
             let pool = self.pool(dsp);
-            for _ in pool.idle.borrow().len()..each {
+            let missing = each.saturating_sub(pool.idle.borrow().len());
+            for _ in 0..missing {
                 match tokio::time::timeout(DRAIN, pool.connect()).await {
                     Ok(Ok(sender)) => pool.idle.borrow_mut().push(sender),
                     _ => break,

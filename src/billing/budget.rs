@@ -116,16 +116,6 @@ impl Budgets {
         Err(if cell.empty.load(Ordering::Relaxed) { Shortage::Empty } else { Shortage::NoLease })
     }
 
-    /// Gives back what was taken by [`Budgets::award`] for a charge that never left the exchange.
-    pub fn give_back(&self, source: Source, lease: LeaseId, amount: MicroYuan) {
-        let Some(cell) = self.cell(source) else { return };
-        if let Some(held) = cell.held.load().as_ref().filter(|held| held.lease.id == lease) {
-            let back = |left: i64| (left != CLOSED).then(|| left + amount.0);
-            // A lease that was closed meanwhile counted it as awarded: it returns when the lease's tokens are dead.
-            let _ = held.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, back);
-        }
-    }
-
     /// Funds what is needed: makes the day's commitments, renews leases that run out, closes dead ones. Called by the cold
     /// plane a few times a second; blocks for the store.
     ///

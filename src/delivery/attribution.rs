@@ -16,12 +16,14 @@ struct Counts {
     fresh: [Box<[AtomicU64]>; 2],
     /// All of the day.
     total: [Box<[AtomicU64]>; 2],
+    /// All since the process started.
+    ever: Box<[AtomicU64]>,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         let bank = || (0..measures().len()).map(|_| AtomicU64::new(0)).collect();
-        Self { fresh: [bank(), bank()], total: [bank(), bank()] }
+        Self { fresh: [bank(), bank()], total: [bank(), bank()], ever: bank() }
     }
 }
 
@@ -41,6 +43,14 @@ impl Attribution {
         let (Some(counts), Some(row)) = (self.deals.get(deal), row_of(measure)) else { return };
         counts.fresh[bank_of(day)][row].fetch_add(count, Ordering::Relaxed);
         counts.total[bank_of(day)][row].fetch_add(count, Ordering::Relaxed);
+        counts.ever[row].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// What happened to a deal since the process started, where anything did.
+    pub fn since_start(&self, deal: DealId) -> impl Iterator<Item = (Measure, u64)> {
+        let rows = self.deals.get(deal).map_or(&[][..], |counts| &counts.ever);
+        let counts = measures().iter().zip(rows).map(|(measure, count)| (*measure, count.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0)
     }
 
     /// How often something happened to a deal today, the journal's count at start included.

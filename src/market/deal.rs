@@ -65,6 +65,14 @@ impl PushRatio {
         u64::try_from(product / u128::from(self.numerator)).unwrap_or(u64::MAX)
     }
 
+    /// How much of what was offered may be returned: at most 1 − 1/N of it (退量).
+    #[must_use]
+    pub fn returnable_of(self, offered: u64) -> u64 {
+        let product = u128::from(offered) * u128::from(self.denominator);
+        let kept = u64::try_from(product.div_ceil(u128::from(self.numerator))).unwrap_or(u64::MAX);
+        offered.saturating_sub(kept)
+    }
+
     /// Whether returns are not allowed at all: N = 1.
     #[must_use]
     pub fn is_one(self) -> bool {
@@ -175,6 +183,8 @@ mod tests {
         let ratio = PushRatio::parse("1.3").unwrap();
         assert_eq!(ratio.offers_for(200_000), 260_000);
         assert_eq!(ratio.deliverable_of(195_000), 150_000, "worked example 2");
+        assert_eq!(ratio.returnable_of(1_300), 300, "23.1 % of what is offered");
+        assert_eq!(PushRatio::ONE.returnable_of(1_000), 0);
         assert_eq!(PushRatio::parse("1.000"), Some(PushRatio::ONE));
         for text in ["0.9", "1.3001", "", "1.", "-1", "100.001", "a"] {
             assert_eq!(PushRatio::parse(text), None, "{text:?}");

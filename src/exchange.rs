@@ -1,0 +1,131 @@
+//! The hot plane composed: one auction from its bytes to its answer, in the order of architecture §1.
+
+mod answer;
+mod award;
+mod core;
+mod live;
+
+pub use answer::{BadRequest, Reply};
+pub use core::{Core, Entered, Incoming, Seed};
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use crate::auction::{BidRejection, NoBid};
+use crate::bidding::Throttles;
+use crate::billing::budget::{Budgets, Lives, Need, source_of};
+use crate::clock::{Clock, UnixMillis};
+use crate::delivery::attribution::Attribution;
+use crate::delivery::pacing::Pacing;
+use crate::event::{Journal, Unrecorded};
+use crate::market::Market;
+use crate::market::deal::DealState;
+use crate::metrics::Metrics;
+
+/// What all cores of a node share: the market, the live state that outlives it, and the ports.
+pub struct Exchange {
+    /// The market; loaded once per request.
+    pub market: ArcSwap<Market>,
+    /// What may be awarded.
+    pub budgets: Budgets,
+    /// The pace of guaranteed deals.
+    pub pacing: Pacing,
+    /// What happened to each deal's opportunities.
+    pub attribution: Attribution,
+    /// Rates promised to DSPs.
+    pub throttles: Throttles,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The durable journal.
+    pub journal: Arc<dyn Journal>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("generation", &self.market.load().generation).finish_non_exhaustive()
+    }
+}
+
+impl Exchange {
+    /// An exchange on a market, with nothing leased or counted yet.
+    #[must_use]
+    pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
+        let throttles = Throttles::new(clock.instant());
+        Self {
+            market: ArcSwap::from_pointee(market),
+            budgets: Budgets::default(),
+            pacing: Pacing::default(),
+            attribution: Attribution::default(),
+            throttles,
+            metrics,
+            journal,
+            clock,
+        }
+    }
+
+    /// Metrics with the names of this exchange's reasons.
+    #[must_use]
+    pub fn metrics() -> Metrics {
+        let notices = ["posted", "already_posted", "too_short", "expired", "void", "bad_token", "not_durable"];
+        Metrics::new(
+            NoBid::ALL.iter().map(|reason| reason.label()).collect(),
+            BidRejection::ALL.iter().map(|reason| reason.label()).collect(),
+            notices.to_vec(),
+        )
+    }
+
+    /// What must be funded now: the balance behind each preferred deal and today's commitment of each guaranteed one.
+    #[must_use]
+    pub fn needs(&self, now: UnixMillis) -> Vec<Need> {
+        let market = self.market.load();
+        let day = now.shanghai_day();
+        let running = market.deals.iter().filter(|deal| deal.state == DealState::Active && deal.runs_on(day));
+        let mut needs: Vec<Need> = Vec::new();
+        for deal in running {
+            let source = source_of(deal.method, deal.id, deal.buyer, day);
+            let need = Need { source, buyer: deal.buyer, commitment: deal.daily_commitment() };
+            // Commitments first: what is promised is set aside before preferred deals lease the rest (R-COMMIT).
+            if !deal.method.is_guaranteed() {
+                if !needs.iter().any(|known| known.source == source) {
+                    needs.push(need);
+                }
+            } else {
+                needs.insert(0, need);
+            }
+        }
+        needs
+    }
+
+    /// How long leases and tokens live in this market.
+    #[must_use]
+    pub fn lives(&self) -> Lives {
+        let market = self.market.load();
+        let longest = market.placements.iter().map(|placement| placement.token_life_ms).max();
+        Lives {
+            longest_token_ms: longest.unwrap_or(0).max(market.terms.token_life_ms),
+            clock_skew_ms: market.terms.clock_skew_ms,
+        }
+    }
+
+    /// Hands the counts since the last call to the journal; what it does not take is handed over next time.
+    ///
+    /// # Errors
+    /// [`Unrecorded`] when the journal took nothing.
+    pub fn flush_counts(&self) -> Result<(), Unrecorded> {
+        let rows = self.attribution.drain(self.clock.now());
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let kept = rows.clone();
+        self.journal.tally(rows).inspect_err(|_| self.attribution.put_back(&kept))
+    }
+}
+
+/// Milliseconds until a moment, none when it has passed.
+fn left_ms(until: Instant, now: Instant) -> u32 {
+    u32::try_from(until.saturating_duration_since(now).as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,391 @@
+//! One core: what a hot thread has for itself, and the auction as it runs there.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use openrtb::{DecodeCode, Decoder, Limits};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
+use super::live::{Live, Rehearsal};
+use super::{Exchange, left_ms};
+use crate::auction::admission::admit;
+use crate::auction::bid_check::check;
+use crate::auction::clearing::{Clearing, NoAnswer, Outcome as Decision};
+use crate::auction::eligibility::{Delivery, Invited, invite};
+use crate::auction::matching::match_deals;
+use crate::auction::offer::{Sheet, cut};
+use crate::auction::NoBid;
+use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence};
+use crate::billing::beacon::{self, Notice};
+use crate::billing::token::{Purpose, TokenKey, Tokens};
+use crate::clock::Chance;
+use crate::event::{Cause, Measure, Stage};
+use crate::ids::{AuctionId, AuctionIds, Boot, DealId, Lane, NodeId};
+use crate::market::Market;
+use crate::market::supply::Media;
+use crate::metrics::{DSP_OUTCOMES, Outcome};
+
+/// Tokio's timers fire up to 2 ms late; the deadline is that much earlier (performance.md).
+const TIMER_SLACK: Duration = Duration::from_millis(2);
+/// With less time than this nobody is asked.
+const LEAST_TIME_MS: u32 = 3;
+
+/// What a core starts from.
+#[derive(Debug)]
+pub struct Seed {
+    /// Its place among the node's cores.
+    pub lane: Lane,
+    /// The node.
+    pub node: NodeId,
+    /// How many times the node has started.
+    pub boot: Boot,
+    /// Keys of the tokens, newest first.
+    pub keys: Vec<TokenKey>,
+    /// Its draws.
+    pub chance: Chance,
+}
+
+/// One core of the hot plane. Lives on one thread, within a `LocalSet`.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) exchange: Arc<Exchange>,
+    lane: Lane,
+    ids: RefCell<AuctionIds>,
+    chance: RefCell<Chance>,
+    pub(super) tokens: RefCell<Tokens>,
+    decoder: RefCell<Decoder>,
+    bidders: Bidders,
+    in_flight: Cell<usize>,
+}
+
+/// One request as it came in.
+#[derive(Debug)]
+pub struct Incoming<'i> {
+    /// When it came.
+    pub arrived: Instant,
+    /// The credential of `Authorization: Bearer`.
+    pub bearer: Option<&'i str>,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}
+
+impl Core {
+    /// A core; `None` without any token key.
+    #[must_use]
+    pub fn new(exchange: Arc<Exchange>, seed: Seed) -> Option<Self> {
+        Some(Self {
+            lane: seed.lane,
+            ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
+            chance: RefCell::new(seed.chance),
+            tokens: RefCell::new(Tokens::new(&seed.keys)?),
+            decoder: RefCell::new(Decoder::new(Limits::default())),
+            bidders: Bidders::new(),
+            in_flight: Cell::new(0),
+            exchange,
+        })
+    }
+
+    /// What all cores share.
+    #[must_use]
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    /// A place among the requests in flight; `None` when the core is at its bound and sheds.
+    #[must_use]
+    pub fn enter(&self) -> Option<Entered<'_>> {
+        let most = self.exchange.market.load().terms.most_in_flight;
+        if self.in_flight.get() >= most {
+            return None;
+        }
+        self.in_flight.set(self.in_flight.get() + 1);
+        Some(Entered(&self.in_flight))
+    }
+
+    /// Connects to every DSP of the market ahead of traffic.
+    pub async fn warm(&self, each: usize) {
+        let market = self.exchange.market.load_full();
+        self.bidders.warm(market.dsps.iter(), each).await;
+    }
+
+    /// One auction, from bytes to answer.
+    pub async fn auction(&self, incoming: Incoming<'_>) -> Reply {
+        let market = self.exchange.market.load_full();
+        let Some(media) = authenticate(&market, incoming.bearer) else {
+            self.exchange.metrics.request(None, Outcome::Unauthorized);
+            return Reply::Unauthorized;
+        };
+        let waited = Cell::new(Duration::ZERO);
+        let reply = self.decide(&market, media, &incoming, &waited).await;
+        let metrics = &self.exchange.metrics;
+        let took = self.exchange.clock.instant().saturating_duration_since(incoming.arrived);
+        metrics.request_seconds.note(took);
+        metrics.overhead_seconds.note(took.saturating_sub(waited.get()));
+        let outcome = match &reply {
+            Reply::Bid(_) => Outcome::Bid,
+            Reply::NoBid(reason, _) => {
+                metrics.no_bids.one(reason.index());
+                Outcome::NoBid
+            }
+            Reply::BadRequest(_) => Outcome::BadRequest,
+            Reply::Unauthorized => Outcome::Unauthorized,
+            Reply::TooLarge(_) => Outcome::TooLarge,
+        };
+        metrics.request(Some(media.id), outcome);
+        reply
+    }
+
+    async fn decide(&self, market: &Market, media: &Media, incoming: &Incoming<'_>, waited: &Cell<Duration>) -> Reply {
+        let mut copy = incoming.body.to_vec();
+        let decoded = self.decoder.borrow_mut().decode_request(&mut copy);
+        let request = match decoded {
+            Ok(request) => request,
+            Err(error) => return refused(&error),
+        };
+        if request.imp.len() > market.terms.most_imps {
+            let message = format!("more than {} imps", market.terms.most_imps);
+            return Reply::BadRequest(BadRequest { code: "too_many", message, path: "imp".into() });
+        }
+        if let Err(invalid) = openrtb::validate_request(&request) {
+            let message = invalid.message.into_owned();
+            return Reply::BadRequest(BadRequest { code: "invalid", message, path: invalid.path });
+        }
+        let now = self.exchange.clock.now();
+        let auction = self.ids.borrow_mut().next(now);
+        let no_bid = |reason| Reply::NoBid(reason, media.no_bid_body.then(|| no_bid_body(&request.id, reason)));
+        let matched = admit(market, media, &request, now).and_then(|admitted| match_deals(market, admitted));
+        let matched = match matched {
+            Ok(matched) => matched,
+            Err(reason) => return no_bid(reason),
+        };
+        let test = matched.admitted().is_test();
+        let live = Live { exchange: &self.exchange, now, day: matched.admitted().day() };
+        let delivery: &dyn Delivery = if test { &Rehearsal } else { &live };
+        let invited = invite(market, matched, delivery, &mut self.chance.borrow_mut());
+        if !test {
+            self.count(&live, invited.ends());
+        }
+        if invited.invitations().is_empty() {
+            return no_bid(NoBid::NoEligibleDeal);
+        }
+        let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
+            Ok(sheet) => sheet,
+            Err(error) => {
+                let message = error.to_string();
+                return Reply::BadRequest(BadRequest { code: "ambiguous", message, path: String::new() });
+            }
+        };
+        let deadline = deadline(market, incoming.arrived, request.tmax);
+        let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
+            self.abandon(&live, &invited, test);
+            return no_bid(NoBid::NoTime);
+        };
+        let (clearing, heard) = self.ask_all(market, invited, &sheet, auction, deadline, waited).await;
+        let late = self.exchange.clock.instant() >= deadline;
+        let Decision { invited, imps, ends } = clearing.decide(late);
+        if !test {
+            self.count(&live, &ends);
+        }
+        if imps.is_empty() {
+            return no_bid(if heard { NoBid::AllRejected } else { NoBid::NoBids });
+        }
+        let won: Vec<_> = imps.into_iter().filter_map(|imp| self.award(market, &invited, imp, auction, &live)).collect();
+        if won.is_empty() {
+            return no_bid(NoBid::Unfunded);
+        }
+        Reply::Bid(bid_body(&request.id, auction, &won))
+    }
+
+    /// Asks every invited DSP and takes in answers until none can change the decision or time is up. Tells whether any
+    /// bid was rejected.
+    async fn ask_all<'r>(
+        &self,
+        market: &'r Market,
+        invited: Invited<'r>,
+        sheet: &Sheet,
+        auction: AuctionId,
+        deadline: Instant,
+        waited: &Cell<Duration>,
+    ) -> (Clearing<'r>, bool) {
+        let clock = &self.exchange.clock;
+        let now = clock.instant();
+        let mut inbox = Inbox::new();
+        let mut throttled = Vec::new();
+        for (tag, invitation) in invited.invitations().iter().enumerate() {
+            let dsp = invitation.dsp;
+            if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
+                throttled.push(tag);
+                continue;
+            }
+            let until = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
+            let body = Bytes::from(sheet.body(&invited, invitation, left_ms(until, now)));
+            self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox);
+        }
+        let mut clearing = Clearing::new(market, invited);
+        for tag in throttled {
+            self.count_dsp(&clearing, tag, "throttled", None);
+            clearing.unanswered(tag, NoAnswer::Throttled);
+        }
+        let mut rejected = false;
+        while !clearing.is_settled() {
+            let waiting = clock.instant();
+            let answer = timeout_at(deadline, inbox.next()).await;
+            waited.set(waited.get() + clock.instant().saturating_duration_since(waiting));
+            let Ok(Some(answer)) = answer else { break };
+            rejected |= self.take_in(market, &mut clearing, auction, answer);
+        }
+        (clearing, rejected)
+    }
+
+    /// Notes one answer. Tells whether a bid in it was rejected.
+    fn take_in<'r>(&self, market: &'r Market, clearing: &mut Clearing<'r>, auction: AuctionId, answer: Answer) -> bool {
+        let tag = answer.tag;
+        match answer.result {
+            Err(silence) => {
+                self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
+                clearing.unanswered(tag, no_answer(silence));
+                false
+            }
+            Ok(None) => {
+                self.count_dsp(clearing, tag, "no_bid", Some(answer.took));
+                clearing.answered(tag, crate::auction::bid_check::CheckedAnswer::default());
+                false
+            }
+            Ok(Some(mut body)) => {
+                let invitation = &clearing.invited().invitations()[tag];
+                let mut decoder = self.decoder.borrow_mut();
+                let checked = check(market, clearing.invited(), invitation, auction, &mut decoder, &mut body);
+                let silent = checked.accepted.is_empty() && checked.rejected.is_empty();
+                self.count_dsp(clearing, tag, if silent { "no_bid" } else { "bid" }, Some(answer.took));
+                let rejected = !checked.rejected.is_empty();
+                if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
+                    checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
+                }
+                for bid in &checked.rejected {
+                    tracing::debug!(%auction, dsp = %invitation.dsp.wire, reason = bid.reason.label(), "bid rejected");
+                }
+                clearing.answered(tag, checked);
+                rejected
+            }
+        }
+    }
+
+    /// Bills one display; see [`beacon::bill`].
+    pub async fn bill(&self, notice: Notice<'_>) -> beacon::Answer {
+        let exchange = &self.exchange;
+        let market = exchange.market.load_full();
+        let now = exchange.clock.now();
+        let (answer, charge) = beacon::bill(notice, &self.tokens, &market, &*exchange.journal, self.lane, now).await;
+        exchange.metrics.notices.one(notice_place(answer));
+        if let (beacon::Answer::Posted, Some(charge)) = (answer, charge) {
+            exchange.attribution.count(charge.deal, charge.day(), Measure::Stage(Stage::Billed));
+            let place = usize::from(charge.method.code()) - 1;
+            exchange.metrics.billed_micro_yuan[place].add(charge.amount().0.unsigned_abs());
+        }
+        answer
+    }
+
+    /// Whether a win or loss notice carries a genuine token. Such notices are never money.
+    #[must_use]
+    pub fn is_genuine(&self, purpose: Purpose, token: &str) -> bool {
+        self.tokens.borrow_mut().open(purpose, token).is_ok()
+    }
+
+    pub(super) fn count(&self, live: &Live<'_>, ends: &[(DealId, Measure)]) {
+        for (deal, measure) in ends {
+            self.exchange.attribution.count(*deal, live.day, *measure);
+        }
+    }
+
+    /// Notes that offers were made and nobody could be asked in time.
+    fn abandon(&self, live: &Live<'_>, invited: &Invited<'_>, test: bool) {
+        if !test {
+            let ends: Vec<_> = invited.offers().iter().map(|offer| (offer.deal.id, Measure::Cause(Cause::NoTime))).collect();
+            self.count(live, &ends);
+        }
+    }
+
+    fn count_dsp(&self, clearing: &Clearing<'_>, invitation: usize, outcome: &str, took: Option<Duration>) {
+        let dsp = clearing.invited().invitations()[invitation].dsp.id;
+        let Some(counts) = self.exchange.metrics.dsps.get(dsp) else { return };
+        if let Some(place) = DSP_OUTCOMES.iter().position(|label| *label == outcome) {
+            counts.asked[place].one();
+        }
+        if let Some(took) = took {
+            counts.seconds.note(took);
+        }
+    }
+}
+
+/// A place among the requests in flight; leaves when dropped.
+#[derive(Debug)]
+pub struct Entered<'c>(&'c Cell<usize>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// The media whose key it is; the secret is compared in constant time, as a digest.
+fn authenticate<'m>(market: &'m Market, bearer: Option<&str>) -> Option<&'m Media> {
+    let (key_id, secret) = bearer?.split_once('.')?;
+    let key = market.key(key_id)?;
+    let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+    let same = bool::from(digest.ct_eq(&key.sha256));
+    same.then(|| market.media.get(key.media)).flatten()
+}
+
+/// Arrival plus what the request allows, less what is kept back for the way home.
+fn deadline(market: &Market, arrived: Instant, tmax: Option<i32>) -> Option<Instant> {
+    let terms = &market.terms;
+    let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(terms.default_tmax_ms);
+    let ms = asked.min(terms.longest_tmax_ms).checked_sub(terms.margin_ms)?;
+    (arrived + Duration::from_millis(ms.into())).checked_sub(TIMER_SLACK)
+}
+
+fn refused(error: &openrtb::DecodeError) -> Reply {
+    let code = match error.code {
+        DecodeCode::BodyTooLarge => return Reply::TooLarge(error.message.to_string()),
+        DecodeCode::TooDeep => "too_deep",
+        DecodeCode::Malformed => "malformed",
+        DecodeCode::WrongType => "wrong_type",
+        DecodeCode::OutOfRange => "out_of_range",
+        DecodeCode::Duplicate => "duplicate",
+        DecodeCode::TooMany => "too_many",
+        DecodeCode::TooLong => "too_long",
+    };
+    let mut message = error.message.to_string();
+    if let Some(offset) = error.offset {
+        message.push_str(&format!(" (byte {offset})"));
+    }
+    Reply::BadRequest(BadRequest { code, message, path: error.path.clone() })
+}
+
+const fn no_answer(silence: Silence) -> NoAnswer {
+    match silence {
+        Silence::Timeout => NoAnswer::Timeout,
+        Silence::Busy => NoAnswer::Busy,
+        Silence::Connection | Silence::Forbidden | Silence::Status | Silence::ContentType | Silence::TooLarge => {
+            NoAnswer::Failed
+        }
+    }
+}
+
+/// The place of an answer among the names of [`Exchange::metrics`].
+const fn notice_place(answer: beacon::Answer) -> usize {
+    match answer {
+        beacon::Answer::Posted => 0,
+        beacon::Answer::AlreadyPosted => 1,
+        beacon::Answer::TooShort => 2,
+        beacon::Answer::Expired => 3,
+        beacon::Answer::Void => 4,
+        beacon::Answer::BadToken(_) => 5,
+        beacon::Answer::NotDurable(_) => 6,
+    }
+}

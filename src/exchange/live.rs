@@ -1,0 +1,65 @@
+//! The live state behind one request, as plain values for the pure decision.
+
+use super::Exchange;
+use crate::auction::eligibility::{Delivery, Funds, Standing};
+use crate::billing::budget::{Shortage, source_of};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::delivery::pacing::Pace;
+use crate::event::{Cause, Measure, Stage};
+use crate::market::deal::{Deal, Volume};
+use crate::money::MicroYuan;
+
+/// The live state at the moment of one request.
+pub(super) struct Live<'x> {
+    pub(super) exchange: &'x Exchange,
+    pub(super) now: UnixMillis,
+    pub(super) day: ShanghaiDay,
+}
+
+impl Live<'_> {
+    /// Offers and withheld opportunities of today.
+    fn offered(&self, deal: &Deal) -> u64 {
+        let today = |stage| self.exchange.attribution.today(deal.id, self.day, Measure::Stage(stage));
+        today(Stage::Offered) + today(Stage::Withheld)
+    }
+
+    fn behind(&self, deal: &Deal, volume: Volume, offered: u64) -> Option<u32> {
+        match self.exchange.pacing.pace(deal.id, volume, offered, self.now) {
+            Pace::Behind(behind) => Some(behind),
+            Pace::Ahead => None,
+        }
+    }
+}
+
+impl Delivery for Live<'_> {
+    fn standing(&self, deal: &Deal, cost: MicroYuan) -> Standing {
+        let source = source_of(deal.method, deal.id, deal.buyer, self.day);
+        let funds = match self.exchange.budgets.probe(source, cost, self.now) {
+            Ok(()) => Funds::Ready,
+            Err(Shortage::Empty) => Funds::Empty,
+            Err(Shortage::NoLease) => Funds::NoLease,
+        };
+        let Some(volume) = deal.volume else { return Standing { behind: None, funds, may_return: true } };
+        let offered = self.offered(deal);
+        let returned = self.exchange.attribution.today(deal.id, self.day, Measure::Cause(Cause::Returned));
+        let may_return = returned < volume.push.returnable_of(offered + 1);
+        Standing { behind: self.behind(deal, volume, offered), funds, may_return }
+    }
+
+    fn take(&self, deal: &Deal) -> bool {
+        deal.volume.is_some_and(|volume| self.exchange.pacing.take(deal.id, volume, self.offered(deal), self.now))
+    }
+}
+
+/// A test request (OpenRTB 2.6 §3.2.1): every deal is due and funded, and nothing is taken from anybody.
+pub(super) struct Rehearsal;
+
+impl Delivery for Rehearsal {
+    fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
+        Standing { behind: deal.volume.map(|_| 0), funds: Funds::Ready, may_return: true }
+    }
+
+    fn take(&self, _: &Deal) -> bool {
+        true
+    }
+}

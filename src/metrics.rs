@@ -1,0 +1,248 @@
+//! What the outside counts: plain atomics that the hot plane adds to, written as OpenMetrics by the control plane.
+//!
+//! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
+
+mod write;
+
+pub use write::{Names, write};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::ids::{Cells, DspId, MediaId};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the buckets of every histogram, in microseconds: 50 µs to 10 s.
+pub const BOUNDS_US: [u64; 22] = [
+    50, 100, 150, 200, 300, 400, 600, 800, 1_000, 1_500, 2_000, 3_000, 5_000, 8_000, 15_000, 30_000, 60_000, 100_000,
+    200_000, 500_000, 1_000_000, 10_000_000,
+];
+
+/// How long something took, in buckets.
+#[derive(Debug, Default)]
+pub struct Timing {
+    buckets: [AtomicU64; BOUNDS_US.len() + 1],
+    sum_us: AtomicU64,
+}
+
+impl Timing {
+    /// Notes one duration.
+    pub fn note(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_US.partition_point(|bound| *bound < us);
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Sum in seconds, count, and the count per bucket with its upper bound in seconds.
+    #[must_use]
+    pub fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {
+        let counts: Vec<_> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
+        let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+        let sum = self.sum_us.load(Ordering::Relaxed) as f64 / 1e6;
+        (sum, counts.iter().sum(), bounds.zip(counts).collect())
+    }
+
+    /// The upper bound, in microseconds, of the bucket in which the given share (0 to 1) of the durations is reached;
+    /// 0 without any.
+    #[must_use]
+    pub fn quantile_us(&self, share: f64) -> u64 {
+        let counts: Vec<_> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
+        let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        for (count, bound) in counts.iter().zip(BOUNDS_US.iter().chain([&BOUNDS_US[BOUNDS_US.len() - 1]])) {
+            seen += count;
+            if seen >= wanted && wanted > 0 {
+                return *bound;
+            }
+        }
+        0
+    }
+}
+
+/// How a request to the auction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Outcome {
+    /// 200 with at least one bid.
+    Bid = 0,
+    /// 204, or 200 with a reason.
+    NoBid = 1,
+    /// 400.
+    BadRequest = 2,
+    /// 401; counted under no media.
+    Unauthorized = 3,
+    /// 413.
+    TooLarge = 4,
+    /// 415.
+    Unsupported = 5,
+    /// 503 at the door.
+    Shed = 6,
+}
+
+impl Outcome {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Bid, "bid"),
+        (Self::NoBid, "no_bid"),
+        (Self::BadRequest, "bad_request"),
+        (Self::Unauthorized, "unauthorized"),
+        (Self::TooLarge, "too_large"),
+        (Self::Unsupported, "unsupported"),
+        (Self::Shed, "shed"),
+    ];
+}
+
+/// Counts by reason: an array whose places have names.
+#[derive(Debug)]
+pub struct Reasons {
+    labels: Box<[&'static str]>,
+    counts: Box<[Counter]>,
+}
+
+impl Reasons {
+    /// Counts for these names.
+    #[must_use]
+    pub fn new(labels: impl IntoIterator<Item = &'static str>) -> Self {
+        let labels: Box<[_]> = labels.into_iter().collect();
+        let counts = labels.iter().map(|_| Counter::default()).collect();
+        Self { labels, counts }
+    }
+
+    /// One more under the name at that place; nothing beyond the last.
+    pub fn one(&self, place: usize) {
+        if let Some(counter) = self.counts.get(place) {
+            counter.one();
+        }
+    }
+
+    /// Names with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.labels.iter().copied().zip(self.counts.iter().map(Counter::get))
+    }
+}
+
+/// How questions to a DSP ended, as [`DspCounts::asked`] counts them.
+pub const DSP_OUTCOMES: [&str; 10] = [
+    "bid", "no_bid", "timeout", "connection", "forbidden", "status", "content_type", "too_large", "busy", "throttled",
+];
+
+/// Reasons for which a bid may be rejected: at most this many.
+pub const MOST_REJECTIONS: usize = 32;
+
+/// The counts of one DSP.
+#[derive(Debug, Default)]
+pub struct DspCounts {
+    /// Questions by outcome, in the order of [`DSP_OUTCOMES`].
+    pub asked: [Counter; DSP_OUTCOMES.len()],
+    /// Rejected bids by the place of the reason.
+    pub rejected: [Counter; MOST_REJECTIONS],
+    /// How long answers took.
+    pub seconds: Timing,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Requests by media and outcome, in the order of [`Outcome::ALL`].
+    pub requests: Cells<MediaId, [Counter; Outcome::ALL.len()]>,
+    /// Requests without a known media, by outcome.
+    pub strangers: [Counter; Outcome::ALL.len()],
+    /// Arrival to answer.
+    pub request_seconds: Timing,
+    /// The same, less the time in which only DSPs were waited for.
+    pub overhead_seconds: Timing,
+    /// No-bids by reason.
+    pub no_bids: Reasons,
+    /// By DSP.
+    pub dsps: Cells<DspId, DspCounts>,
+    /// Names of the reasons for rejected bids.
+    pub rejections: Box<[&'static str]>,
+    /// Billed amounts, micro-yuan, by method: PDB, BPG, PD.
+    pub billed_micro_yuan: [Counter; 3],
+    /// Billing notices by answer.
+    pub notices: Reasons,
+    /// From submission to a durable commit, one per batch.
+    pub journal_commit_seconds: Timing,
+    /// Reloads that were published, and refused.
+    pub reloads: [Counter; 2],
+    /// Requests refused at the door, by where.
+    pub shed: Reasons,
+}
+
+impl Metrics {
+    /// All zero. The names come from those who own the reasons.
+    #[must_use]
+    pub fn new(no_bids: Vec<&'static str>, rejections: Vec<&'static str>, notices: Vec<&'static str>) -> Self {
+        Self {
+            requests: Cells::new(),
+            strangers: Default::default(),
+            request_seconds: Timing::default(),
+            overhead_seconds: Timing::default(),
+            no_bids: Reasons::new(no_bids),
+            dsps: Cells::new(),
+            rejections: rejections.into(),
+            billed_micro_yuan: Default::default(),
+            notices: Reasons::new(notices),
+            journal_commit_seconds: Timing::default(),
+            reloads: Default::default(),
+            shed: Reasons::new(["in_flight", "draining", "journal"]),
+        }
+    }
+
+    /// Counts a request of a media, or of a stranger.
+    pub fn request(&self, media: Option<MediaId>, outcome: Outcome) {
+        match media.and_then(|media| self.requests.get(media)) {
+            Some(counts) => counts[outcome as usize].one(),
+            None => self.strangers[outcome as usize].one(),
+        }
+    }
+
+    /// Requests that ended so, over all media.
+    #[must_use]
+    pub fn total(&self, outcome: Outcome) -> u64 {
+        let known: u64 = self.requests.touched().map(|(_, counts)| counts[outcome as usize].get()).sum();
+        known + self.strangers[outcome as usize].get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_falls_into_the_bucket_whose_bound_it_does_not_exceed() {
+        let timing = Timing::default();
+        for us in [50, 51, 9_999_999, 20_000_000] {
+            timing.note(Duration::from_micros(us));
+        }
+        let (sum, count, buckets) = timing.read();
+        assert_eq!((sum, count), (30.000_1, 4));
+        assert_eq!(buckets[0].1, 1);
+        assert_eq!(buckets[1].1, 1);
+        assert_eq!(buckets[BOUNDS_US.len() - 1].1, 1);
+        assert_eq!(buckets[BOUNDS_US.len()].1, 1);
+        assert_eq!(timing.quantile_us(0.5), 100);
+    }
+}

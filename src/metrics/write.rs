@@ -1,0 +1,148 @@
+//! The counts as OpenMetrics text, by the metrics library; names are looked up here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::{DSP_OUTCOMES, Metrics, Outcome, Timing};
+use crate::ids::{DspId, MediaId};
+
+/// What the counts need from the market to be written.
+pub trait Names: Send + Sync {
+    /// A media's id on the wire.
+    fn media(&self, id: MediaId) -> Option<String>;
+    /// A DSP's id on the wire.
+    fn dsp(&self, id: DspId) -> Option<String>;
+    /// The market's generation.
+    fn generation(&self) -> u64;
+    /// Counts of deals' stages and causes: at most 1,000 deals, then `other`.
+    fn deal_events(&self) -> Vec<(String, &'static str, u64)>;
+}
+
+/// Writes everything as OpenMetrics text.
+#[must_use]
+pub fn write(metrics: &Arc<Metrics>, names: Arc<dyn Names>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape { metrics: metrics.clone(), names }));
+    let mut text = String::with_capacity(16_384);
+    // Writing to a String does not fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+struct Scrape {
+    metrics: Arc<Metrics>,
+    names: Arc<dyn Names>,
+}
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+type Written = fmt::Result;
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Written {
+        self.requests(&mut encoder)?;
+        self.dsps(&mut encoder)?;
+        let metrics = &*self.metrics;
+        let help = "Requests answered without a bid, by reason";
+        reasons(&mut encoder, "pmpx_no_bids", help, "reason", metrics.no_bids.iter())?;
+        reasons(&mut encoder, "pmpx_billing_notices", "Billing notices by answer", "answer", metrics.notices.iter())?;
+        reasons(&mut encoder, "pmpx_shed", "Requests refused at the door", "at", metrics.shed.iter())?;
+        let billed = ["PDB", "BPG", "PD"].into_iter().zip(metrics.billed_micro_yuan.iter().map(super::Counter::get));
+        reasons(&mut encoder, "pmpx_billed_micro_yuan", "Billed amounts in micro-yuan", "method", billed)?;
+        let reloads = ["ok", "refused"].into_iter().zip(metrics.reloads.iter().map(super::Counter::get));
+        reasons(&mut encoder, "pmpx_reloads", "Reloads of the market", "result", reloads)?;
+        timing(&mut encoder, "pmpx_request_seconds", "Arrival to answer", &metrics.request_seconds)?;
+        let help = "Arrival to answer, less the time in which only DSPs were waited for";
+        timing(&mut encoder, "pmpx_overhead_seconds", help, &metrics.overhead_seconds)?;
+        let help = "Duration of one durable commit of the journal";
+        timing(&mut encoder, "pmpx_journal_commit_seconds", help, &metrics.journal_commit_seconds)?;
+        encoder
+            .encode_descriptor("pmpx_market_generation", "Generation of the market", None, MetricType::Gauge)?
+            .encode_gauge(&i64::try_from(self.names.generation()).unwrap_or(i64::MAX))?;
+        let mut deals = counter(&mut encoder, "pmpx_deal_events", "What happened to deals' opportunities")?;
+        for (deal, stage, count) in self.names.deal_events() {
+            number(&mut deals, &[("deal", deal.as_str()), ("stage", stage)], count)?;
+        }
+        Ok(())
+    }
+}
+
+impl Scrape {
+    fn requests(&self, encoder: &mut DescriptorEncoder) -> Written {
+        let mut family = counter(encoder, "pmpx_requests", "Requests to the auction")?;
+        for (outcome, label) in Outcome::ALL {
+            for (media, counts) in self.metrics.requests.touched() {
+                let count = counts[outcome as usize].get();
+                if let Some(name) = self.names.media(media).filter(|_| count > 0) {
+                    number(&mut family, &[("media", name.as_str()), ("outcome", label)], count)?;
+                }
+            }
+            let strangers = self.metrics.strangers[outcome as usize].get();
+            number(&mut family, &[("media", "unknown"), ("outcome", label)], strangers)?;
+        }
+        Ok(())
+    }
+
+    fn dsps(&self, encoder: &mut DescriptorEncoder) -> Written {
+        let known: Vec<_> = self.metrics.dsps.touched().filter_map(|(id, it)| Some((self.names.dsp(id)?, it))).collect();
+        let mut family = counter(encoder, "pmpx_dsp_requests", "Questions to DSPs by outcome")?;
+        for (name, counts) in &known {
+            for (label, count) in DSP_OUTCOMES.iter().zip(&counts.asked) {
+                number(&mut family, &[("dsp", name.as_str()), ("outcome", label)], count.get())?;
+            }
+        }
+        let mut family = counter(encoder, "pmpx_bids_rejected", "Bids that did not count, by reason")?;
+        for (name, counts) in &known {
+            for (label, count) in self.metrics.rejections.iter().zip(&counts.rejected) {
+                number(&mut family, &[("dsp", name.as_str()), ("reason", label)], count.get())?;
+            }
+        }
+        let help = "How long DSPs took to answer";
+        let mut family = encoder.encode_descriptor("pmpx_dsp_seconds", help, None, MetricType::Histogram)?;
+        for (name, counts) in &known {
+            let (sum, count, buckets) = counts.seconds.read();
+            let labels = [("dsp", name.as_str())];
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+fn counter<'e>(encoder: &'e mut DescriptorEncoder, name: &'e str, help: &str) -> Result<MetricEncoder<'e>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Counter)
+}
+
+fn number(family: &mut MetricEncoder<'_>, labels: &[(&str, &str)], count: u64) -> Written {
+    family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn reasons<'l>(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    label: &str,
+    counts: impl Iterator<Item = (&'l str, u64)>,
+) -> Written {
+    let mut family = counter(encoder, name, help)?;
+    for (value, count) in counts {
+        number(&mut family, &[(label, value)], count)?;
+    }
+    Ok(())
+}
+
+fn timing(encoder: &mut DescriptorEncoder, name: &str, help: &str, timing: &Timing) -> Written {
+    let (sum, count, buckets) = timing.read();
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Histogram)?
+        .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+}
