@@ -18,3 +18,4 @@ pub mod bidding;
 pub mod billing;
 pub mod delivery;
 pub mod exchange;
+pub mod http;

@@ -1,0 +1,264 @@
+//! The data plane's calls (interfaces.md, "Data plane"): HTTP in, HTTP out; what happens between is the exchange's.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming as Body;
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::body::{self, BodyError};
+use crate::billing::beacon::{Answer, Notice};
+use crate::billing::token::Purpose;
+use crate::event::Via;
+use crate::exchange::{BadRequest, Core, Incoming, Reply};
+use crate::metrics::Outcome;
+
+/// How long a client may take to send a body.
+const BODY_TIME: Duration = Duration::from_secs(2);
+/// Answers from this size are worth compressing.
+const WORTH_GZIP: usize = 1_024;
+
+const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
+const NO_BID_REASON: HeaderName = HeaderName::from_static("x-pmpx-nbr");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+type Sent = Response<Full<Bytes>>;
+
+/// Answers one request.
+pub(super) async fn respond(core: &Core, request: Request<Body>, ready: bool) -> Sent {
+    let (method, path) = (request.method(), request.uri().path());
+    let get = method == Method::GET || method == Method::HEAD;
+    if path == "/openrtb2/auction" {
+        return if method == Method::POST { auction(core, request).await } else { not_allowed("POST") };
+    }
+    if let Some(token) = path.strip_prefix("/n/bill/") {
+        let allowed = method == Method::GET || method == Method::POST;
+        return if allowed { bill(core, token, request.uri().query()).await } else { not_allowed("GET, POST") };
+    }
+    let told = path.strip_prefix("/n/win/").map(|token| (Purpose::Win, token));
+    if let Some((purpose, token)) = told.or(path.strip_prefix("/n/loss/").map(|token| (Purpose::Loss, token))) {
+        return if get { notice(core, purpose, token) } else { not_allowed("GET") };
+    }
+    match path {
+        "/readyz" if get && ready => plain(StatusCode::OK, "ready\n"),
+        "/readyz" if get => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        _ => error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"),
+    }
+}
+
+async fn auction(core: &Core, request: Request<Body>) -> Sent {
+    let exchange = core.exchange();
+    let arrived = exchange.clock.instant();
+    let Some(_entered) = core.enter() else {
+        exchange.metrics.shed.one(0);
+        exchange.metrics.request(None, Outcome::Shed);
+        return retry("overloaded", "too many requests are in flight; try again later");
+    };
+    let (head, body) = request.into_parts();
+    let largest = exchange.market.load().terms.largest_body;
+    let body = match read_json(&head.headers, body, largest).await {
+        Ok(body) => body,
+        Err(refusal) => {
+            exchange.metrics.request(None, refusal.outcome());
+            return refusal.response(largest);
+        }
+    };
+    let bearer = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    let reply = core.auction(Incoming { arrived, bearer, body }).await;
+    let mut response = match reply {
+        Reply::Bid(body) => json(StatusCode::OK, body, &head.headers),
+        Reply::NoBid(reason, body) => {
+            let mut response = match body {
+                Some(body) => json(StatusCode::OK, body, &head.headers),
+                None => empty(StatusCode::NO_CONTENT),
+            };
+            response.headers_mut().insert(NO_BID_REASON, HeaderValue::from(reason.code()));
+            response
+        }
+        Reply::BadRequest(why) => json(StatusCode::BAD_REQUEST, why.to_json(), &head.headers),
+        Reply::TooLarge(message) => error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message),
+        Reply::Unauthorized => {
+            let message = "send Authorization: Bearer KEYID.SECRET with a key of yours";
+            let mut response = error(StatusCode::UNAUTHORIZED, "unknown_media", message);
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+    };
+    response.headers_mut().insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+    response
+}
+
+/// Why a body is not a request.
+enum Refusal {
+    TooLarge,
+    Unsupported(&'static str),
+    Malformed(&'static str),
+    Slow,
+}
+
+impl Refusal {
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::TooLarge => Outcome::TooLarge,
+            Self::Unsupported(_) => Outcome::Unsupported,
+            Self::Malformed(_) | Self::Slow => Outcome::BadRequest,
+        }
+    }
+
+    fn response(&self, largest: usize) -> Sent {
+        match self {
+            Self::TooLarge => {
+                let message = format!("the body is larger than {largest} bytes, as sent or after decompression");
+                error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message)
+            }
+            Self::Unsupported(message) => error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", message),
+            Self::Malformed(message) => error(StatusCode::BAD_REQUEST, "malformed", message),
+            Self::Slow => error(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not come within 2 s"),
+        }
+    }
+}
+
+async fn read_json(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    // OpenRTB 2.6 §2.4: a missing type is JSON.
+    if text(CONTENT_TYPE).is_some_and(|value| !value.trim_start().to_ascii_lowercase().starts_with("application/json")) {
+        return Err(Refusal::Unsupported("the body must be application/json"));
+    }
+    let packed = match text(CONTENT_ENCODING).map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "identity") => false,
+        Some("gzip" | "x-gzip") => true,
+        Some(_) => return Err(Refusal::Unsupported("the only content encoding that is read is gzip")),
+    };
+    let refuse = |why| match why {
+        BodyError::TooLarge => Refusal::TooLarge,
+        BodyError::Broken => Refusal::Malformed("the body broke off"),
+        BodyError::NotGzip => Refusal::Malformed("the body is not the gzip that its content encoding says"),
+    };
+    let read = tokio::time::timeout(BODY_TIME, body::read(body, most)).await.map_err(|_| Refusal::Slow)?;
+    let body = read.map_err(refuse)?;
+    if packed { body::gunzip(&body, most).map_err(refuse) } else { Ok(body) }
+}
+
+async fn bill(core: &Core, token: &str, query: Option<&str>) -> Sent {
+    let displayed_ms = match displayed(query) {
+        Ok(ms) => ms,
+        Err(()) => {
+            return error(StatusCode::BAD_REQUEST, "bad_ms", "ms must be whole milliseconds, 0 to 4294967295");
+        }
+    };
+    let answer = core.bill(Notice { token, displayed_ms, via: Via::Notice }).await;
+    let mut response = match answer {
+        Answer::Posted | Answer::AlreadyPosted => plain_json(StatusCode::OK, "{\"billable\":true}"),
+        Answer::TooShort => plain_json(StatusCode::OK, "{\"billable\":false}"),
+        Answer::Expired => error(StatusCode::GONE, "expired", "the time in which this display could be billed is over"),
+        Answer::Void => error(StatusCode::GONE, "void", "what was won may not be shown any more"),
+        Answer::BadToken(why) => error(StatusCode::FORBIDDEN, "bad_token", &why.to_string()),
+        Answer::NotDurable(why) => {
+            core.exchange().metrics.shed.one(2);
+            retry("not_durable", &why.to_string())
+        }
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The `ms` of the query, where there is one.
+fn displayed(query: Option<&str>) -> Result<Option<u32>, ()> {
+    let ms = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("ms=")));
+    ms.map(|text| text.parse().map_err(|_| ())).transpose()
+}
+
+fn notice(core: &Core, purpose: Purpose, token: &str) -> Sent {
+    if core.is_genuine(purpose, token) {
+        empty(StatusCode::NO_CONTENT)
+    } else {
+        error(StatusCode::FORBIDDEN, "bad_token", "the token is not one of this exchange's for this notice")
+    }
+}
+
+fn json(status: StatusCode, body: Vec<u8>, asked: &HeaderMap) -> Sent {
+    let gzip = || asked.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
+    let packed = if body.len() >= WORTH_GZIP && gzip() { body::gzip(&body) } else { None };
+    let zipped = packed.is_some();
+    let mut response = Response::new(Full::new(Bytes::from(packed.unwrap_or(body))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    if zipped {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    response
+}
+
+/// Whether gzip is named and not refused by `q=0` (RFC 9110 §12.5.3).
+fn accepts_gzip(value: &str) -> bool {
+    value.split(',').any(|choice| {
+        let (coding, weight) = choice.split_once(';').unwrap_or((choice, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0_f32));
+        coding.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+fn plain_json(status: StatusCode, body: &'static str) -> Sent {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+fn plain(status: StatusCode, body: &'static str) -> Sent {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn empty(status: StatusCode) -> Sent {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+fn error(status: StatusCode, code: &'static str, message: &str) -> Sent {
+    let body = BadRequest { code, message: message.to_owned(), path: String::new() }.to_json();
+    json(status, body, &HeaderMap::new())
+}
+
+fn retry(code: &'static str, message: &str) -> Sent {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, code, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn not_allowed(methods: &'static str) -> Sent {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", methods);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_asks_for_it() {
+        assert!(accepts_gzip("deflate, gzip;q=0.5"));
+        assert!(!accepts_gzip("gzip;q=0, br") && !accepts_gzip("br"));
+    }
+
+    #[test]
+    fn displayed_time_is_whole_milliseconds() {
+        assert_eq!(displayed(None), Ok(None));
+        assert_eq!(displayed(Some("a=1&ms=2500")), Ok(Some(2_500)));
+        for query in ["ms=", "ms=-1", "ms=1.5", "ms=4294967296"] {
+            assert_eq!(displayed(Some(query)), Err(()), "{query}");
+        }
+    }
+}
