@@ -10,3 +10,6 @@ pub mod event;
 
 // The snapshot that the hot plane decides from.
 pub mod market;
+
+// The cold plane: terms in, the next market out.
+pub mod control;

@@ -1,0 +1,1 @@
+//! The example of the repository, and what becomes of it when it is edited.
