@@ -1,6 +1,6 @@
 //! `buyers.toml`: buyers by ACCOUNT ID and the advertisers that they buy for (R-OWN, R-QUALIFY).
 
-use super::diagnostic::{At, File, Place, Report};
+use super::diagnostic::{At, File, Report};
 use super::names::{account, category, domain, id, label};
 use super::reader::{Register, Table, read_file};
 use super::units::{amount, day};
@@ -28,7 +28,6 @@ pub(super) struct AdvertiserEntry {
     pub(super) domains: Vec<String>,
     pub(super) category: String,
     pub(super) qualified_until: At<ShanghaiDay>,
-    pub(super) place: Place,
 }
 
 pub(super) struct Buyers {
@@ -104,7 +103,6 @@ fn advertiser(table: Table<'_>, owner: Option<&str>, advertisers: &mut Register<
             domains: values(domains?),
             category: category?,
             qualified_until: qualified_until?,
-            place: table.place,
         })
     })();
     advertisers.add(full, entry, table.report());

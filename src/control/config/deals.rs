@@ -192,10 +192,10 @@ impl Terms {
         let report = table.report();
         let name = self.method.name();
         if self.method.is_guaranteed() {
-            if self.daily_volume.is_none() {
+            if self.daily_volume.is_none() && !table.misspells("daily_volume") {
                 report.error(table.place, format!("`daily_volume` is missing: a {name} promises one (R-METHODS)"));
             }
-            if self.signed.is_none() && self.standing != Standing::Draft {
+            if self.signed.is_none() && self.standing != Standing::Draft && !table.misspells("signed") {
                 report.error(
                     table.place,
                     format!("`signed` is missing: a {name}'s price is judged by the rate card of that day (R-RATE)"),

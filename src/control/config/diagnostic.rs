@@ -123,6 +123,8 @@ pub(super) struct Report {
 impl Report {
     /// Suggestions search every name; after that many problems they are not worth it.
     const SUGGESTIONS_UNTIL: usize = 100;
+    /// That many names are listed where none is near.
+    const FEW: usize = 6;
 
     /// What refuses the folder.
     pub(super) fn error(&self, place: Place, message: impl Into<String>) {
@@ -151,12 +153,17 @@ impl Report {
         !self.errors.borrow().is_empty()
     }
 
-    /// `; did you mean …?` for a name that is not known, or nothing.
-    pub(super) fn suggestion<'a>(&self, name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    /// `; did you mean …?` for a name that is not known; the known ones if they are few.
+    pub(super) fn suggestion<'a>(&self, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
         if self.is_crowded() {
             return String::new();
         }
-        nearest(name, candidates).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+        if let Some(near) = nearest(name, known.clone()) {
+            return format!("; did you mean `{near}`?");
+        }
+        let mut few: Vec<_> = known.take(Self::FEW + 1).collect();
+        few.sort_unstable();
+        if few.is_empty() || few.len() > Self::FEW { String::new() } else { format!("; known: {}", few.join(", ")) }
     }
 
     /// The warnings, or the errors if there are any.

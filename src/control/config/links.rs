@@ -28,6 +28,8 @@ pub(super) struct DealLinks {
 /// One row each as in the folder's registers; `None` where a reference was refused, so that rules pass over it.
 pub(super) struct Links {
     pub(super) prices: Vec<Prices>,
+    /// Whether a price that is not there is really missing.
+    pub(super) priced: bool,
     /// Buyers of each DSP.
     pub(super) dsps: Vec<Option<Vec<usize>>>,
     /// Buyer and advertiser of each creative.
@@ -47,8 +49,10 @@ pub(super) fn resolve(folder: &Folder, report: &Report) -> Links {
         let advertiser = owned(advertisers, accounts, "advertiser", &creative.account, &creative.advertiser, report);
         buyer.zip(advertiser)
     });
+    let (prices, priced) = prices(folder, report);
     Links {
-        prices: prices(folder, report),
+        prices,
+        priced,
         dsps: dsps.collect(),
         creatives: creatives.collect(),
         deals: folder.deals.entries.iter().map(|it| deal(folder, it, report)).collect(),
@@ -123,15 +127,15 @@ fn deal(folder: &Folder, deal: &DealEntry, report: &Report) -> Option<DealLinks>
 
 /// The card of each placement. Every version must price what the one before it does: a price is valid until the next version's
 /// day, so a placement left out would have none, which nobody means.
-fn prices(folder: &Folder, report: &Report) -> Vec<Prices> {
+fn prices(folder: &Folder, report: &Report) -> (Vec<Prices>, bool) {
     let mut prices = vec![Prices::new(); folder.supply.placements.entries.len()];
+    let mut priced = folder.rates.complete;
     let mut before: HashMap<usize, &Card> = HashMap::new();
     for card in &folder.rates.cards {
         let mut now = HashMap::new();
-        let mut judged = folder.rates.complete;
         for At { value: (wanted, price), place } in &card.prices {
             let Some(row) = placement(folder, wanted, report) else {
-                judged = false;
+                priced = false;
                 continue;
             };
             if now.insert(row, card).is_some() {
@@ -140,7 +144,7 @@ fn prices(folder: &Folder, report: &Report) -> Vec<Prices> {
             }
             prices[row].push((card.from, *price));
         }
-        let mut left_out: Vec<_> = before.keys().filter(|row| judged && !now.contains_key(row)).collect();
+        let mut left_out: Vec<_> = before.keys().filter(|row| priced && !now.contains_key(row)).collect();
         left_out.sort_unstable();
         for row in left_out {
             let name = &folder.supply.placements.entries[*row].name;
@@ -151,5 +155,5 @@ fn prices(folder: &Folder, report: &Report) -> Vec<Prices> {
         }
         before = now;
     }
-    prices
+    (prices, priced)
 }

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
-use super::diagnostic::{At, File, Place, Report};
+use super::diagnostic::{At, File, Place, Report, nearest};
 
 /// Why a value is refused, as what follows the key's name: `must be a string, not an integer`.
 pub(super) type Wrong = String;
@@ -60,7 +61,7 @@ pub(super) fn read_file<T>(
         }
         return None;
     }
-    let table = Table { page: &page, map: root.get_ref(), place: page.place(0), what: "the file" };
+    let table = Table { page: &page, map: root.get_ref(), place: page.place(0), what: "the file", known: keys };
     let schema = table.required("schema", |value| match value {
         DeValue::Integer(number) => Ok(number.to_string()),
         other => Err(expected("an integer", other)),
@@ -70,7 +71,7 @@ pub(super) fn read_file<T>(
         report.error(place, format!("schema {schema} is not known; this version reads schema = {SCHEMA}"));
         return None;
     }
-    table.refuse_unknown(keys);
+    table.refuse_unknown();
     Some(read(table))
 }
 
@@ -96,6 +97,7 @@ pub(super) struct Table<'a> {
     /// Where it begins.
     pub(super) place: Place,
     what: &'static str,
+    known: &'static [&'static str],
 }
 
 impl<'a> Table<'a> {
@@ -114,20 +116,32 @@ impl<'a> Table<'a> {
         self.map.get_key_value(key).map_or(self.place, |(key, _)| self.page.place(key.span().start))
     }
 
-    fn refuse_unknown(&self, known: &[&'static str]) {
-        for key in self.map.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+    fn unknown(&self) -> impl Iterator<Item = &'a Spanned<DeString<'a>>> {
+        self.map.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref()))
+    }
+
+    fn refuse_unknown(&self) {
+        for key in self.unknown() {
             let name = key.get_ref();
-            let suggestion = match super::diagnostic::nearest(name, known.iter().copied()) {
+            let suggestion = match nearest(name, self.known.iter().copied()) {
                 Some(near) => format!("; did you mean `{near}`?"),
-                None => format!("; known here: {}", known.join(", ")),
+                None => format!("; known here: {}", self.known.join(", ")),
             };
             let place = self.page.place(key.span().start);
             self.report().error(place, format!("unknown key `{name}` in {}{suggestion}", self.what));
         }
     }
 
+    /// Whether a key is absent because it was written in another way, which has been reported.
+    pub(super) fn misspells(&self, key: &str) -> bool {
+        self.unknown().any(|it| nearest(it.get_ref(), self.known.iter().copied()) == Some(key))
+    }
+
+    /// Reports that a key is absent, if nothing says so already.
     fn missing(&self, key: &str) {
-        self.report().error(self.place, format!("`{key}` is missing from {}", self.what));
+        if !self.misspells(key) {
+            self.report().error(self.place, format!("`{key}` is missing from {}", self.what));
+        }
     }
 
     /// A value that must be there.
@@ -234,14 +248,14 @@ impl<'a> Table<'a> {
             self.report().error(place, format!("`{key}` {}", expected("a table", value.get_ref())));
             return None;
         };
-        let section = Self { page: self.page, map, place, what: key };
-        section.refuse_unknown(keys);
+        let section = Self { page: self.page, map, place, what: key, known: keys };
+        section.refuse_unknown();
         Some(Some(section))
     }
 
-    /// The tables of a list, `[[key]]` or `key = [{ … }]`, one by one; absent: none. False when it is no such list.
+    /// The tables of a list, `[[key]]` or `key = [{ … }]`, one by one; absent: none. False when not all could be read.
     pub(super) fn each(&self, key: &'static str, keys: &'static [&'static str], mut read: impl FnMut(Self)) -> bool {
-        let Some((name, value)) = self.map.get_key_value(key) else { return true };
+        let Some((name, value)) = self.map.get_key_value(key) else { return !self.misspells(key) };
         let DeValue::Array(items) = value.get_ref() else {
             let place = self.page.place(name.span().start);
             self.report().error(place, format!("`{key}` must be a list of tables; begin each with [[{key}]]"));
@@ -251,8 +265,8 @@ impl<'a> Table<'a> {
         for item in items.iter() {
             let place = self.page.place(item.span().start);
             if let DeValue::Table(map) = item.get_ref() {
-                let table = Self { page: self.page, map, place, what: key };
-                table.refuse_unknown(keys);
+                let table = Self { page: self.page, map, place, what: key, known: keys };
+                table.refuse_unknown();
                 read(table);
             } else {
                 self.report().error(place, format!("an item of `{key}` {}", expected("a table", item.get_ref())));
@@ -355,7 +369,7 @@ impl<T> Register<T> {
     }
 
     /// The names of all entries.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.keys().map(AsRef::as_ref)
     }
 

@@ -6,7 +6,7 @@ use super::reader::{Wrong, expected};
 use crate::clock::ShanghaiDay;
 use crate::market::deal::PushRatio;
 use crate::market::supply::Size;
-use crate::money::{CpmMicroYuan, Margin, MicroYuan};
+use crate::money::{CpmMicroYuan, Margin, MicroYuan, MoneyError};
 
 /// A string.
 pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Wrong> {
@@ -51,7 +51,10 @@ fn decimal<'a>(value: &'a DeValue<'_>, example: &str) -> Result<&'a str, Wrong> 
 
 /// A price in yuan per mille: `"35.00"`.
 pub(super) fn price(value: &DeValue<'_>) -> Result<CpmMicroYuan, Wrong> {
-    let price = CpmMicroYuan::parse_yuan(decimal(value, "35.00")?).map_err(|error| error.to_string())?;
+    let price = CpmMicroYuan::parse_yuan(decimal(value, "35.00")?).map_err(|error| match error {
+        MoneyError::TooFine(_) => "is finer than ¥0.001 CPM".to_owned(),
+        other => other.to_string(),
+    })?;
     if price == CpmMicroYuan::default() { Err("must be greater than zero".to_owned()) } else { Ok(price) }
 }
 
@@ -75,7 +78,7 @@ pub(super) fn percent(value: &DeValue<'_>) -> Result<Margin, Wrong> {
     }
     let basis_points: u32 = format!("{whole}{fraction:0<2}").parse().map_err(|_| FORM)?;
     let margin = u16::try_from(basis_points).ok().and_then(Margin::from_basis_points);
-    margin.ok_or_else(|| "is above 100%".to_owned())
+    margin.ok_or_else(|| "is above 100% (R-SHARE)".to_owned())
 }
 
 /// A push ratio: `"1.3"` (R-PUSH).
@@ -242,7 +245,7 @@ mod tests {
         }
         assert_eq!(percent(&string("12.5%")).map(Margin::basis_points), Ok(1_250));
         assert_eq!(percent(&string("0%")).map(Margin::basis_points), Ok(0));
-        assert_eq!(percent(&string("100.01%")), Err("is above 100%".to_owned()));
+        assert_eq!(percent(&string("100.01%")), Err("is above 100% (R-SHARE)".to_owned()));
         for text in ["15", "15.555%", ".5%", "-1%", "%", "1e1%"] {
             assert!(percent(&string(text)).is_err(), "{text:?}");
         }

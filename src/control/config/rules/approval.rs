@@ -12,17 +12,25 @@ use crate::market::deal::DealState;
 pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
     for (deal, resolved) in folder.deals.entries.iter().zip(&links.deals) {
         if let Some(resolved) = resolved {
-            approved_dsps(folder, deal, resolved, today, report);
+            approved_dsps(folder, links, deal, resolved, today, report);
         }
     }
     qualified_advertisers(folder, today, report);
 }
 
-fn approved_dsps(folder: &Folder, deal: &DealEntry, resolved: &DealLinks, today: ShanghaiDay, report: &Report) {
+fn approved_dsps(
+    folder: &Folder,
+    links: &Links,
+    deal: &DealEntry,
+    resolved: &DealLinks,
+    today: ShanghaiDay,
+    report: &Report,
+) {
     for (row, named) in resolved.dsps.iter().zip(&deal.dsps) {
         let dsp = &folder.dsps.entries[*row];
         let account = &deal.account.value;
-        if !dsp.buyers.iter().any(|(it, _)| it.value == *account) {
+        let buyers = &links.dsps[*row];
+        if buyers.as_ref().is_some_and(|buyers| !buyers.contains(&resolved.buyer)) {
             report.error(named.place, format!("dsp `{}` is not approved for account `{account}` (R-DSP)", dsp.id));
         }
         let ((from, until), (approved_from, approved_until)) = (deal.period, dsp.approved);

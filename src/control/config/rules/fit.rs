@@ -15,6 +15,7 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
         formats(folder, deal, resolved, report);
         if let (Some(crid), Some(row)) = (&deal.fallback, resolved.fallback)
             && deal.concerns(today)
+            && deal.method.is_guaranteed()
         {
             fallback(folder, deal, crid, &folder.creatives.entries[row], resolved, report);
         }

@@ -7,7 +7,7 @@ use super::super::links::{DealLinks, Links, price_on};
 use crate::clock::ShanghaiDay;
 
 pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
-    if folder.rates.complete {
+    if links.priced {
         for (placement, prices) in folder.supply.placements.entries.iter().zip(&links.prices) {
             if price_on(prices, today).is_none() {
                 let first = prices.first().map(|(from, _)| format!("; its first is from {from}")).unwrap_or_default();
@@ -35,7 +35,7 @@ fn signed_price(folder: &Folder, links: &Links, deal: &DealEntry, resolved: &Dea
     for row in &resolved.placements {
         let name = &folder.supply.placements.entries[*row].name;
         match price_on(&links.prices[*row], signed.value) {
-            None if folder.rates.complete => {
+            None if links.priced => {
                 report.error(
                     signed.place,
                     format!(
