@@ -101,7 +101,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
         report.error(diagnostic::Place { file: File::Exchange, line: 1 }, "this file is refused");
     }
     let warnings = report.finish(sources.folder())?;
-    let Some(exchange) = exchange else { return Err(Diagnostics::from(Vec::new())) };
+    let Some(exchange) = exchange else { return Err(Vec::new().into()) };
 
     let parts = build::parts(folder, links, exchange.terms.token_life_ms, book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();

@@ -130,7 +130,7 @@ impl Report {
     pub(super) fn error(&self, place: Place, message: impl Into<String>) {
         let mut errors = self.errors.borrow_mut();
         if errors.len() < Diagnostics::MOST {
-            errors.push((place, message.into()));
+            errors.push((place, one_line(message.into())));
         } else {
             self.omitted.set(self.omitted.get() + 1);
         }
@@ -140,7 +140,7 @@ impl Report {
     pub(super) fn warning(&self, place: Place, message: impl Into<String>) {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < Diagnostics::MOST {
-            warnings.push((place, message.into()));
+            warnings.push((place, one_line(message.into())));
         }
     }
 
@@ -188,10 +188,25 @@ impl Report {
     }
 }
 
+/// A message as one line of bounded length, whatever the names in it hold.
+fn one_line(message: String) -> String {
+    const MOST: usize = 1_000;
+    if message.len() <= MOST && !message.contains(char::is_control) {
+        return message;
+    }
+    let shown = message.chars().take(MOST);
+    shown.map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// The longest name that is compared: the comparison takes time and memory by the product of the lengths.
+const LONGEST_COMPARED: usize = 128;
+
 /// The candidate that differs least, if it is close enough to be meant; ties go by the alphabet.
 pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let length = name.chars().count();
-    let tolerated = (length / 3).max(1);
+    if name.len() > LONGEST_COMPARED {
+        return None;
+    }
+    let tolerated = (name.chars().count() / 3).max(1);
     candidates
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= 4 * tolerated)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

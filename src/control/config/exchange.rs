@@ -1,5 +1,7 @@
 //! `exchange.toml`: the exchange itself, its limits, its token keys.
 
+use std::collections::HashSet;
+
 use super::diagnostic::{At, File, Report};
 use super::names::{SecretSource, domain, public_url};
 use super::reader::{Table, read_file};
@@ -111,8 +113,9 @@ fn notices(table: Table<'_>) -> Option<Notices> {
         Some(TokenKeySource { id: id?, secret: secret? })
     });
     let keys = keys?;
-    for (index, At { value: key, place }) in keys.iter().enumerate() {
-        if keys[..index].iter().any(|earlier| earlier.value.id == key.id) {
+    let mut ids = HashSet::new();
+    for At { value: key, place } in &keys {
+        if !ids.insert(key.id) {
             table.report().error(*place, format!("token key {} is already defined", key.id));
         }
     }

@@ -16,6 +16,9 @@ pub(super) type Wrong = String;
 /// The version of the format that this program reads.
 const SCHEMA: u64 = 1;
 
+/// Unknown keys of a table among which a misspelt one is looked for.
+const MOST_COMPARED: usize = 32;
+
 /// Problems of TOML's own syntax that are shown per file; one often causes the next.
 const MOST_SYNTAX_ERRORS: usize = 5;
 
@@ -123,7 +126,8 @@ impl<'a> Table<'a> {
     fn refuse_unknown(&self) {
         for key in self.unknown() {
             let name = key.get_ref();
-            let suggestion = match nearest(name, self.known.iter().copied()) {
+            let known = self.known.iter().copied().filter(|_| !self.report().is_crowded());
+            let suggestion = match nearest(name, known) {
                 Some(near) => format!("; did you mean `{near}`?"),
                 None => format!("; known here: {}", self.known.join(", ")),
             };
@@ -134,7 +138,7 @@ impl<'a> Table<'a> {
 
     /// Whether a key is absent because it was written in another way, which has been reported.
     pub(super) fn misspells(&self, key: &str) -> bool {
-        self.unknown().any(|it| nearest(it.get_ref(), self.known.iter().copied()) == Some(key))
+        self.unknown().take(MOST_COMPARED).any(|it| nearest(it.get_ref(), self.known.iter().copied()) == Some(key))
     }
 
     /// Reports that a key is absent, if nothing says so already.

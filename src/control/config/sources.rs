@@ -77,7 +77,7 @@ impl Sources {
     }
 }
 
-/// Reads the files of a folder. Links are followed; files that are not `*.toml` are passed over.
+/// Reads the files of a folder. Links are followed; hidden files and those that are not `*.toml` are passed over.
 ///
 /// # Errors
 /// [`Diagnostics`] when the folder or a file cannot be read, a file is missing, unknown, too large or not UTF-8.
@@ -95,6 +95,10 @@ pub fn load(folder: &Path) -> Result<Sources, Diagnostics> {
             Err(error) => return Err(problems.with(Path::new(""), 1, format!("cannot be read: {error}")).into()),
         };
         let (Some(name), true) = (path.file_name(), path.extension() == Some(OsStr::new("toml"))) else { continue };
+        // Editors keep locks and copies as hidden files.
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         let known_file = File::ALL.iter().any(|file| OsStr::new(file.name()) == name);
         let bytes = if known_file { read_bounded(&path, left) } else { Ok(Vec::new()) };
         match bytes {
@@ -114,6 +118,9 @@ pub fn load(folder: &Path) -> Result<Sources, Diagnostics> {
 /// At most one byte more than is left, to see that there was more.
 fn read_bounded(path: &Path, left: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("is not a regular file"));
+    }
     std::fs::File::open(path)?.take(left + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

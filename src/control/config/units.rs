@@ -124,7 +124,7 @@ pub(super) fn short_ms(least: u32, most: u32) -> impl Fn(&DeValue<'_>) -> Result
 
 fn shown_ms(ms: u64) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let unit = units.into_iter().find(|(_, unit)| ms > 0 && ms % unit == 0);
+    let unit = units.into_iter().find(|(_, unit)| ms > 0 && ms.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{ms}ms"), |(name, unit)| format!("{}{name}", ms / unit))
 }
 

@@ -314,3 +314,26 @@ fn a_folder_above_the_limit_is_refused_before_it_is_read() {
     let errors = load(folder.path()).unwrap_err();
     assert!(errors.to_string().ends_with(":1: the files together are above 64MiB"), "{errors}");
 }
+
+#[test]
+fn hostile_names_cost_no_memory_and_one_line() {
+    let long = "x".repeat(1 << 20);
+    let errors =
+        edited(&[("deals.toml", "schema = 1", &format!("schema = 1\n{long} = 1\n\"a\\nb\" = 2"))]).unwrap_err();
+    let lines: Vec<_> = errors.to_string().lines().map(|line| line.chars().take(38).collect::<String>()).collect();
+    assert_eq!(lines, ["config/deals.toml:5: unknown key `xxxx", "config/deals.toml:6: unknown key `a\u{fffd}b`",]);
+}
+
+#[test]
+fn hidden_and_other_files_are_passed_over_and_links_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in example().keys() {
+        std::os::unix::fs::symlink(Path::new("config").canonicalize().unwrap().join(name), folder.path().join(name))
+            .unwrap();
+    }
+    std::fs::write(folder.path().join(".#deals.toml"), "x").unwrap();
+    std::fs::write(folder.path().join("README.md"), "x").unwrap();
+    let sources = load(folder.path()).unwrap();
+    assert_eq!(sources.digest(), load(Path::new("config")).unwrap().digest(), "the folder's name is not in it");
+    assert!(compile(&sources, &mut IdBook::default(), &moment()).is_ok());
+}

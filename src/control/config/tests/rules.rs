@@ -354,22 +354,20 @@ fn r_minimum_is_never_negative() {
 fn r_commit_a_days_volume_is_an_amount_that_the_ledger_holds() {
     check(
         &[
-            ("deals.toml", "daily_volume = 1_500_000", "daily_volume = 900_000_000_000"),
+            ("deals.toml", "daily_volume = 1_500_000", "daily_volume = 1_000_000_000"),
             ("deals.toml", "\"68.00\"", "\"1000000\""),
             ("media.toml", "daily_capacity = 20_000_000", "daily_capacity = 1_000_000_000_000"),
         ],
-        &[
-            "config/deals.toml:37: 900000000000 impressions a day at ¥1000000.00 CPM are above ¥1000000000000.00, the most that one entry may be (R-COMMIT)",
-        ],
+        &[],
     );
     check(
         &[
-            ("deals.toml", "daily_volume = 1_500_000", "daily_volume = 1_000_000_000_000"),
+            ("deals.toml", "daily_volume = 1_500_000", "daily_volume = 1_000_000_001"),
             ("deals.toml", "\"68.00\"", "\"1000000\""),
             ("media.toml", "daily_capacity = 20_000_000", "daily_capacity = 1_000_000_000_000"),
         ],
         &[
-            "config/deals.toml:37: 1000000000000 impressions a day at ¥1000000.00 CPM are above ¥1000000000000.00, the most that one entry may be (R-COMMIT)",
+            "config/deals.toml:37: 1000000001 impressions a day at ¥1000000.00 CPM are above ¥1000000000000.00, the most that one entry may be (R-COMMIT)",
         ],
     );
 }
