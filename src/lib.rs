@@ -19,3 +19,6 @@ pub mod billing;
 pub mod delivery;
 pub mod exchange;
 pub mod http;
+
+// The cold plane: terms in, the next market out.
+pub mod control;
