@@ -10,3 +10,7 @@ pub mod event;
 
 // The snapshot that the hot plane decides from.
 pub mod market;
+
+// What happened, durably; and what it means in money.
+pub mod settlement;
+pub mod store;
