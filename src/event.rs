@@ -3,11 +3,17 @@
 //! Everything here is versioned and outlives the process that wrote it: codes are appended, never reused
 //! (`docs/decisions/0004-events.md`). `store` implements the ports; `billing`, `delivery` and `settlement` call them; `main` joins them.
 
+#[macro_use]
 mod cause;
 mod journal;
+mod ledger;
 
 pub use cause::{Cause, Measure, Party, Stage};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
+pub use ledger::{
+    Account, AccountKind, BookError, Booking, Books, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord,
+    LeaseState, Ledger, Position, Span, Stored, Totals, Transaction, TransactionKind, Unbalanced,
+};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{
@@ -261,7 +267,7 @@ pub trait Leases: Send + Sync {
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable>;
 
     /// Sets aside the day's volume of a guaranteed deal from the buyer's balance, once: `false` when the balance does not
-    /// cover it (R-COMMIT). A second call for the same deal and day changes nothing and says how the first ended.
+    /// cover it (R-COMMIT). A second call for a funded day changes nothing; one for a refused day tries again until the day ends.
     ///
     /// # Errors
     /// [`StoreUnavailable`] when it cannot be made durable.

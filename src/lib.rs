@@ -22,3 +22,7 @@ pub mod http;
 
 // The cold plane: terms in, the next market out.
 pub mod control;
+
+// What happened, durably; and what it means in money.
+pub mod settlement;
+pub mod store;

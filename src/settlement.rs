@@ -1,0 +1,3 @@
+//! What happened, in money: the journal becomes the ledger (architecture §1), and later months, statements and payouts.
+
+pub mod ledger;

@@ -1,0 +1,34 @@
+//! The only place that knows a database (architecture §2): the ports of `event`, kept by two engines.
+//!
+//! | engine | for | durable |
+//! |---|---|---|
+//! | [`SqliteStore`] | serving; one data folder, nothing to install | a commit is on disk before it is acknowledged |
+//! | [`MemoryStore`] | simulation and tests; every call is done when it returns | no |
+//!
+//! What may be granted, posted and closed is decided once, in `purse`; the engines only load and keep.
+//! Both pass the same suite (`suite`), and a model-based test compares them with a third, plain account of the same rules.
+
+mod memory;
+mod purse;
+mod sqlite;
+#[cfg(test)]
+mod suite;
+
+pub use memory::MemoryStore;
+pub use sqlite::{JournalStats, OnCommit, OpenError, Options, SqliteReader, SqliteStore};
+
+use crate::event::StoreUnavailable;
+
+/// Writes of the control plane that are no event. Durable when they return.
+pub trait Registry: Send + Sync {
+    /// Stores numbers that were given (`IdBook::fresh`), before a market that uses them is published. All or none; a number or
+    /// string that is stored already with the same meaning is left alone.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when they are not durable, or when one contradicts what is stored.
+    fn save_ids(&self, fresh: &[(crate::ids::IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable>;
+}
+
+fn contradicts(kind: crate::ids::IdKind, number: u32, wire: &str) -> StoreUnavailable {
+    StoreUnavailable(format!("{kind:?} number {number} for {wire:?} contradicts a number that was given before"))
+}

@@ -1,0 +1,318 @@
+//! The store of a simulation: the same rules and answers as the durable one, nothing kept after the process, every call
+//! done when it returns, so that a run with the same seed is the same run (architecture §6).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::purse::{self, NotTaken, Purse};
+use super::{Registry, contradicts};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::event::{
+    BookError, Booking, Books, ChargeKey, Cursor, Journal, Journaled, Lease, LeaseRecord, LeaseRequest, LeaseState,
+    Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Source, StoreUnavailable, Stored, Tally, Totals,
+    Transaction, TransactionKind, Unrecorded,
+};
+use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
+use crate::money::MicroYuan;
+
+/// An in-memory store; clones share their contents.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    journal: Vec<Journaled>,
+    resolved: HashMap<ChargeKey, u8>,
+    leases: BTreeMap<u64, LeaseRecord>,
+    purses: BTreeMap<Source, Purse>,
+    commitments: BTreeMap<(DealId, ShanghaiDay), bool>,
+    tallies: BTreeMap<(ShanghaiDay, DealId, Measure), u64>,
+    transactions: Vec<Stored>,
+    references: HashMap<(TransactionKind, String), usize>,
+    ids: BTreeMap<(IdKind, u32), Box<str>>,
+    wires: HashSet<(IdKind, Box<str>)>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A panic of another thread in mid-call cannot leave half a change: each call checks first and then applies.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for MemoryStore {
+    fn submit(&self, _lane: Lane, posting: Posting) -> Result<Receipt, Unrecorded> {
+        Ok(Receipt::known(Ok(self.state().record(&posting))))
+    }
+
+    fn tally(&self, rows: Vec<Tally>) -> Result<(), Unrecorded> {
+        let mut state = self.state();
+        for row in rows {
+            *state.tallies.entry((row.day, row.deal, row.measure)).or_default() += row.count;
+        }
+        Ok(())
+    }
+}
+
+impl Leases for MemoryStore {
+    fn grant(&self, request: LeaseRequest) -> Result<Option<Lease>, StoreUnavailable> {
+        let mut state = self.state();
+        let id = LeaseId(state.leases.len() as u64 + 1);
+        let Some(purse) = state.purses.get_mut(&request.source) else { return Ok(None) };
+        purse::check_request(&request, purse)?;
+        let Some(amount) = purse.lease(request.want) else { return Ok(None) };
+        let record = LeaseRecord {
+            id,
+            source: request.source,
+            buyer: request.buyer,
+            amount,
+            awarded: None,
+            posted: MicroYuan::ZERO,
+            posted_count: 0,
+            window_ends: request.window_ends,
+            closes_at: request.closes_at,
+            state: LeaseState::Open,
+        };
+        state.leases.insert(id.0, record);
+        Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))
+    }
+
+    fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Result<(), StoreUnavailable> {
+        let State { leases, purses, .. } = &mut *self.state();
+        if let Some(lease) = leases.get_mut(&lease.0)
+            && let Some(purse) = purses.get_mut(&lease.source)
+        {
+            purse::retire(lease, purse, awarded);
+        }
+        Ok(())
+    }
+
+    fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        let State { leases, purses, .. } = &mut *self.state();
+        let mut closed = 0;
+        for lease in leases.values_mut().filter(|lease| lease.state != LeaseState::Closed && lease.closes_at <= now) {
+            if let Some(purse) = purses.get_mut(&lease.source) {
+                purse::close(lease, purse);
+                closed += 1;
+            }
+        }
+        Ok(closed)
+    }
+
+    fn commit_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        buyer: BuyerId,
+        amount: MicroYuan,
+        now: UnixMillis,
+    ) -> Result<bool, StoreUnavailable> {
+        let mut state = self.state();
+        let before = state.commitments.get(&(deal, day)).copied();
+        if before == Some(true) {
+            return Ok(true);
+        }
+        let funded = now.shanghai_day() <= day && state.fund_day(deal, day, buyer, amount, now)?;
+        state.commitments.insert((deal, day), funded);
+        Ok(funded)
+    }
+}
+
+impl Ledger for MemoryStore {
+    fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable> {
+        Ok(Box::new(self.state().clone()))
+    }
+
+    fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
+        let mut state = self.state();
+        let (purses, booked) = (state.purses.clone(), state.transactions.len());
+        let mut booking = Booking::AlreadyBooked;
+        for transaction in transactions {
+            match state.book_any(&transaction) {
+                Ok(Booking::Booked) => booking = Booking::Booked,
+                Ok(Booking::AlreadyBooked) => {}
+                Err(error) => {
+                    state.purses = purses;
+                    state.transactions.truncate(booked);
+                    state.references.retain(|_, index| *index < booked);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(booking)
+    }
+}
+
+impl Registry for MemoryStore {
+    fn save_ids(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable> {
+        let mut state = self.state();
+        let mut changed = (state.ids.clone(), state.wires.clone());
+        for (kind, number, wire) in fresh {
+            let same = changed.0.get(&(*kind, *number)) == Some(wire);
+            if !same && (changed.0.contains_key(&(*kind, *number)) || changed.1.contains(&(*kind, wire.clone()))) {
+                return Err(contradicts(*kind, *number, wire));
+            }
+            changed.0.insert((*kind, *number), wire.clone());
+            changed.1.insert((*kind, wire.clone()));
+        }
+        (state.ids, state.wires) = changed;
+        Ok(())
+    }
+}
+
+impl State {
+    fn record(&mut self, posting: &Posting) -> Recorded {
+        let key = posting.charge.key;
+        match self.resolved.get(&key) {
+            Some(0) => return Recorded::AlreadyPosted,
+            Some(_) => return Recorded::AlreadyVoided,
+            None => {}
+        }
+        let Some(lease) = self.leases.get_mut(&posting.charge.lease.0) else { return Recorded::LeaseClosed };
+        if let Err(NotTaken::Closed | NotTaken::Beyond) = purse::takes(lease, posting) {
+            return Recorded::LeaseClosed;
+        }
+        purse::count(lease, posting);
+        let row = Journaled::new(self.journal.len() as u64 + 1, posting);
+        self.resolved.insert(key, row.resolution);
+        self.journal.push(row);
+        if row.is_posted() { Recorded::Posted } else { Recorded::Voided }
+    }
+
+    /// Moves a day's amount from balance to commitment; `false` when the balance does not cover it.
+    fn fund_day(
+        &mut self,
+        deal: DealId,
+        day: ShanghaiDay,
+        buyer: BuyerId,
+        amount: MicroYuan,
+        now: UnixMillis,
+    ) -> Result<bool, StoreUnavailable> {
+        if amount.is_positive() {
+            let made = Transaction::commitment(deal, day, buyer, amount, now);
+            match made.map_err(BookError::from).and_then(|made| self.book(&made)) {
+                Ok(_) => {}
+                Err(BookError::Insufficient { .. }) => return Ok(false),
+                Err(error) => return Err(StoreUnavailable(error.to_string())),
+            }
+        }
+        let purse = Purse { funded: amount, ..Purse::empty(buyer) };
+        self.purses.insert(Source::Commitment(deal, day), purse);
+        Ok(true)
+    }
+
+    fn book_any(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
+        purse::check_bookable(transaction)?;
+        self.book(transaction)
+    }
+
+    fn book(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
+        let contents = transaction.contents();
+        let known = (contents.kind, contents.reference.clone());
+        if let Some(index) = self.references.get(&known) {
+            if purse::same_booking(&self.transactions[*index].contents, contents) {
+                return Ok(Booking::AlreadyBooked);
+            }
+            return Err(BookError::ReferenceTaken { kind: known.0, reference: known.1 });
+        }
+        if let Some(span) = contents.span {
+            let (cursor, start) = self.last_span();
+            if span.first_seq != cursor + 1 && (span.first_seq, span.last_seq) != (start, cursor) {
+                return Err(BookError::NotNext { cursor, first_seq: span.first_seq });
+            }
+        }
+        for (buyer, change) in purse::cash_moves(transaction) {
+            self.purses.entry(Source::Balance(buyer)).or_insert(Purse::empty(buyer)).fund(change)?;
+        }
+        self.references.insert(known, self.transactions.len());
+        self.transactions.push(Stored { id: self.transactions.len() as u64 + 1, contents: contents.clone() });
+        Ok(Booking::Booked)
+    }
+
+    fn last_span(&self) -> (u64, u64) {
+        let last = self.transactions.iter().rev().find_map(|stored| stored.contents.span);
+        last.map_or((0, 0), |span| (span.last_seq, span.first_seq))
+    }
+}
+
+impl Books for State {
+    fn head_seq(&self) -> Result<u64, StoreUnavailable> {
+        Ok(self.journal.last().map_or(0, |row| row.seq))
+    }
+
+    fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
+        let within = |row: &&Journaled| row.seq > after && row.seq <= after + u64::from(limit);
+        let from = usize::try_from(after).unwrap_or(usize::MAX).min(self.journal.len());
+        Ok(self.journal[from..].iter().take_while(within).copied().collect())
+    }
+
+    fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable> {
+        let mut seen = HashSet::new();
+        let doubled = |row: &&Journaled| !seen.insert((row.auction, row.imp, row.slot));
+        Ok(self.journal.iter().find(doubled).map(|row| row.seq))
+    }
+
+    fn cursor(&self) -> Result<Cursor, StoreUnavailable> {
+        let last = self.transactions.iter().rev().find_map(|stored| stored.contents.span);
+        Ok(last.map_or_else(Cursor::default, |span| Cursor { seq: span.last_seq, digest: span.digest }))
+    }
+
+    fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+        Ok(self.transactions.iter().filter(|stored| stored.id > after).take(limit as usize).cloned().collect())
+    }
+
+    fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {
+        Ok(self.leases.range(after.saturating_add(1)..).take(limit as usize).map(|(_, lease)| *lease).collect())
+    }
+
+    fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
+        let mut open = HashMap::<Source, MicroYuan>::new();
+        for lease in self.leases.values().filter(|lease| lease.state == LeaseState::Open && lease.window_ends > now) {
+            *open.entry(lease.source).or_default() += lease.bound();
+        }
+        let position = |(source, purse): (&Source, &Purse)| {
+            let open = open.get(source).copied().unwrap_or_default();
+            let Purse { buyer, funded, settled, held } = *purse;
+            Position { source: *source, buyer, funded, settled, open, holding: held - open }
+        };
+        Ok(self.purses.iter().map(position).collect())
+    }
+
+    fn totals(&self) -> Result<Totals, StoreUnavailable> {
+        let posted: Vec<_> = self.journal.iter().filter(|row| row.is_posted()).collect();
+        let deliveries = self.transactions.iter().filter(|stored| stored.contents.kind == TransactionKind::Delivery);
+        let entries = deliveries.flat_map(|stored| &stored.contents.entries);
+        let ledger = entries.filter(|entry| entry.account.kind.pays_for_delivery()).map(|entry| entry.amount).sum();
+        let posted_count = posted.len() as u64;
+        Ok(Totals { posted_count, posted: posted.iter().map(|row| row.amount).sum(), ledger })
+    }
+
+    fn tallies_of(&self, day: ShanghaiDay) -> Result<Vec<Tally>, StoreUnavailable> {
+        let rows = self.tallies.iter().filter(|((of, _, _), _)| *of == day);
+        Ok(rows
+            .map(|((day, deal, measure), count)| Tally { day: *day, deal: *deal, measure: *measure, count: *count })
+            .collect())
+    }
+
+    fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable> {
+        let mut counts = BTreeMap::new();
+        for row in self.journal.iter().filter(|row| row.is_posted() && row.day() == day) {
+            *counts.entry(row.deal).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {
+        let mut book = IdBook::default();
+        for ((kind, number), wire) in &self.ids {
+            book.restore(*kind, *number, wire);
+        }
+        Ok(book)
+    }
+}

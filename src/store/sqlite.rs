@@ -1,0 +1,258 @@
+//! The durable store: one data folder with one SQLite file, one thread that writes, read-only connections beside it.
+//!
+//! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. A second process that would write is
+//! refused; any number may read ([`SqliteReader`]).
+
+mod journal;
+mod leases;
+mod ledger;
+mod reader;
+mod schema;
+
+pub use journal::{JournalStats, OnCommit};
+pub use reader::SqliteReader;
+pub use schema::OpenError;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use journal::{Message, Submission, Writer};
+
+use super::Registry;
+use crate::clock::{Clock, ShanghaiDay, UnixMillis};
+use crate::event::{
+    BookError, Booking, Books, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting, Receipt,
+    StoreUnavailable, Tally, Transaction, Unrecorded,
+};
+use crate::ids::{Boot, BuyerId, DealId, IdKind, Lane, LeaseId, NodeId};
+use crate::money::MicroYuan;
+
+/// How to open a store.
+pub struct Options {
+    /// The data folder; made with mode 0700 when it is not there.
+    pub folder: PathBuf,
+    /// This node.
+    pub node: NodeId,
+    /// How many messages may wait for the journal's thread; 65,536 unless set.
+    pub queue: usize,
+    /// For measured durations only.
+    pub clock: Clock,
+    /// Told of each commit, on the journal's thread: keep it short.
+    pub on_commit: Option<OnCommit>,
+}
+
+impl Options {
+    /// The usual options for a folder and node.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, node: NodeId) -> Self {
+        Self { folder: folder.into(), node, queue: 65_536, clock: Clock::system(), on_commit: None }
+    }
+}
+
+/// The durable store of one node. Dropping it closes it.
+pub struct SqliteStore {
+    folder: PathBuf,
+    boot: Boot,
+    queue: SyncSender<Message>,
+    /// Receipts in flight per lane: made on a lane's first posting.
+    boards: Box<[OnceLock<Arc<LaneBoard>>]>,
+    board_capacity: usize,
+    stats: Arc<JournalStats>,
+    thread: Mutex<Option<(JoinHandle<()>, std::fs::File)>>,
+}
+
+impl SqliteStore {
+    /// Opens the data folder for writing, brings its schema up to date, and starts this node once more.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is not changed.
+    pub fn open(options: Options, now: UnixMillis) -> Result<Self, OpenError> {
+        let Options { folder, node, queue, clock, on_commit } = options;
+        let lock = schema::lock(&folder)?;
+        let file = schema::file_in(&folder);
+        let mut connection = schema::open_for_writing(&folder, now)?;
+        let started = (|| {
+            let transaction = connection.transaction()?;
+            let boot = leases::boot(&transaction, node)?;
+            transaction.commit()?;
+            Ok(boot)
+        })();
+        let boot = started.map_err(|error| OpenError::database(&file, error))?.ok_or(OpenError::Boots(node.0))?;
+        let stats = Arc::new(JournalStats::default());
+        let head =
+            journal::head_seq(&connection).map_err(|why| OpenError::NotOurs { path: file, why: why.to_string() })?;
+        stats.head_seq.store(head, Ordering::Release);
+        let (sender, receiver) = sync_channel(queue.max(1));
+        let writer = Writer::new(connection, node, boot, clock, stats.clone(), on_commit);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&receiver))
+            .map_err(|source| OpenError::Folder { path: folder.clone(), source })?;
+        let boards = (0..=usize::from(u8::MAX)).map(|_| OnceLock::new()).collect();
+        let board_capacity = queue.max(1).saturating_mul(2);
+        let thread = Mutex::new(Some((thread, lock)));
+        Ok(Self { folder, boot, queue: sender, boards, board_capacity, stats, thread })
+    }
+
+    /// How many times this node has started: part of its auction ids.
+    #[must_use]
+    pub const fn boot(&self) -> Boot {
+        self.boot
+    }
+
+    /// The journal's figures.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<JournalStats> {
+        &self.stats
+    }
+
+    /// The last durable row of the journal.
+    #[must_use]
+    pub fn head_seq(&self) -> u64 {
+        self.stats.head_seq.load(Ordering::Acquire)
+    }
+
+    /// Commits what is queued, empties the log, and gives the folder free. Later submissions get `Closed`. Blocks until done.
+    pub fn close(&self) {
+        let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((thread, lock)) = running {
+            self.stats.queued.fetch_add(1, Ordering::Relaxed);
+            let _ = self.queue.send(Message::Stop);
+            let _ = thread.join();
+            drop(lock);
+        }
+    }
+
+    fn board(&self, lane: Lane) -> &Arc<LaneBoard> {
+        self.boards[usize::from(lane.0)].get_or_init(|| Arc::new(LaneBoard::new(self.board_capacity)))
+    }
+
+    fn send(&self, message: Message) -> Result<(), Unrecorded> {
+        // Counted before it can be taken, so that the thread never counts below zero.
+        self.stats.queued.fetch_add(1, Ordering::Relaxed);
+        let (refused, why) = match self.queue.try_send(message) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(refused)) => (refused, Unrecorded::Full),
+            Err(TrySendError::Disconnected(refused)) => (refused, Unrecorded::Closed),
+        };
+        self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+        self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        if let Message::Post(mut submission) = refused {
+            submission.settle(Err(why));
+        }
+        Err(why)
+    }
+
+    /// Runs work on the journal's thread, in a transaction of its own between two batches, and waits for it. Everything that
+    /// was queued before is committed first.
+    fn call<T, E>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection, &Writer) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<rusqlite::Error> + From<StoreUnavailable> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        let ended = || E::from(StoreUnavailable("the journal has ended".to_owned()));
+        let run = move |writer: &mut Writer| {
+            // The caller waits for the answer; that it went away changes nothing.
+            let _ = reply.send(writer.transaction(|connection| work(connection, writer)));
+        };
+        self.stats.queued.fetch_add(1, Ordering::Relaxed);
+        if self.queue.send(Message::Call(Box::new(run))).is_err() {
+            self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(ended());
+        }
+        answer.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl From<rusqlite::Error> for StoreUnavailable {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for BookError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl Journal for SqliteStore {
+    fn submit(&self, lane: Lane, posting: Posting) -> Result<Receipt, Unrecorded> {
+        let board = self.board(lane);
+        let Some(ticket) = board.issue() else {
+            self.stats.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Unrecorded::Full);
+        };
+        self.send(Message::Post(Submission { board: board.clone(), ticket: Some(ticket), posting }))?;
+        Ok(Receipt::pending(board.clone(), ticket))
+    }
+
+    fn tally(&self, rows: Vec<Tally>) -> Result<(), Unrecorded> {
+        self.send(Message::Tally(rows))
+    }
+}
+
+impl Leases for SqliteStore {
+    fn grant(&self, request: LeaseRequest) -> Result<Option<Lease>, StoreUnavailable> {
+        self.call(move |connection, writer| leases::grant(connection, writer.node, writer.boot, &request))
+    }
+
+    fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Result<(), StoreUnavailable> {
+        self.call(move |connection, _| leases::retire(connection, lease, awarded))
+    }
+
+    fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        self.call(move |connection, _| leases::close_dead(connection, now))
+    }
+
+    fn commit_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        buyer: BuyerId,
+        amount: MicroYuan,
+        now: UnixMillis,
+    ) -> Result<bool, StoreUnavailable> {
+        self.call(move |connection, _| ledger::commit_day(connection, deal, day, buyer, amount, now))
+    }
+}
+
+impl Ledger for SqliteStore {
+    fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable> {
+        let reader = SqliteReader::open(&self.folder).map_err(|error| StoreUnavailable(error.to_string()))?;
+        Ok(Box::new(reader))
+    }
+
+    fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
+        transactions.iter().try_for_each(super::purse::check_bookable)?;
+        self.call(move |connection, _| {
+            let mut booking = Booking::AlreadyBooked;
+            for transaction in &transactions {
+                if ledger::book(connection, transaction)? == Booking::Booked {
+                    booking = Booking::Booked;
+                }
+            }
+            Ok(booking)
+        })
+    }
+}
+
+impl Registry for SqliteStore {
+    fn save_ids(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable> {
+        let fresh = fresh.to_vec();
+        self.call(move |connection, _| ledger::save_ids(connection, &fresh))
+    }
+}

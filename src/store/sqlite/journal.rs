@@ -1,0 +1,406 @@
+//! The journal's thread: it owns the one write connection, commits whatever is queued, and announces each lane once.
+//!
+//! A batch is all or nothing. What a failed batch leaves behind is nothing: every ticket is told so, and what the thread
+//! knows about the file is read again before the next batch.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
+
+use super::{leases, schema};
+use crate::clock::{Clock, ShanghaiDay};
+use crate::event::{
+    Journaled, LaneBoard, LeaseRecord, Posting, Recorded, Resolution, StoreUnavailable, Tally, Ticket, Unrecorded,
+};
+use crate::ids::{Boot, LeaseId, NodeId};
+use crate::store::purse::{self, NotTaken};
+
+/// The most postings of one commit: bounds how long the first of them waits for the last.
+const BATCH: usize = 4_096;
+
+/// Called after each successful commit of postings: how long it took, and how many postings it made durable.
+pub type OnCommit = Box<dyn Fn(Duration, usize) + Send>;
+
+/// Figures of the journal since start; written by its thread, read by whoever asks.
+#[derive(Debug, Default)]
+pub struct JournalStats {
+    /// Commits of postings or tallies.
+    pub commits: AtomicU64,
+    /// Postings in them.
+    pub postings: AtomicU64,
+    /// Batches that could not be committed.
+    pub failures: AtomicU64,
+    /// Submissions refused because the queue was full.
+    pub refused: AtomicU64,
+    /// Postings that would have taken more than their lease holds: always 0 while billing is right.
+    pub beyond_lease: AtomicU64,
+    /// Messages waiting now.
+    pub queued: AtomicU64,
+    /// How long the last commit took, in microseconds.
+    pub last_commit_us: AtomicU64,
+    /// How long all commits took, in microseconds.
+    pub total_commit_us: AtomicU64,
+    /// The last durable row of the journal.
+    pub head_seq: AtomicU64,
+}
+
+/// What reaches the thread.
+pub(super) enum Message {
+    Post(Submission),
+    Tally(Vec<Tally>),
+    Call(Box<dyn FnOnce(&mut Writer) + Send>),
+    Stop,
+}
+
+/// A queued posting. Dropped without an outcome, also when the thread ends in any way, it says `Closed`: no beacon waits for ever.
+pub(super) struct Submission {
+    pub(super) board: Arc<LaneBoard>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) posting: Posting,
+}
+
+impl Submission {
+    /// Writes the outcome, once.
+    pub(super) fn settle(&mut self, outcome: Result<Recorded, Unrecorded>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.board.settle(ticket, outcome);
+        }
+    }
+}
+
+impl Drop for Submission {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.settle(Err(Unrecorded::Closed));
+            self.board.announce();
+        }
+    }
+}
+
+/// The write connection and what its thread knows.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) node: NodeId,
+    pub(super) boot: Boot,
+    clock: Clock,
+    stats: Arc<JournalStats>,
+    on_commit: Option<OnCommit>,
+    /// The seq of the next row; `None` when it must be read again.
+    next_seq: Option<u64>,
+    /// The days whose tables are known to exist.
+    days: HashSet<ShanghaiDay>,
+    /// Counts that are not durable yet; a failed commit keeps them. Bounded by deals × measures × days.
+    tallies: BTreeMap<(ShanghaiDay, u32, u16), u64>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        node: NodeId,
+        boot: Boot,
+        clock: Clock,
+        stats: Arc<JournalStats>,
+        on_commit: Option<OnCommit>,
+    ) -> Self {
+        let (days, tallies) = (HashSet::new(), BTreeMap::new());
+        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies }
+    }
+
+    /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.
+    pub(super) fn run(mut self, queue: &Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut stopping = false;
+        while !stopping {
+            let Ok(mut message) = queue.recv() else { break };
+            let mut call = None;
+            loop {
+                self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+                match message {
+                    Message::Post(submission) => batch.push(submission),
+                    Message::Tally(rows) => self.add_tallies(&rows),
+                    Message::Call(work) => call = Some(work),
+                    // What was queued before is committed; what is queued behind is told `Closed` when the queue goes.
+                    Message::Stop => stopping = true,
+                }
+                if call.is_some() || stopping || batch.len() == BATCH {
+                    break;
+                }
+                match queue.try_recv() {
+                    Ok(next) => message = next,
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            self.commit(&mut batch);
+            if let Some(work) = call {
+                work(&mut self);
+                self.roll_back();
+            }
+        }
+        // A failure here costs nothing: the next start reads the log.
+        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
+    }
+
+    /// Runs work in one transaction: all of it is durable, or nothing happened.
+    pub(super) fn transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(&self.connection, rusqlite::TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    fn add_tallies(&mut self, rows: &[Tally]) {
+        for row in rows {
+            *self.tallies.entry((row.day, row.deal.0, row.measure.code())).or_default() += row.count;
+        }
+    }
+
+    /// One commit for everything in the batch, then one announcement per lane.
+    fn commit(&mut self, batch: &mut Vec<Submission>) {
+        if batch.is_empty() && self.tallies.is_empty() {
+            return;
+        }
+        let started = self.clock.instant();
+        let outcomes = self.write(batch);
+        let took = self.clock.instant().saturating_duration_since(started);
+        match outcomes {
+            Ok(outcomes) => {
+                self.count_commit(took, batch.len());
+                for (submission, recorded) in batch.iter_mut().zip(outcomes) {
+                    submission.settle(Ok(recorded));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, postings = batch.len(), "the journal could not commit; every caller is told to retry");
+                self.stats.failures.fetch_add(1, Ordering::Relaxed);
+                self.roll_back();
+                self.next_seq = None;
+                self.days.clear();
+                batch.iter_mut().for_each(|submission| submission.settle(Err(Unrecorded::Failed)));
+            }
+        }
+        let mut announced = HashSet::new();
+        for submission in batch.drain(..) {
+            if announced.insert(Arc::as_ptr(&submission.board)) {
+                submission.board.announce();
+            }
+        }
+    }
+
+    fn count_commit(&self, took: Duration, postings: usize) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.stats.commits.fetch_add(1, Ordering::Relaxed);
+        self.stats.postings.fetch_add(postings as u64, Ordering::Relaxed);
+        self.stats.last_commit_us.store(micros, Ordering::Relaxed);
+        self.stats.total_commit_us.fetch_add(micros, Ordering::Relaxed);
+        if let Some(hook) = &self.on_commit {
+            hook(took, postings);
+        }
+    }
+
+    /// Ends a transaction that an error or a forgetful command left open.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Writes postings and pending tallies in one transaction.
+    fn write(&mut self, batch: &[Submission]) -> Result<Vec<Recorded>, StoreUnavailable> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let first = match self.next_seq {
+            Some(next) => next,
+            None => head_seq(&self.connection)? + 1,
+        };
+        if self.days.is_empty() {
+            self.days = days(&self.connection)?.into_iter().collect();
+        }
+        let mut work = Batch {
+            connection: &self.connection,
+            next_seq: first,
+            days: &mut self.days,
+            open: vec![],
+            leases: HashMap::new(),
+        };
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut beyond = 0;
+        for submission in batch {
+            outcomes.push(work.record(&submission.posting, &mut beyond)?);
+        }
+        for lease in work.leases.into_values().flatten().filter(|lease| lease.changed) {
+            leases::save_posted(&self.connection, &lease.record)?;
+        }
+        let next = work.next_seq;
+        {
+            let mut upsert = self.connection.prepare_cached(
+                "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            )?;
+            for ((day, deal, measure), count) in &self.tallies {
+                upsert.execute((day.0, deal, measure, self.node.0, count.cast_signed()))?;
+            }
+        }
+        self.connection.execute_batch("COMMIT")?;
+        self.tallies.clear();
+        self.next_seq = Some(next);
+        self.stats.head_seq.store(next - 1, Ordering::Release);
+        if beyond > 0 {
+            tracing::error!(postings = beyond, "postings beyond their leases were refused: awards and leases disagree");
+            self.stats.beyond_lease.fetch_add(beyond, Ordering::Relaxed);
+        }
+        Ok(outcomes)
+    }
+}
+
+/// What one batch looks up once.
+struct Batch<'w> {
+    connection: &'w Connection,
+    next_seq: u64,
+    days: &'w mut HashSet<ShanghaiDay>,
+    /// The statements of the days in this batch: almost always one, two around midnight.
+    open: Vec<Day<'w>>,
+    leases: HashMap<LeaseId, Option<Held>>,
+}
+
+struct Held {
+    record: LeaseRecord,
+    changed: bool,
+}
+
+struct Day<'w> {
+    day: ShanghaiDay,
+    insert: CachedStatement<'w>,
+    find: CachedStatement<'w>,
+}
+
+impl<'w> Batch<'w> {
+    fn record(&mut self, posting: &Posting, beyond: &mut u64) -> Result<Recorded, StoreUnavailable> {
+        let lease = posting.charge.lease;
+        let mut held = match self.leases.remove(&lease) {
+            Some(held) => held,
+            None => leases::load(self.connection, lease)?.map(|record| Held { record, changed: false }),
+        };
+        let recorded = self.record_under(posting, held.as_mut(), beyond);
+        self.leases.insert(lease, held);
+        recorded
+    }
+
+    fn record_under(
+        &mut self,
+        posting: &Posting,
+        held: Option<&mut Held>,
+        beyond: &mut u64,
+    ) -> Result<Recorded, StoreUnavailable> {
+        let taken = held.as_ref().map_or(Err(NotTaken::Closed), |held| purse::takes(&held.record, posting));
+        let seq = self.next_seq;
+        let day = self.day(posting.charge.day())?;
+        if let (Ok(()), Some(held)) = (taken, held) {
+            if day.insert(seq, posting)? {
+                self.next_seq += 1;
+                purse::count(&mut held.record, posting);
+                held.changed = true;
+                return Ok(if posting.resolution == Resolution::Posted { Recorded::Posted } else { Recorded::Voided });
+            }
+            return Ok(day.find(posting)?.unwrap_or(Recorded::AlreadyPosted));
+        }
+        // A duplicate is told how the first ended, though its lease has closed since.
+        let before = day.find(posting)?;
+        if before.is_none() && taken == Err(NotTaken::Beyond) {
+            *beyond += 1;
+        }
+        Ok(before.unwrap_or(Recorded::LeaseClosed))
+    }
+
+    fn day(&mut self, day: ShanghaiDay) -> Result<&mut Day<'w>, StoreUnavailable> {
+        let known = self.open.iter().position(|open| open.day == day);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                if !self.days.contains(&day) {
+                    schema::create_charge_table(self.connection, day)?;
+                    self.days.insert(day);
+                }
+                self.open.push(Day::open(self.connection, day)?);
+                self.open.len() - 1
+            }
+        };
+        Ok(&mut self.open[index])
+    }
+}
+
+impl<'w> Day<'w> {
+    fn open(connection: &'w Connection, day: ShanghaiDay) -> Result<Self, StoreUnavailable> {
+        let table = schema::charge_table(day);
+        let insert = connection.prepare_cached(&format!(
+            "INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (auction, imp, slot) DO NOTHING"
+        ))?;
+        let find = format!("SELECT resolution FROM {table} WHERE auction = ?1 AND imp = ?2 AND slot = ?3");
+        Ok(Self { day, insert, find: connection.prepare_cached(&find)? })
+    }
+
+    /// `false` when the charge is there already.
+    fn insert(&mut self, seq: u64, posting: &Posting) -> Result<bool, StoreUnavailable> {
+        let row = Journaled::new(seq, posting);
+        let (seq, lease, at) = (seq.cast_signed(), row.lease.0.cast_signed(), row.at.0.cast_signed());
+        let changed = self.insert.execute(rusqlite::params![
+            seq,
+            row.auction.to_bytes(),
+            row.imp,
+            row.slot,
+            row.resolution,
+            row.version,
+            row.media.0,
+            row.placement,
+            row.dsp,
+            row.buyer.0,
+            row.advertiser,
+            row.deal.0,
+            row.creative,
+            row.creative_version,
+            row.method.code(),
+            lease,
+            row.quantity,
+            row.price,
+            row.earning,
+            row.amount.0,
+            row.earned.0,
+            at,
+            row.via,
+            row.displayed_ms,
+        ])?;
+        Ok(changed == 1)
+    }
+
+    /// How the charge was resolved before, if it was.
+    fn find(&mut self, posting: &Posting) -> Result<Option<Recorded>, StoreUnavailable> {
+        let key = posting.charge.key;
+        let key = (key.auction.to_bytes(), key.imp.0, key.slot.0);
+        let resolution: Option<u8> = self.find.query_row(key, |row| row.get(0)).optional()?;
+        Ok(resolution.map(|code| if code == 0 { Recorded::AlreadyPosted } else { Recorded::AlreadyVoided }))
+    }
+}
+
+/// The days that have a table of charges, in order.
+pub(super) fn days(connection: &Connection) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+    let mut statement = connection.prepare_cached("SELECT day FROM charge_day ORDER BY day")?;
+    let days = statement.query_map((), |row| row.get(0).map(ShanghaiDay))?;
+    Ok(days.collect::<Result<_, _>>()?)
+}
+
+/// The last row of the journal, over all days; 0 for none.
+pub(super) fn head_seq(connection: &Connection) -> Result<u64, StoreUnavailable> {
+    let mut head = 0;
+    for day in days(connection)? {
+        let sql = format!("SELECT coalesce(max(seq), 0) FROM {}", schema::charge_table(day));
+        head = head.max(connection.query_row(&sql, (), |row| row.get::<_, u64>(0))?);
+    }
+    Ok(head)
+}

@@ -1,0 +1,271 @@
+//! The books as they were at one moment: a read-only connection inside one read transaction, so that all answers agree,
+//! also while another process serves from the same data folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, Row};
+
+use super::journal;
+use super::leases::{LEASE_COLUMNS, lease_of, source_of};
+use super::schema::{self, OpenError, charge_table};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::event::{
+    Account, AccountKind, Books, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord, Measure, Method, Position,
+    Span, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+};
+use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
+use crate::money::MicroYuan;
+
+/// A read-only view of a data folder. Keep it shortly: the log cannot be emptied past it.
+#[derive(Debug)]
+pub struct SqliteReader(Connection);
+
+impl SqliteReader {
+    /// Opens the data folder as it is now; whoever serves from it is not disturbed.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is no store of this program's schema.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let connection = schema::open_for_reading(folder)?;
+        // The transaction starts with its first read.
+        let begin = connection.execute_batch("BEGIN; SELECT count(*) FROM charge_day;");
+        begin.map_err(|source| OpenError::database(&schema::file_in(folder), source))?;
+        Ok(Self(connection))
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreUnavailable> {
+        rows(&self.0, sql, parameters, read)
+    }
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreUnavailable> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(parameters, read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A stored code that this program does not know, as an error of its column.
+fn unknown(column: usize, what: &str) -> rusqlite::Error {
+    let cause = StoreUnavailable(format!("unknown {what}"));
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Integer, Box::new(cause))
+}
+
+fn method_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {
+    Method::from_code(row.get(column)?).ok_or_else(|| unknown(column, "method"))
+}
+
+fn charge_of(row: &Row<'_>) -> rusqlite::Result<Journaled> {
+    Ok(Journaled {
+        seq: row.get(0)?,
+        auction: AuctionId::from_bytes(row.get(1)?),
+        imp: row.get(2)?,
+        slot: row.get(3)?,
+        resolution: row.get(4)?,
+        version: row.get(5)?,
+        media: MediaId(row.get(6)?),
+        placement: row.get(7)?,
+        dsp: row.get(8)?,
+        buyer: BuyerId(row.get(9)?),
+        advertiser: row.get(10)?,
+        deal: DealId(row.get(11)?),
+        creative: row.get(12)?,
+        creative_version: row.get(13)?,
+        method: method_of(row, 14)?,
+        lease: LeaseId(row.get(15)?),
+        quantity: row.get(16)?,
+        price: row.get(17)?,
+        earning: row.get(18)?,
+        amount: MicroYuan(row.get(19)?),
+        earned: MicroYuan(row.get(20)?),
+        at: UnixMillis(row.get(21)?),
+        via: row.get(22)?,
+        displayed_ms: row.get(23)?,
+    })
+}
+
+/// Stored transactions above `after`, with their entries and lines.
+pub(super) fn transactions(connection: &Connection, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+    let after = after.cast_signed();
+    let heads = "SELECT id, kind, reference, day, made_at_ms, first_seq, last_seq, digest, note
+                 FROM ledger_transaction WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut stored = rows(connection, heads, (after, limit), |row| {
+        let span = match (row.get(5)?, row.get(6)?, row.get(7)?) {
+            (Some(first_seq), Some(last_seq), Some(digest)) => Some(Span { first_seq, last_seq, digest }),
+            _ => None,
+        };
+        let contents = Draft {
+            kind: TransactionKind::from_code(row.get(1)?).ok_or_else(|| unknown(1, "kind of transaction"))?,
+            reference: row.get(2)?,
+            day: ShanghaiDay(row.get(3)?),
+            made_at: UnixMillis(row.get(4)?),
+            span,
+            note: row.get(8)?,
+            entries: Vec::new(),
+            lines: Vec::new(),
+        };
+        Ok(Stored { id: row.get(0)?, contents })
+    })?;
+    let Some(last) = stored.last().map(|stored| stored.id.cast_signed()) else { return Ok(stored) };
+    let mut places = BTreeMap::new();
+    for (place, one) in stored.iter().enumerate() {
+        places.insert(one.id, place);
+    }
+    let entries = "SELECT transaction_id, account_kind, account_owner, amount FROM ledger_entry
+                   WHERE transaction_id > ?1 AND transaction_id <= ?2 ORDER BY 1, 2, 3";
+    let entries = rows(connection, entries, (after, last), |row| {
+        let kind = AccountKind::from_code(row.get(1)?).ok_or_else(|| unknown(1, "kind of account"))?;
+        let account = Account { kind, owner: row.get(2)? };
+        Ok((row.get::<_, u64>(0)?, Entry { account, amount: MicroYuan(row.get(3)?) }))
+    })?;
+    for (id, entry) in entries {
+        let place = places.get(&id).ok_or_else(|| StoreUnavailable(format!("an entry of no transaction: {id}")))?;
+        stored[*place].contents.entries.push(entry);
+    }
+    let lines = "SELECT transaction_id, buyer, deal, media, method, count, amount, earned FROM ledger_delivery
+                 WHERE transaction_id > ?1 AND transaction_id <= ?2 ORDER BY 1, 2, 3, 4, 5";
+    let lines = rows(connection, lines, (after, last), |row| {
+        let line = DeliveryLine {
+            buyer: BuyerId(row.get(1)?),
+            deal: DealId(row.get(2)?),
+            media: MediaId(row.get(3)?),
+            method: method_of(row, 4)?,
+            count: row.get(5)?,
+            amount: MicroYuan(row.get(6)?),
+            earned: MicroYuan(row.get(7)?),
+        };
+        Ok((row.get::<_, u64>(0)?, line))
+    })?;
+    for (id, line) in lines {
+        let place = places.get(&id).ok_or_else(|| StoreUnavailable(format!("a line of no transaction: {id}")))?;
+        stored[*place].contents.lines.push(line);
+    }
+    Ok(stored)
+}
+
+impl Books for SqliteReader {
+    fn head_seq(&self) -> Result<u64, StoreUnavailable> {
+        journal::head_seq(&self.0)
+    }
+
+    fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
+        let range = (after.cast_signed(), after.saturating_add(limit.into()).cast_signed());
+        let mut found = Vec::new();
+        for day in journal::days(&self.0)? {
+            let sql = format!("SELECT * FROM {} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq", charge_table(day));
+            let of_day = self.rows(&sql, range, charge_of)?;
+            if let Some(stray) = of_day.iter().find(|row| row.day() != day) {
+                let text = format!("charge {} of {} is in the table of {day}", stray.seq, stray.day());
+                return Err(StoreUnavailable(text));
+            }
+            found.extend(of_day);
+        }
+        found.sort_by_key(|row| row.seq);
+        Ok(found)
+    }
+
+    fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable> {
+        for day in journal::days(&self.0)? {
+            let sql = format!(
+                "SELECT max(seq) FROM {} GROUP BY auction, imp, slot HAVING count(*) > 1 LIMIT 1",
+                charge_table(day)
+            );
+            if let Some(seq) = self.rows(&sql, (), |row| row.get(0))?.first() {
+                return Ok(Some(*seq));
+            }
+        }
+        Ok(None)
+    }
+
+    fn cursor(&self) -> Result<Cursor, StoreUnavailable> {
+        let sql =
+            "SELECT last_seq, digest FROM ledger_transaction WHERE last_seq IS NOT NULL ORDER BY last_seq DESC LIMIT 1";
+        let found = self.rows(sql, (), |row| Ok(Cursor { seq: row.get(0)?, digest: row.get(1)? }))?;
+        Ok(found.first().copied().unwrap_or_default())
+    }
+
+    fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+        transactions(&self.0, after, limit)
+    }
+
+    fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {
+        let sql = format!("SELECT {LEASE_COLUMNS} FROM lease WHERE id > ?1 ORDER BY id LIMIT ?2");
+        self.rows(&sql, (after.cast_signed(), limit), lease_of)
+    }
+
+    fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
+        let sql = "SELECT source_kind, source_owner, source_day, buyer, funded, settled, held,
+                          (SELECT coalesce(sum(coalesce(awarded, amount)), 0) FROM lease
+                           WHERE lease.source_kind = purse.source_kind AND lease.source_owner = purse.source_owner
+                             AND lease.source_day = purse.source_day AND state = 0 AND window_ends_ms > ?1)
+                   FROM purse ORDER BY 1, 2, 3";
+        self.rows(sql, [now.0.cast_signed()], |row| {
+            let money = |column| row.get(column).map(MicroYuan);
+            let (held, open) = (money(6)?, money(7)?);
+            let (funded, settled) = (money(4)?, money(5)?);
+            let buyer = BuyerId(row.get(3)?);
+            Ok(Position { source: source_of(row, 0)?, buyer, funded, settled, open, holding: held - open })
+        })
+    }
+
+    fn totals(&self) -> Result<Totals, StoreUnavailable> {
+        let mut totals = Totals::default();
+        for day in journal::days(&self.0)? {
+            let sql =
+                format!("SELECT count(*), coalesce(sum(amount), 0) FROM {} WHERE resolution = 0", charge_table(day));
+            let of_day: (u64, i64) = self.0.query_row(&sql, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            totals.posted_count += of_day.0;
+            totals.posted += MicroYuan(of_day.1);
+        }
+        let payers = AccountKind::ALL.iter().filter(|kind| kind.pays_for_delivery());
+        let payers: Vec<String> = payers.map(|kind| kind.code().to_string()).collect();
+        let sql = format!(
+            "SELECT coalesce(sum(amount), 0) FROM ledger_entry JOIN ledger_transaction ON id = transaction_id
+             WHERE kind = ?1 AND account_kind IN ({})",
+            payers.join(", ")
+        );
+        totals.ledger = self.0.query_row(&sql, [TransactionKind::Delivery.code()], |row| row.get(0).map(MicroYuan))?;
+        Ok(totals)
+    }
+
+    fn tallies_of(&self, day: ShanghaiDay) -> Result<Vec<Tally>, StoreUnavailable> {
+        let sql =
+            "SELECT deal, measure, sum(count) FROM tally WHERE day = ?1 GROUP BY deal, measure ORDER BY deal, measure";
+        self.rows(sql, [day.0], |row| {
+            let measure = Measure::from_code(row.get(1)?).ok_or_else(|| unknown(1, "measure"))?;
+            Ok(Tally { day, deal: DealId(row.get(0)?), measure, count: row.get(2)? })
+        })
+    }
+
+    fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable> {
+        if !journal::days(&self.0)?.contains(&day) {
+            return Ok(Vec::new());
+        }
+        let table = charge_table(day);
+        let sql = format!("SELECT deal, count(*) FROM {table} WHERE resolution = 0 GROUP BY deal ORDER BY deal");
+        self.rows(&sql, (), |row| Ok((DealId(row.get(0)?), row.get(1)?)))
+    }
+
+    fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {
+        let mut book = IdBook::default();
+        let stored = self.rows("SELECT kind, number, wire FROM identity ORDER BY kind, number", (), |row| {
+            let code: u8 = row.get(0)?;
+            let kind = IdKind::ALL.iter().copied().find(|kind| kind.code() == code);
+            Ok((kind.ok_or_else(|| unknown(0, "kind of id"))?, row.get(1)?, row.get::<_, Box<str>>(2)?))
+        })?;
+        for (kind, number, wire) in stored {
+            book.restore(kind, number, &wire);
+        }
+        Ok(book)
+    }
+}

@@ -1,0 +1,232 @@
+//! The data folder and its schema: embedded migrations, each applied in one transaction and recorded with its digest.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use sha2::{Digest, Sha256};
+
+use crate::clock::{ShanghaiDay, UnixMillis};
+
+/// Every migration in order; the position, from 1, is its version. Appended to, never edited.
+const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql")];
+
+/// `pmpx` in ASCII: marks a file as ours.
+const APPLICATION_ID: i32 = 0x706d_7078;
+
+const FILE: &str = "pmpx.db";
+
+/// Why a data folder was not opened. It was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or file cannot be made or read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process serves from it.
+    #[error("{0}: another process has this data folder open for writing")]
+    InUse(PathBuf),
+    /// A file, but not ours, or damaged.
+    #[error("{path} is not a store of pmpx, or it is damaged: {why}")]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// Written by a later program.
+    #[error("{path} has schema {found}, this program knows up to {known}: start the newer program")]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The latest known one.
+        known: i64,
+    },
+    /// Opened for reading, and not yet brought to this program's schema.
+    #[error("{path} has schema {found}, this program reads {known}: start it once for serving")]
+    Older {
+        /// Which.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The expected one.
+        known: i64,
+    },
+    /// A migration was applied with other contents than this program's.
+    #[error("{path}: migration {version} was applied with other contents than this program has")]
+    Altered {
+        /// Which file.
+        path: PathBuf,
+        /// Which migration.
+        version: i64,
+    },
+    /// This node has started 2²⁴ times.
+    #[error("node {0} has used up its boot numbers: give it another number")]
+    Boots(u16),
+    /// Anything else that the database said.
+    #[error("{path}: {source}")]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+}
+
+impl OpenError {
+    pub(super) fn database(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::NotOurs { path, why: source.to_string() }
+            }
+            _ => Self::Database { path, source },
+        }
+    }
+}
+
+/// The file in a data folder.
+pub(super) fn file_in(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+/// Makes the folder (0700) and takes the lock of the one writer; dropping the file gives it back.
+pub(super) fn lock(folder: &Path) -> Result<std::fs::File, OpenError> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Folder { path, source }
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        builder.mode(0o700);
+        options.mode(0o600);
+    }
+    builder.recursive(true).create(folder).map_err(fail(folder))?;
+    let path = folder.join("pmpx.lock");
+    let file = options.open(&path).map_err(fail(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => return Err(OpenError::Folder { path, source }),
+    }
+    // SQLite gives its -wal and -shm files the mode of the main file, so that one is made here.
+    let database = file_in(folder);
+    options.open(&database).map_err(fail(&database))?;
+    Ok(file)
+}
+
+/// Opens the one write connection and brings the schema up to date.
+pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connection, OpenError> {
+    let path = file_in(folder);
+    let database = |source| OpenError::database(&path, source);
+    let mut connection = Connection::open(&path).map_err(database)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(database)?;
+    let applied = check(&connection, &path)?;
+    // 64 MiB of page cache; a checkpoint every 16 MiB of log instead of every 4, so that fewer commits pay for one.
+    let tuning = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;";
+    connection.execute_batch(tuning).map_err(database)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    for (index, sql) in MIGRATIONS.iter().enumerate().skip(applied) {
+        let version = index as i64 + 1;
+        let transaction = connection.transaction().map_err(database)?;
+        transaction.execute_batch(sql).map_err(database)?;
+        let row = (version, digest(sql), now.0.cast_signed());
+        transaction.execute("INSERT INTO migration VALUES (?1, ?2, ?3)", row).map_err(database)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(database)?;
+        transaction.pragma_update(None, "user_version", version).map_err(database)?;
+        transaction.commit().map_err(database)?;
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write, also while another process serves.
+pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, OpenError> {
+    let path = file_in(folder);
+    let database = |source| OpenError::database(&path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(database)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(database)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let applied = check(&connection, &path)?;
+    if applied != MIGRATIONS.len() {
+        return Err(OpenError::Older { path, found: applied as i64, known: MIGRATIONS.len() as i64 });
+    }
+    Ok(connection)
+}
+
+/// How many migrations the file has: 0 for a new one. Refuses a file that is not ours, newer, or altered.
+fn check(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+    let database = |source| OpenError::database(path, source);
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(database);
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let known = MIGRATIONS.len() as i64;
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let objects: i64 = connection.query_row(count, (), |row| row.get(0)).map_err(database)?;
+    if application == 0 && version == 0 && objects == 0 {
+        return Ok(0);
+    }
+    if application != i64::from(APPLICATION_ID) {
+        return Err(OpenError::NotOurs {
+            path: path.to_owned(),
+            why: format!("its application id is {application:#x}"),
+        });
+    }
+    if version > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
+    }
+    let mut statement =
+        connection.prepare("SELECT version, digest FROM migration ORDER BY version").map_err(database)?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).map_err(database)?;
+    let applied: Vec<(i64, [u8; 32])> = rows.collect::<Result<_, _>>().map_err(database)?;
+    if applied.len() as i64 != version {
+        let why = format!("it says schema {version} and lists {} migrations", applied.len());
+        return Err(OpenError::NotOurs { path: path.to_owned(), why });
+    }
+    for ((version, found), sql) in applied.iter().zip(MIGRATIONS) {
+        if *found != digest(sql) {
+            return Err(OpenError::Altered { path: path.to_owned(), version: *version });
+        }
+    }
+    Ok(applied.len())
+}
+
+fn digest(sql: &str) -> [u8; 32] {
+    Sha256::digest(sql).into()
+}
+
+/// The table of a day's charges.
+pub(super) fn charge_table(day: ShanghaiDay) -> String {
+    format!("charge_{}", day.compact())
+}
+
+/// Makes the table of a day's charges: rows are only ever added to it. `auction` is 16 bytes, big-endian, so that keys
+/// arrive nearly in order and the index grows at its end.
+pub(super) fn create_charge_table(connection: &Connection, day: ShanghaiDay) -> rusqlite::Result<()> {
+    let table = charge_table(day);
+    connection.execute_batch(&format!(
+        "CREATE TABLE {table} (
+            seq INTEGER PRIMARY KEY, auction BLOB NOT NULL CHECK (length(auction) = 16), imp INTEGER NOT NULL,
+            slot INTEGER NOT NULL, resolution INTEGER NOT NULL, version INTEGER NOT NULL, media INTEGER NOT NULL,
+            placement INTEGER NOT NULL, dsp INTEGER NOT NULL, buyer INTEGER NOT NULL, advertiser INTEGER NOT NULL,
+            deal INTEGER NOT NULL, creative INTEGER NOT NULL, creative_version INTEGER NOT NULL, method INTEGER NOT NULL,
+            lease INTEGER NOT NULL, quantity INTEGER NOT NULL, price INTEGER NOT NULL, earning INTEGER NOT NULL,
+            amount INTEGER NOT NULL CHECK (amount >= 0), earned INTEGER NOT NULL CHECK (earned >= 0),
+            at_ms INTEGER NOT NULL, via INTEGER NOT NULL, displayed_ms INTEGER
+        ) STRICT;
+        CREATE UNIQUE INDEX {table}_key ON {table} (auction, imp, slot);
+        CREATE TRIGGER {table}_keep BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'charges are append-only'); END;
+        CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'charges are append-only'); END;
+        INSERT INTO charge_day VALUES ({});",
+        day.0
+    ))
+}
