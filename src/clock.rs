@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng, TryRng};
 use tokio::time::Instant;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -196,6 +196,16 @@ impl Chance {
     pub fn below(&mut self, bound: u32) -> u32 {
         if bound == 0 { 0 } else { self.0.random_range(0..bound) }
     }
+}
+
+/// Bytes from the machine's source of randomness, fit for a key.
+///
+/// # Errors
+/// When the machine has none to give.
+pub fn secret_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -26,3 +26,6 @@ pub mod control;
 // What happened, durably; and what it means in money.
 pub mod settlement;
 pub mod store;
+
+// All of it, running.
+pub mod node;

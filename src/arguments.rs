@@ -1,0 +1,82 @@
+//! The command line (interfaces.md, "Command line").
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A private-marketplace ad exchange: media send OpenRTB requests, approved DSPs bid on deals, every fen is accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "pmpx", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What is logged: a level (error, warn, info, debug, trace) or directives such as `pmpx=debug`.
+    #[arg(long, global = true, env = "PMPX_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+    /// Logs JSON objects, one a line, instead of text.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the exchange; also what `pmpx` alone does. SIGTERM or Ctrl-C drains and stops it, SIGHUP reloads the config.
+    Serve(Serve),
+    /// Validates a config folder: every error as FILE:LINE: message; exit code 1 if there is any.
+    Check(Check),
+    /// Looks after the ledger.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Serve::parse_from::<_, &str>([]))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Proves conservation, no gaps, and that the ledger equals the journal; exit code 1 on any break.
+    Verify(Verify),
+}
+
+#[derive(Debug, Args, Parser)]
+pub(crate) struct Serve {
+    /// The config folder.
+    #[arg(long, default_value = "config")]
+    pub(crate) config: PathBuf,
+    /// The data folder; made when it is not there.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Where the data plane listens.
+    #[arg(long, env = "PMPX_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Where the control plane listens; loopback only.
+    #[arg(long, env = "PMPX_CONTROL_LISTEN", default_value = "127.0.0.1:8081")]
+    pub(crate) control_listen: SocketAddr,
+    /// Cores of the hot plane; by default all of the machine's.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) cores: Option<u8>,
+    /// How long the node still serves after it has said that it is not ready, in milliseconds.
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub(crate) drain_delay: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The config folder.
+    #[arg(long, default_value = "config")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The data folder; it may be in use.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,107 @@
+//! What each command does.
+
+use std::io::{IsTerminal, Write};
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use pmpx::clock::Clock;
+use pmpx::control::config::{self, Moment};
+use pmpx::ids::IdBook;
+use pmpx::node::{Node, Settings};
+use pmpx::settlement::ledger;
+use pmpx::store::SqliteReader;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::{Check, Serve, Verify};
+
+/// Logs go to stderr: stdout is for results.
+pub(crate) fn log_to_stderr(filter: &str, json: bool) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        logs.json().init();
+    } else {
+        logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    }
+}
+
+/// A line on stderr.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A line on stdout.
+pub(crate) fn say(line: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("writing to stdout")
+}
+
+/// `pmpx serve`.
+pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
+    let listener = TcpListener::bind(arguments.listen).with_context(|| format!("listening on {}", arguments.listen))?;
+    let cores = arguments.cores.unwrap_or_else(all_cores);
+    let node = Node::start(Settings {
+        config: arguments.config.clone(),
+        data: arguments.data.clone(),
+        listener,
+        cores,
+        clock: Clock::system(),
+        variable: |name| std::env::var(name).ok(),
+    })?;
+    tracing::info!(address = %node.address(), cores, "serving");
+    wait_for_signals()?;
+    node.stop(Duration::from_millis(arguments.drain_delay));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The machine's cores, at most what a node can name.
+pub(crate) fn all_cores() -> u8 {
+    std::thread::available_parallelism().map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX))
+}
+
+/// Returns at SIGTERM or Ctrl-C.
+fn wait_for_signals() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+/// `pmpx check`.
+pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
+    let at = Moment { now: Clock::system().now(), generation: 1 };
+    let compiled = config::load(&arguments.config)
+        .and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
+    match compiled {
+        Ok(compiled) => {
+            for warning in &compiled.warnings {
+                complain(&format!("{warning} (warning)"));
+            }
+            let market = &compiled.market;
+            say(&format!(
+                "{}: ok: {} media, {} placements, {} DSPs, {} buyers, {} creatives, {} deals",
+                arguments.config.display(),
+                market.media.len(),
+                market.placements.len(),
+                market.dsps.len(),
+                market.buyers.len(),
+                market.creatives.len(),
+                market.deals.len(),
+            ))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(diagnostics) => {
+            say(diagnostics.to_string().trim_end())?;
+            complain(&format!("{}: {} errors", arguments.config.display(), diagnostics.count()));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One running node: opens the store, compiles the market, starts the planes, and ends them in order. `main`, the demo and the
+//! integration tests start the same node.
+
+mod keeper;
+mod keys;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::billing::token::TokenKey;
+use crate::clock::{Chance, Clock};
+use crate::control::config::{self, Compiled, Diagnostics, Moment};
+use crate::event::{BookError, StoreUnavailable};
+use crate::event::Ledger;
+use crate::exchange::{Exchange, Seed};
+use crate::http::DataPlane;
+use crate::ids::{IdBook, Lane};
+use crate::store::{OpenError, Options, Registry, SqliteStore};
+
+use keeper::Keeper;
+pub use keys::KeyError;
+
+/// What a node is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The config folder.
+    pub config: PathBuf,
+    /// The data folder; made when it is not there.
+    pub data: PathBuf,
+    /// The data plane's listener, bound by the caller.
+    pub listener: TcpListener,
+    /// Cores of the hot plane: 1 to 255.
+    pub cores: u8,
+    /// Time.
+    pub clock: Clock,
+    /// Looks up `env:NAME` secrets.
+    pub variable: fn(&str) -> Option<String>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The config does not compile.
+    #[error("{0}")]
+    Config(#[from] Diagnostics),
+    /// The store does not open.
+    #[error("{0}")]
+    Store(#[from] OpenError),
+    /// The store refused a write.
+    #[error("{0}")]
+    Unavailable(#[from] StoreUnavailable),
+    /// A top-up of the config could not be booked.
+    #[error("{0}")]
+    TopUp(#[from] BookError),
+    /// A token key is missing or wrong.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// The machine refused.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running node.
+pub struct Node {
+    exchange: Arc<Exchange>,
+    store: Arc<SqliteStore>,
+    data_plane: DataPlane,
+    keeper: Keeper,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts a node. When it returns, commitments are made, leases are held and requests are served.
+    ///
+    /// # Errors
+    /// [`StartError`] in words for the operator; nothing is left running.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { config: folder, data, listener, cores, clock, variable } = settings;
+        let now = clock.now();
+        let sources = config::load(&folder)?;
+        // The node's number is in the config, and the store must know it before it can say which ids are taken.
+        let node = config::compile(&sources, &mut IdBook::default(), &Moment { now, generation: 1 })?.node;
+        let metrics = Arc::new(Exchange::metrics());
+        let timings = metrics.clone();
+        let on_commit = move |took, _| timings.journal_commit_seconds.note(took);
+        let options = Options {
+            on_commit: Some(Box::new(on_commit)),
+            clock: clock.clone(),
+            ..Options::new(&data, node)
+        };
+        let store = Arc::new(SqliteStore::open(options, now)?);
+        let books = store.snapshot()?;
+        let mut book = books.load_ids()?;
+        let compiled = config::compile(&sources, &mut book, &Moment { now, generation: 1 })?;
+        store.save_ids(&book.fresh())?;
+        for warning in &compiled.warnings {
+            tracing::warn!("{warning}");
+        }
+        for (buyer, top_up) in &compiled.top_ups {
+            store.top_up(*buyer, &top_up.reference, top_up.amount, now)?;
+        }
+        let keys = keys::load(&compiled.token_keys, &data, variable)?;
+        let Compiled { market, .. } = compiled;
+        let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
+        exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
+        drop(books);
+        let keeper = Keeper::start(exchange.clone(), store.clone())?;
+        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
+        let data_plane = DataPlane::start(listener, &exchange, seeds)?;
+        Ok(Self { exchange, store, data_plane, keeper })
+    }
+
+    /// Where the data plane listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.data_plane.address()
+    }
+
+    /// The hot plane's shared state.
+    #[must_use]
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<SqliteStore> {
+        &self.store
+    }
+
+    /// Ends in named phases: not ready, drain delay, closed door, counts flushed, leases given back, ledger derived, store closed.
+    pub fn stop(self, drain_delay: Duration) {
+        tracing::info!("draining: not ready");
+        self.data_plane.not_ready();
+        self.keeper.wait(drain_delay);
+        tracing::info!("draining: closing the door");
+        self.data_plane.stop();
+        tracing::info!("draining: giving leases back");
+        self.keeper.stop();
+        self.store.close();
+        tracing::info!("stopped");
+    }
+}
+
+fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore, keys: &[TokenKey]) -> Seed {
+    Seed { lane: Lane(index), node, boot: store.boot(), keys: keys.to_vec(), chance: Chance::unpredictable() }
+}
