@@ -12,7 +12,7 @@ mod memory;
 mod purse;
 mod sqlite;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 
 pub use memory::MemoryStore;
 pub use sqlite::{JournalStats, OnCommit, OpenError, Options, SqliteReader, SqliteStore};

@@ -69,24 +69,25 @@ fn derive_in_chunks(ledger: &dyn Ledger, now: UnixMillis, chunk: u32) -> Result<
 /// [`Unbalanced`] when a sum is beyond the limit of one amount.
 pub fn transactions_of(cursor: Cursor, rows: &[Journaled], now: UnixMillis) -> Result<Vec<Transaction>, Unbalanced> {
     let mut days = BTreeMap::<ShanghaiDay, Lines>::new();
-    let (mut seq, mut digest) = (cursor.seq, cursor.digest);
-    for row in rows.iter().take_while(|row| {
-        seq += 1;
-        row.seq == seq
-    }) {
+    let (mut last_seq, mut digest) = (cursor.seq, cursor.digest);
+    for row in rows {
+        if row.seq != last_seq + 1 {
+            break;
+        }
+        last_seq = row.seq;
         digest = chain(digest, row);
         days.entry(row.day()).or_default().add(row);
     }
-    let last_seq =
-        rows.iter().zip(cursor.seq + 1..).take_while(|(row, seq)| row.seq == *seq).last().map(|(_, seq)| seq);
-    let Some(last_seq) = last_seq else { return Ok(Vec::new()) };
     let span = Span { first_seq: cursor.seq + 1, last_seq, digest };
     days.into_iter().map(|(day, lines)| Transaction::delivery(day, span, lines.into_lines()?, now)).collect()
 }
 
-/// Sums by the dimensions of a delivery line.
+/// The dimensions of a delivery line.
+type Dimensions = (BuyerId, DealId, MediaId, Method);
+
+/// Count, amount and earnings by those dimensions, in micro-yuan.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Lines(BTreeMap<(BuyerId, DealId, MediaId, Method), (u64, i128, i128)>);
+struct Lines(BTreeMap<Dimensions, (u64, i128, i128)>);
 
 impl Lines {
     fn add(&mut self, row: &Journaled) {

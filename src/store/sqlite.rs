@@ -169,6 +169,15 @@ impl SqliteStore {
         }
         answer.recv().unwrap_or_else(|_| Err(ended()))
     }
+
+    /// For tests: work on the write connection, in a transaction of its own.
+    #[cfg(test)]
+    pub(super) fn raw<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreUnavailable> + Send + 'static,
+    ) -> Result<T, StoreUnavailable> {
+        self.call(|connection, _| work(connection))
+    }
 }
 
 impl Drop for SqliteStore {

@@ -1,1 +1,162 @@
+//! Each kind of break is found and named; the digest does not depend on how the journal was cut.
 
+use super::*;
+use crate::event::Source;
+use crate::ids::NodeId;
+use crate::store::suite::{BUYER, DAY, charge, grant, noon, posted, record, top_up, voided};
+use crate::store::{MemoryStore, Options, SqliteReader, SqliteStore};
+
+const ROWS: u32 = 30;
+
+/// A data folder with postings of two spans, all derived.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), noon()).unwrap();
+    top_up(&store, "bank 1", 1_000_000).unwrap();
+    let lease = grant(&store, Source::Balance(BUYER), 500_000).unwrap();
+    for number in 0..ROWS {
+        let charge = charge(number, lease.id, Method::Pd, 1_000);
+        record(&store, if number == 7 { voided(charge) } else { posted(charge) }).unwrap();
+    }
+    derive_in_chunks(&store, noon(), 20).unwrap();
+    folder
+}
+
+/// Changes the file behind the store's back, its triggers and indexes gone, and tells what the proof says.
+fn tampered(sql: &str) -> Break {
+    let folder = folder();
+    assert!(verify(&SqliteReader::open(folder.path()).unwrap()).is_ok());
+    let connection = rusqlite::Connection::open(folder.path().join("pmpx.db")).unwrap();
+    let table = format!("charge_{}", DAY.compact());
+    let drops = format!(
+        "PRAGMA foreign_keys = OFF; DROP TRIGGER {table}_keep; DROP TRIGGER {table}_stay; DROP INDEX {table}_key;
+         DROP TRIGGER ledger_entry_keep; DROP TRIGGER ledger_entry_stay; DROP TRIGGER ledger_delivery_keep;
+         DROP TRIGGER ledger_transaction_stay; DROP TRIGGER ledger_transaction_keep;"
+    );
+    connection.execute_batch(&drops).unwrap();
+    connection.execute_batch(&sql.replace("CHARGE", &table)).unwrap();
+    verify(&SqliteReader::open(folder.path()).unwrap()).unwrap_err()
+}
+
+#[test]
+fn a_deleted_entry_is_found() {
+    let found = tampered("DELETE FROM ledger_entry WHERE transaction_id = 2 AND account_kind = 400");
+    assert!(matches!(found, Break::Transaction { id: 2, why: Unbalanced::Sum(_), .. }), "{found}");
+}
+
+#[test]
+fn entries_that_balance_but_are_not_those_of_their_lines_are_found() {
+    let found = tampered("UPDATE ledger_entry SET amount = amount * 2 WHERE transaction_id = 2");
+    assert!(matches!(found, Break::Transaction { id: 2, why: Unbalanced::Lines, .. }), "{found}");
+}
+
+#[test]
+fn a_deleted_transaction_is_found() {
+    let delete =
+        "DELETE FROM ledger_entry WHERE transaction_id = 2; DELETE FROM ledger_delivery WHERE transaction_id = 2;
+                  DELETE FROM ledger_transaction WHERE id = 2;";
+    let found = tampered(&format!("DROP TRIGGER ledger_delivery_stay; {delete}"));
+    assert_eq!(found, Break::TransactionMissing { expected: 2, found: 3 });
+}
+
+#[test]
+fn an_altered_amount_is_found_with_its_buyer_deal_and_media() {
+    let found = tampered("UPDATE CHARGE SET amount = 1001 WHERE seq = 22");
+    let text = found.to_string();
+    assert!(matches!(found, Break::Line { first_seq: 21, last_seq: 30, id: 3, .. }), "{text}");
+    assert!(text.contains("buyer 4, deal 2, media 0, PD") && text.contains("¥0.003001"), "{text}");
+}
+
+#[test]
+fn an_alteration_that_keeps_every_sum_is_found() {
+    let found = tampered("UPDATE CHARGE SET creative = 99 WHERE seq = 3");
+    assert_eq!(found, Break::Digest { first_seq: 1, last_seq: 20, id: 2 });
+}
+
+#[test]
+fn a_missing_row_is_found_in_the_middle_and_at_the_end() {
+    assert_eq!(tampered("DELETE FROM CHARGE WHERE seq = 5"), Break::Gap { expected: 5, found: 6 });
+    assert_eq!(tampered("DELETE FROM CHARGE WHERE seq = 30"), Break::Gap { expected: 30, found: 30 });
+}
+
+#[test]
+fn a_doubled_charge_is_found() {
+    let double = "CREATE TEMP TABLE copy AS SELECT * FROM CHARGE WHERE seq = 4; UPDATE copy SET seq = 31;
+                  INSERT INTO CHARGE SELECT * FROM copy;";
+    assert_eq!(tampered(double), Break::Doubled(31));
+}
+
+#[test]
+fn spans_that_overlap_or_leave_rows_out_are_found() {
+    let found = tampered("UPDATE ledger_transaction SET first_seq = 20 WHERE id = 3");
+    assert_eq!(found, Break::Span { id: 3, first_seq: 20, last_seq: 30, expected: 21 });
+    let found = tampered("UPDATE ledger_transaction SET first_seq = 22 WHERE id = 3");
+    assert!(matches!(found, Break::Span { expected: 21, .. }), "{found}");
+}
+
+#[test]
+fn r_prepay_money_that_nobody_paid_in_is_found() {
+    let found = tampered("UPDATE purse SET funded = funded + 1");
+    assert!(found.to_string().contains("buyer_cash/4"), "{found}");
+    let found = tampered("UPDATE lease SET posted = posted - 1000");
+    assert!(matches!(found, Break::Lease { .. }), "{found}");
+    let found = tampered("UPDATE purse SET held = held - 1");
+    assert!(found.to_string().contains("what leases hold"), "{found}");
+}
+
+#[test]
+fn the_proof_reads_a_folder_that_another_one_serves_from() {
+    let folder = folder();
+    let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), noon()).unwrap();
+    let reader = SqliteReader::open(folder.path()).unwrap();
+    top_up(&store, "bank 2", 5).unwrap();
+    assert_eq!(verify(&reader).unwrap().transactions, 3, "the books of one moment");
+    assert_eq!(verify(&SqliteReader::open(folder.path()).unwrap()).unwrap().transactions, 4);
+}
+
+#[test]
+fn the_digest_is_the_same_however_the_journal_is_cut() {
+    let digest = |chunk| {
+        let store = MemoryStore::new();
+        top_up(&store, "bank 1", 1_000_000).unwrap();
+        let lease = grant(&store, Source::Balance(BUYER), 500_000).unwrap();
+        for number in 0..ROWS {
+            record(&store, posted(charge(number, lease.id, Method::Pd, 1_000))).unwrap();
+        }
+        let derived = derive_in_chunks(&store, noon(), chunk).unwrap();
+        assert!(verify(&*store.snapshot().unwrap()).is_ok());
+        derived.cursor
+    };
+    assert_eq!(digest(1), digest(7));
+    assert_eq!(digest(7), digest(CHUNK));
+}
+
+#[test]
+fn a_span_over_midnight_has_one_transaction_for_each_day() {
+    let store = MemoryStore::new();
+    top_up(&store, "bank 1", 1_000_000).unwrap();
+    let lease = grant(&store, Source::Balance(BUYER), 500_000).unwrap();
+    let mut late = charge(1, lease.id, Method::Pd, 10);
+    late.key.auction = crate::ids::AuctionId(u128::from(DAY.next().starts_at().0) << 80);
+    for charge in [charge(2, lease.id, Method::Pd, 10), late, charge(3, lease.id, Method::Pd, 10)] {
+        record(&store, posted(charge)).unwrap();
+    }
+    assert_eq!(derive(&store, noon()).unwrap().transactions, 2);
+    let books = store.snapshot().unwrap();
+    verify(&*books).unwrap();
+    let days: Vec<_> = books.transactions(1, 10).unwrap().iter().map(|stored| stored.contents.day).collect();
+    assert_eq!(days, [DAY, DAY.next()], "R-MONTH: each in its own day");
+}
+
+#[test]
+fn two_derivations_at_once_book_nothing_twice() {
+    let store = MemoryStore::new();
+    top_up(&store, "bank 1", 1_000).unwrap();
+    let lease = grant(&store, Source::Balance(BUYER), 1_000).unwrap();
+    record(&store, posted(charge(1, lease.id, Method::Pd, 10))).unwrap();
+    let rows = store.snapshot().unwrap().charges(0, 10).unwrap();
+    let stale = transactions_of(Cursor::default(), &rows, noon()).unwrap();
+    record(&store, posted(charge(2, lease.id, Method::Pd, 10))).unwrap();
+    derive(&store, noon()).unwrap();
+    assert_eq!(store.book(stale), Err(BookError::NotNext { cursor: 2, first_seq: 1 }));
+}
