@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// A private-marketplace ad exchange: media send OpenRTB requests, approved DSPs bid on deals, every fen is accounted for.
 #[derive(Debug, Parser)]
-#[command(name = "pmpx", version, about, max_term_width = 100)]
+#[command(name = "pmpx", version, about, max_term_width = 100, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
     /// What is logged: a level (error, warn, info, debug, trace) or directives such as `pmpx=debug`.
     #[arg(long, global = true, env = "PMPX_LOG", default_value = "info", value_name = "FILTER")]
@@ -15,6 +15,8 @@ pub(crate) struct Arguments {
     /// Logs JSON objects, one a line, instead of text.
     #[arg(long, global = true)]
     pub(crate) log_json: bool,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -30,19 +32,13 @@ pub(crate) enum Command {
     Ledger(LedgerCommand),
 }
 
-impl Default for Command {
-    fn default() -> Self {
-        Self::Serve(Serve::parse_from::<_, &str>([]))
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Proves conservation, no gaps, and that the ledger equals the journal; exit code 1 on any break.
     Verify(Verify),
 }
 
-#[derive(Debug, Args, Parser)]
+#[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The config folder.
     #[arg(long, default_value = "config")]

@@ -105,3 +105,34 @@ pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
         }
     }
 }
+
+/// `pmpx ledger verify`.
+pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
+    let books = SqliteReader::open(&arguments.data)?;
+    match ledger::verify(&books) {
+        Ok(proof) => {
+            if arguments.json {
+                say(&format!(
+                    "{{\"ok\":true,\"charges\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
+                     \"posted_micro_yuan\":{},\"ledger_micro_yuan\":{}}}",
+                    proof.charges,
+                    proof.transactions,
+                    proof.entries,
+                    proof.head_seq,
+                    proof.posted_micro_yuan,
+                    proof.ledger_micro_yuan,
+                ))?;
+            } else {
+                say(&format!(
+                    "ok: {} charges in the journal and {} transactions with {} entries in the ledger agree",
+                    proof.charges, proof.transactions, proof.entries
+                ))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(broken) => {
+            say(&format!("broken: {broken}"))?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -12,7 +12,7 @@ use arguments::{Arguments, Command, LedgerCommand};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     commands::log_to_stderr(&arguments.log, arguments.log_json);
-    let done = match arguments.command.unwrap_or_default() {
+    let done = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => commands::serve(&serve),
         Command::Check(check) => commands::check(&check),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),

@@ -61,7 +61,7 @@ impl Duty {
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
             self.tend();
-            if beat % BEATS_PER_FLUSH == 0 {
+            if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush();
             }
         }
