@@ -40,11 +40,14 @@ pub(crate) fn say(line: &str) -> Result<()> {
 /// `pmpx serve`.
 pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
     let listener = TcpListener::bind(arguments.listen).with_context(|| format!("listening on {}", arguments.listen))?;
+    let control = TcpListener::bind(arguments.control_listen)
+        .with_context(|| format!("listening on {}", arguments.control_listen))?;
     let cores = arguments.cores.unwrap_or_else(all_cores);
     let node = Node::start(Settings {
         config: arguments.config.clone(),
         data: arguments.data.clone(),
         listener,
+        control: Some(control),
         cores,
         clock: Clock::system(),
         variable: |name| std::env::var(name).ok(),
@@ -61,7 +64,7 @@ pub(crate) fn all_cores() -> u8 {
 }
 
 /// Returns at SIGTERM or Ctrl-C.
-fn wait_for_signals() -> Result<()> {
+pub(crate) fn wait_for_signals() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};

@@ -32,6 +32,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The data plane's listener, bound by the caller.
     pub listener: TcpListener,
+    /// The control plane's listener, on loopback; `None`: no control plane.
+    pub control: Option<TcpListener>,
     /// Cores of the hot plane: 1 to 255.
     pub cores: u8,
     /// Time.
@@ -69,6 +71,7 @@ pub struct Node {
     store: Arc<SqliteStore>,
     data_plane: DataPlane,
     keeper: Keeper,
+    control: Option<TcpListener>,
 }
 
 impl std::fmt::Debug for Node {
@@ -83,7 +86,7 @@ impl Node {
     /// # Errors
     /// [`StartError`] in words for the operator; nothing is left running.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config: folder, data, listener, cores, clock, variable } = settings;
+        let Settings { config: folder, data, listener, control, cores, clock, variable } = settings;
         let now = clock.now();
         let sources = config::load(&folder)?;
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
@@ -115,13 +118,19 @@ impl Node {
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
-        Ok(Self { exchange, store, data_plane, keeper })
+        Ok(Self { exchange, store, data_plane, keeper, control })
     }
 
     /// Where the data plane listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.data_plane.address()
+    }
+
+    /// Where the control plane listens.
+    #[must_use]
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// The hot plane's shared state.
