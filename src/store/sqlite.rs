@@ -187,7 +187,7 @@ impl SqliteStore {
 
     /// For tests: work on the write connection, in a transaction of its own.
     #[cfg(test)]
-    pub(super) fn raw<T: Send + 'static>(
+    pub(crate) fn raw<T: Send + 'static>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreUnavailable> + Send + 'static,
     ) -> Result<T, StoreUnavailable> {
