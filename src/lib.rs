@@ -18,3 +18,6 @@ pub mod bidding;
 pub mod billing;
 pub mod delivery;
 pub mod exchange;
+
+// The cold plane: terms in, the next market out.
+pub mod control;

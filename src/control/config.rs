@@ -1,0 +1,115 @@
+//! The config folder, compiled into a market (interfaces, "Config folder").
+//!
+//! [`load`] reads the bytes; [`compile`] reads each file into entries that name each other (`exchange` … `deals`), finds whom the
+//! names mean (`links`), judges the rules that concern several files (`rules`), and only then gives out numbers (`build`).
+//! Every problem of a run is reported, each as `FILE:LINE: message`, with the rule that refuses it. What a refused entry would have
+//! caused elsewhere is not reported. Nothing here reads a clock: the same sources at the same moment give the same market.
+
+mod build;
+mod buyers;
+mod creatives;
+mod deals;
+mod diagnostic;
+mod dsps;
+mod exchange;
+mod links;
+mod media;
+mod names;
+mod rate_card;
+mod reader;
+mod rules;
+mod sources;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use exchange::TokenKeySource;
+pub use names::{SecretError, SecretSource};
+pub use sources::{LARGEST_FOLDER, Sources, load};
+
+use crate::clock::UnixMillis;
+use crate::ids::{BuyerId, IdBook, NodeId};
+use crate::market::Market;
+use crate::market::demand::TopUp;
+
+use diagnostic::{At, File, Report};
+use names::choice;
+
+/// When a market is compiled, and as which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Now: rules are judged as of its day in Shanghai.
+    pub now: UnixMillis,
+    /// The market's generation.
+    pub generation: u64,
+}
+
+/// A market and what else the folder says.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The market.
+    pub market: Market,
+    /// What is served, but should be looked at; sorted by file and line.
+    pub warnings: Vec<Diagnostic>,
+    /// This node.
+    pub node: NodeId,
+    /// Keys of the charge tokens, newest first; none: the exchange makes one.
+    pub token_keys: Vec<TokenKeySource>,
+    /// Opening balances, each to be booked once by its reference.
+    pub top_ups: Vec<(BuyerId, TopUp)>,
+}
+
+/// The entries of all files.
+struct Folder {
+    exchange: Option<exchange::Exchange>,
+    supply: media::Supply,
+    buyers: buyers::Buyers,
+    dsps: reader::Register<dsps::DspEntry>,
+    creatives: reader::Register<creatives::CreativeEntry>,
+    rates: rate_card::RateCard,
+    deals: reader::Register<deals::DealEntry>,
+}
+
+impl Folder {
+    fn read(sources: &Sources, report: &Report) -> Self {
+        Self {
+            exchange: exchange::read(sources.text(File::Exchange), report),
+            supply: media::read(sources.text(File::Media), report),
+            buyers: buyers::read(sources.text(File::Buyers), report),
+            dsps: dsps::read(sources.text(File::Dsps), report),
+            creatives: creatives::read(sources.text(File::Creatives), report),
+            rates: rate_card::read(sources.text(File::RateCard), report),
+            deals: deals::read(sources.text(File::Deals), report),
+        }
+    }
+}
+
+/// Compiles a market. The book gets the new names' numbers only if nothing was refused.
+///
+/// # Errors
+/// [`Diagnostics`]: everything that is wrong. The book is as it was.
+pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Compiled, Diagnostics> {
+    let report = Report::default();
+    let mut folder = Folder::read(sources, &report);
+    let links = links::resolve(&folder, &report);
+    rules::judge(&folder, &links, at.now.shanghai_day(), &report);
+    let exchange = folder.exchange.take();
+    if exchange.is_none() && !report.has_errors() {
+        // Each way in which the file is refused is reported; this one says so if that were ever forgotten.
+        report.error(diagnostic::Place { file: File::Exchange, line: 1 }, "this file is refused");
+    }
+    let warnings = report.finish(sources.folder())?;
+    let Some(exchange) = exchange else { return Err(Vec::new().into()) };
+
+    let parts = build::parts(folder, links, exchange.terms.token_life_ms, book);
+    let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();
+    let market = Market::assemble(at.generation, at.now, sources.digest(), exchange.terms, parts);
+    Ok(Compiled { market, warnings, node: exchange.node, token_keys: exchange.token_keys, top_ups })
+}
+
+/// The values of a list whose lines do not matter any more.
+fn values<T>(list: Vec<At<T>>) -> Vec<T> {
+    list.into_iter().map(|item| item.value).collect()
+}

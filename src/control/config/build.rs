@@ -1,0 +1,173 @@
+//! Entries with names to a market with numbers. Runs only on a folder without errors.
+
+use super::Folder;
+use super::deals::Standing;
+use super::links::{DealLinks, Links};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId};
+use crate::market::Parts;
+use crate::market::deal::{Deal, Targeting};
+use crate::market::demand::{Advertiser, Buyer, Creative, Dsp};
+use crate::market::supply::{Media, MediaKey, Placement};
+
+/// The numbers, by the rows of the registers.
+struct Numbers {
+    placements: Vec<PlacementId>,
+    dsps: Vec<DspId>,
+    buyers: Vec<BuyerId>,
+    advertisers: Vec<AdvertiserId>,
+    creatives: Vec<CreativeId>,
+}
+
+/// The parts of the market, in the order of the files. `token_life_ms` is that of placements that say nothing.
+pub(super) fn parts(folder: Folder, links: Links, token_life_ms: u64, book: &mut IdBook) -> Parts {
+    let mut parts = Parts::default();
+    let placements = supply(&folder, links.prices, token_life_ms, book, &mut parts);
+    let buyers = assign(book, folder.buyers.buyers.entries.iter().map(|it| it.account.as_str()));
+    let full = folder.buyers.advertisers.entries.iter().map(|it| format!("{}/{}", it.account, it.id));
+    let advertisers = assign(book, full);
+    let dsps = assign(book, folder.dsps.entries.iter().map(|it| it.id.as_str()));
+    let full = folder.creatives.entries.iter().map(|it| format!("{}/{}", it.account.value, it.crid));
+    let creatives = assign(book, full);
+    let numbers = Numbers { placements, dsps, buyers, advertisers, creatives };
+    demand(&folder, &links.dsps, &numbers, &mut parts);
+    creatives_of(&folder, &links.creatives, &numbers, &mut parts);
+    deals(folder, links.deals, &numbers, book, &mut parts);
+    parts
+}
+
+fn assign<I: DenseId>(book: &mut IdBook, names: impl Iterator<Item = impl AsRef<str>>) -> Vec<I> {
+    names.map(|name| book.assign(name.as_ref())).collect()
+}
+
+fn supply(
+    folder: &Folder,
+    prices: Vec<super::links::Prices>,
+    token_life_ms: u64,
+    book: &mut IdBook,
+    parts: &mut Parts,
+) -> Vec<PlacementId> {
+    for media in &folder.supply.media.entries {
+        parts.media.push(Media {
+            id: book.assign(&media.id),
+            wire: media.id.clone(),
+            name: media.name.clone(),
+            kind: media.kind,
+            margin: media.margin,
+            consent_since: media.consent_since,
+            prohibited_categories: media.prohibited_categories.clone(),
+            prohibited_advertisers: media.prohibited_advertisers.clone(),
+            no_bid_body: media.no_bid_body,
+            suspended: false,
+        });
+    }
+    for key in &folder.supply.keys.entries {
+        let media: MediaId = book.assign(&key.media);
+        parts.keys.push(MediaKey { key_id: key.key_id.clone(), sha256: key.sha256, media });
+    }
+    for (placement, card) in folder.supply.placements.entries.iter().zip(prices) {
+        parts.placements.push(Placement {
+            id: book.assign(&placement.name),
+            media: book.assign(&placement.media),
+            tagid: placement.tagid.clone(),
+            formats: placement.formats,
+            sizes: placement.sizes.clone(),
+            minimum_display_ms: placement.minimum_display_ms,
+            token_life_ms: placement.token_life_ms.unwrap_or(token_life_ms),
+            daily_capacity: placement.daily_capacity,
+            card,
+        });
+    }
+    parts.placements.iter().map(|placement| placement.id).collect()
+}
+
+fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers, parts: &mut Parts) {
+    for (buyer, id) in folder.buyers.buyers.entries.iter().zip(&numbers.buyers) {
+        parts.buyers.push(Buyer {
+            id: *id,
+            account: buyer.account.clone(),
+            name: buyer.name.clone(),
+            contract: buyer.contract.clone(),
+            opening_balance: buyer.opening_balance.clone(),
+            monthly_minimum: buyer.monthly_minimum,
+            suspended: false,
+        });
+    }
+    for (advertiser, id) in folder.buyers.advertisers.entries.iter().zip(&numbers.advertisers) {
+        let Some(row) = folder.buyers.buyers.row(&advertiser.account) else { continue };
+        parts.advertisers.push(Advertiser {
+            id: *id,
+            buyer: numbers.buyers[row],
+            wire: advertiser.id.clone(),
+            name: advertiser.name.clone(),
+            source: advertiser.source.clone(),
+            domains: advertiser.domains.clone(),
+            category: advertiser.category.clone(),
+            qualified_until: advertiser.qualified_until.value,
+        });
+    }
+    for ((dsp, rows), id) in folder.dsps.entries.iter().zip(dsp_buyers).zip(&numbers.dsps) {
+        let rows = rows.as_deref().unwrap_or_default();
+        let seats = dsp.buyers.iter().map(|(_, seats)| seats.clone());
+        parts.dsps.push(Dsp {
+            id: *id,
+            wire: dsp.id.clone(),
+            name: dsp.name.clone(),
+            endpoint: dsp.endpoint.clone(),
+            allow_internal: dsp.allow_internal,
+            approved: dsp.approved,
+            buyers: rows.iter().map(|row| numbers.buyers[*row]).zip(seats).collect(),
+            queries_per_second: dsp.queries_per_second,
+            most_in_flight: dsp.most_in_flight,
+            timeout_ms: dsp.timeout_ms,
+            suspended: false,
+        });
+    }
+}
+
+fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Numbers, parts: &mut Parts) {
+    for ((creative, owner), id) in folder.creatives.entries.iter().zip(owners).zip(&numbers.creatives) {
+        let Some((buyer, advertiser)) = *owner else { continue };
+        parts.creatives.push(Creative {
+            id: *id,
+            version: creative.version,
+            buyer: numbers.buyers[buyer],
+            advertiser: numbers.advertisers[advertiser],
+            crid: creative.crid.clone(),
+            state: creative.state,
+            format: creative.format,
+            sizes: creative.sizes.clone(),
+            duration_s: creative.duration_s,
+            categories: creative.categories.clone(),
+            landing_page: creative.landing_page.clone(),
+            markup: creative.markup.clone(),
+        });
+    }
+}
+
+fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book: &mut IdBook, parts: &mut Parts) {
+    for (deal, resolved) in folder.deals.entries.into_iter().zip(links) {
+        let (Standing::Live(state), Some(resolved)) = (deal.standing, resolved) else { continue };
+        let formats = deal.format_set();
+        parts.deals.push(Deal {
+            id: book.assign::<DealId>(&deal.id),
+            wire: deal.id,
+            method: deal.method,
+            state,
+            buyer: numbers.buyers[resolved.buyer],
+            dsps: resolved.dsps.iter().map(|row| numbers.dsps[*row]).collect(),
+            period: deal.period,
+            price: deal.cpm.value,
+            volume: deal.volume.map(|volume| volume.value),
+            priority: deal.priority,
+            fallback: resolved.fallback.map(|row| numbers.creatives[row]),
+            identifiers: deal.identifiers,
+            targeting: Targeting {
+                placements: resolved.placements.iter().map(|row| numbers.placements[*row]).collect(),
+                formats,
+                regions: deal.regions,
+                operating_systems: deal.operating_systems,
+                hours: deal.hours,
+            },
+        });
+    }
+}

@@ -1,0 +1,249 @@
+//! `deals.toml`: what was agreed, and the rules that one deal alone can break (R-METHODS, R-PUSH, R-RATE, R-COMMIT).
+
+use super::diagnostic::{At, File, Place, Report};
+use super::names::{account, format, id, operating_system, region, wire};
+use super::rate_card::PlacementRef;
+use super::reader::{Register, Table, read_file};
+use super::units::{day, flag, hours, price, push_ratio, small, whole};
+use super::{choice, values};
+use crate::clock::ShanghaiDay;
+use crate::event::Method;
+use crate::market::deal::{DealState, Hours, PushRatio, Volume};
+use crate::market::supply::{Format, Formats};
+use crate::money::{CpmMicroYuan, MicroYuan};
+
+const KEYS: &[&str] = &[
+    "id",
+    "method",
+    "state",
+    "account",
+    "dsps",
+    "from",
+    "until",
+    "signed",
+    "cpm",
+    "daily_volume",
+    "push_ratio",
+    "priority",
+    "fallback",
+    "identifiers",
+    "placements",
+    "formats",
+    "regions",
+    "hours",
+    "operating_systems",
+];
+const METHODS: &[(&str, Method)] = &[("PDB", Method::Pdb), ("BPG", Method::Bpg), ("PD", Method::Pd)];
+const STATES: &[(&str, Standing)] = &[
+    ("draft", Standing::Draft),
+    ("active", Standing::Live(DealState::Active)),
+    ("paused", Standing::Live(DealState::Paused)),
+    ("suspended", Standing::Live(DealState::Suspended)),
+    ("ended", Standing::Ended),
+];
+
+/// PDB's push ratio where the order does not say one (R-PUSH).
+const DEFAULT_PUSH: &str = "1.3";
+/// A preferred deal's priority where it does not say one.
+const DEFAULT_PRIORITY: u8 = 100;
+
+/// Where a deal stands in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not agreed yet: not in the market.
+    Draft,
+    /// In the market.
+    Live(DealState),
+    /// Over: not in the market.
+    Ended,
+}
+
+pub(super) struct DealEntry {
+    pub(super) id: String,
+    pub(super) method: Method,
+    pub(super) standing: Standing,
+    pub(super) account: At<String>,
+    pub(super) dsps: Vec<At<String>>,
+    pub(super) period: (ShanghaiDay, ShanghaiDay),
+    pub(super) signed: Option<At<ShanghaiDay>>,
+    pub(super) cpm: At<CpmMicroYuan>,
+    pub(super) volume: Option<At<Volume>>,
+    pub(super) priority: u8,
+    pub(super) fallback: Option<At<String>>,
+    pub(super) identifiers: bool,
+    pub(super) placements: Vec<At<PlacementRef>>,
+    /// As given; empty: all.
+    pub(super) formats: Vec<At<Format>>,
+    pub(super) regions: Vec<String>,
+    pub(super) operating_systems: Vec<String>,
+    pub(super) hours: Hours,
+    pub(super) place: Place,
+}
+
+impl DealEntry {
+    /// Whether it is in the market and its period is not over.
+    pub(super) fn concerns(&self, today: ShanghaiDay) -> bool {
+        matches!(self.standing, Standing::Live(_)) && self.period.1 >= today
+    }
+
+    /// The formats as a set.
+    pub(super) fn format_set(&self) -> Formats {
+        if self.formats.is_empty() {
+            return Formats::ALL;
+        }
+        self.formats.iter().map(|format| format.value).collect()
+    }
+}
+
+pub(super) fn read(text: &str, report: &Report) -> Register<DealEntry> {
+    let read = read_file(File::Deals, text, &["schema", "deal"], report, |table| {
+        let mut deals = Register::new("deal");
+        table.each("deal", KEYS, |table| {
+            let name = table.required_at("id", wire);
+            let entry = deal(table, name.as_ref().map(|name| name.value.clone()));
+            deals.add(name, entry, report);
+        });
+        deals
+    });
+    read.unwrap_or_else(|| Register::unread("deal"))
+}
+
+fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
+    let method = table.required("method", choice(METHODS));
+    let standing = table.required("state", choice(STATES));
+    let account = table.required_at("account", account);
+    let dsps = table.filled_list("dsps", id);
+    let from = table.required("from", day);
+    let until = table.required_at("until", day);
+    let signed = table.optional_at("signed", day);
+    let cpm = table.required_at("cpm", price);
+    let daily_volume = table.optional_at("daily_volume", whole(1, 1_000_000_000_000));
+    let push = table.optional_at("push_ratio", push_ratio);
+    let priority = table.optional_at("priority", small(0_u8, u8::MAX));
+    let fallback = table.optional_at("fallback", wire);
+    let identifiers = table.optional("identifiers", flag);
+    let placements = table.filled_tables("placements", PlacementRef::KEYS, PlacementRef::read);
+    let formats = chosen(table, "formats", table.list("formats", format));
+    let regions = chosen(table, "regions", table.list("regions", region));
+    let hours = chosen(table, "hours", table.list("hours", hours));
+    let operating_systems = chosen(table, "operating_systems", table.list("operating_systems", operating_system));
+
+    let (method, standing, cpm, from, until) = (method?, standing?, cpm?, from?, until?);
+    let terms = Terms {
+        method,
+        standing,
+        daily_volume: daily_volume?,
+        push: push?,
+        priority: priority?,
+        fallback: fallback?,
+        signed: signed?,
+    };
+    terms.check(table);
+    if until.value < from {
+        table.report().error(until.place, format!("`until` {} is before `from` {from}", until.value));
+    }
+    let volume = terms.volume(cpm, table);
+    let hours = hours?.iter().fold(0, |bits, hours| bits | hours.value);
+    Some(DealEntry {
+        id: name?,
+        method,
+        standing,
+        account: account?,
+        dsps: dsps?,
+        period: (from, until.value),
+        signed: terms.signed,
+        cpm,
+        volume,
+        priority: terms.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
+        fallback: terms.fallback,
+        identifiers: identifiers?.unwrap_or(false),
+        placements: placements?,
+        formats: formats?,
+        regions: values(regions?),
+        operating_systems: values(operating_systems?),
+        hours: if hours == 0 { Hours::ALL } else { Hours(hours) },
+        place: table.place,
+    })
+}
+
+/// A list that narrows a deal: left out it narrows nothing, so that an empty one would say the opposite of what it looks like.
+fn chosen<T>(table: Table<'_>, key: &str, list: Option<Vec<At<T>>>) -> Option<Vec<At<T>>> {
+    let place = table.place_of(key);
+    if list.as_ref().is_some_and(Vec::is_empty) && table.has(key) {
+        table.report().error(place, format!("`{key}` is empty; leave it out where it does not narrow the deal"));
+        return None;
+    }
+    list
+}
+
+/// What depends on the method (R-METHODS).
+struct Terms {
+    method: Method,
+    standing: Standing,
+    daily_volume: Option<At<u64>>,
+    push: Option<At<PushRatio>>,
+    priority: Option<At<u8>>,
+    fallback: Option<At<String>>,
+    signed: Option<At<ShanghaiDay>>,
+}
+
+impl Terms {
+    fn check(&self, table: Table<'_>) {
+        let report = table.report();
+        let name = self.method.name();
+        if self.method.is_guaranteed() {
+            if self.daily_volume.is_none() && !table.misspells("daily_volume") {
+                report.error(table.place, format!("`daily_volume` is missing: a {name} promises one (R-METHODS)"));
+            }
+            if self.signed.is_none() && self.standing != Standing::Draft && !table.misspells("signed") {
+                report.error(
+                    table.place,
+                    format!("`signed` is missing: a {name}'s price is judged by the rate card of that day (R-RATE)"),
+                );
+            }
+            if let Some(priority) = &self.priority {
+                report
+                    .error(priority.place, format!("`priority` orders preferred deals; a {name} has none (R-METHODS)"));
+            }
+        } else {
+            let refused = [
+                (self.daily_volume.as_ref().map(|it| it.place), "`daily_volume`", "R-METHODS"),
+                (self.push.as_ref().map(|it| it.place), "`push_ratio`", "R-METHODS"),
+                (self.fallback.as_ref().map(|it| it.place), "`fallback`", "R-FALLBACK"),
+            ];
+            for (place, key, rule) in refused {
+                if let Some(place) = place {
+                    report.error(place, format!("{key} is for guaranteed deals; a PD has none ({rule})"));
+                }
+            }
+        }
+        if let (Method::Bpg, Some(push)) = (self.method, &self.push)
+            && !push.value.is_one()
+        {
+            report.error(push.place, "`push_ratio` of a BPG is 1: it has no return allowance (R-PUSH)");
+        }
+    }
+
+    /// The promised volume; its day must be an amount that the ledger can hold.
+    fn volume(&self, cpm: At<CpmMicroYuan>, table: Table<'_>) -> Option<At<Volume>> {
+        let daily = self.daily_volume.as_ref().filter(|_| self.method.is_guaranteed())?;
+        let push = match (&self.push, self.method) {
+            (Some(push), Method::Pdb) => push.value,
+            (None, Method::Pdb) => PushRatio::parse(DEFAULT_PUSH).unwrap_or(PushRatio::ONE),
+            _ => PushRatio::ONE,
+        };
+        let commitment = i128::from(cpm.value.per_impression().0) * i128::from(daily.value);
+        if commitment > i128::from(MicroYuan::LIMIT.0) {
+            table.report().error(
+                daily.place,
+                format!(
+                    "{} impressions a day at {} are above {}, the most that one entry may be (R-COMMIT)",
+                    daily.value,
+                    cpm.value,
+                    MicroYuan::LIMIT
+                ),
+            );
+        }
+        Some(At { value: Volume { daily: daily.value, push }, place: daily.place })
+    }
+}

@@ -1,0 +1,127 @@
+//! `exchange.toml`: the exchange itself, its limits, its token keys.
+
+use std::collections::HashSet;
+
+use super::diagnostic::{At, File, Report};
+use super::names::{SecretSource, domain, public_url};
+use super::reader::{Table, read_file};
+use super::units::{bytes, duration_ms, short_ms, small, whole};
+use crate::ids::NodeId;
+use crate::market::ExchangeTerms;
+
+const AUCTION_KEYS: &[&str] =
+    &["default_tmax", "longest_tmax", "margin", "largest_body", "most_imps", "most_in_flight"];
+const NOTICE_KEYS: &[&str] = &["token_life", "clock_skew", "keys"];
+
+/// The longest that a token may live: a month closes only after it (R-MONTH).
+pub(super) const LONGEST_TOKEN_LIFE_MS: u64 = 7 * 86_400_000;
+
+/// A key of the charge tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKeySource {
+    /// Its number, which stands in each token.
+    pub id: u8,
+    /// Where its 64 bytes are kept.
+    pub secret: SecretSource,
+}
+
+pub(super) struct Exchange {
+    pub(super) node: NodeId,
+    pub(super) terms: ExchangeTerms,
+    pub(super) token_keys: Vec<TokenKeySource>,
+}
+
+pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
+    let keys = &["schema", "public_url", "domain", "node", "auction", "notices"];
+    read_file(File::Exchange, text, keys, report, exchange)?
+}
+
+fn exchange(table: Table<'_>) -> Option<Exchange> {
+    let public_url = table.required("public_url", public_url);
+    let domain = table.required("domain", domain);
+    let node = table.required("node", small(0_u16, u16::MAX));
+    let auction = table.section("auction", AUCTION_KEYS).and_then(auction);
+    let notices = table.section("notices", NOTICE_KEYS).and_then(notices);
+    let (auction, notices) = (auction?, notices?);
+    Some(Exchange {
+        node: NodeId(node?),
+        terms: ExchangeTerms {
+            public_url: public_url?,
+            domain: domain?,
+            default_tmax_ms: auction.default_tmax_ms,
+            longest_tmax_ms: auction.longest_tmax_ms,
+            margin_ms: auction.margin_ms,
+            largest_body: auction.largest_body,
+            most_imps: auction.most_imps,
+            most_in_flight: auction.most_in_flight,
+            token_life_ms: notices.token_life_ms,
+            clock_skew_ms: notices.clock_skew_ms,
+        },
+        token_keys: notices.token_keys,
+    })
+}
+
+struct Auction {
+    default_tmax_ms: u32,
+    longest_tmax_ms: u32,
+    margin_ms: u32,
+    largest_body: usize,
+    most_imps: usize,
+    most_in_flight: usize,
+}
+
+fn auction(table: Table<'_>) -> Option<Auction> {
+    let default_tmax = table.required("default_tmax", short_ms(1, 10_000));
+    let longest_tmax = table.required("longest_tmax", short_ms(1, 10_000));
+    let margin = table.required("margin", short_ms(0, 10_000));
+    let largest_body = table.required("largest_body", bytes(1 << 10, 64 << 20));
+    // An imp's index stands in one byte of each charge's key.
+    let most_imps = table.required("most_imps", whole(1, 256));
+    let most_in_flight = table.required("most_in_flight", whole(1, 1_000_000));
+    let terms = Auction {
+        default_tmax_ms: default_tmax?,
+        longest_tmax_ms: longest_tmax?,
+        margin_ms: margin?,
+        largest_body: largest_body?,
+        most_imps: usize::try_from(most_imps?).ok()?,
+        most_in_flight: usize::try_from(most_in_flight?).ok()?,
+    };
+    let report = table.report();
+    if terms.default_tmax_ms > terms.longest_tmax_ms {
+        report.error(table.place_of("default_tmax"), "`default_tmax` is longer than `longest_tmax`");
+        return None;
+    }
+    if terms.margin_ms >= terms.default_tmax_ms {
+        report.error(table.place_of("margin"), "`margin` leaves nothing of `default_tmax`");
+        return None;
+    }
+    Some(terms)
+}
+
+struct Notices {
+    token_life_ms: u64,
+    clock_skew_ms: u64,
+    token_keys: Vec<TokenKeySource>,
+}
+
+fn notices(table: Table<'_>) -> Option<Notices> {
+    let token_life = table.required("token_life", duration_ms(1_000, LONGEST_TOKEN_LIFE_MS));
+    let clock_skew = table.required("clock_skew", duration_ms(0, 600_000));
+    let keys = table.tables("keys", &["id", "secret"], |key| {
+        let id = key.required("id", small(0_u8, u8::MAX));
+        let secret = key.required("secret", SecretSource::read);
+        Some(TokenKeySource { id: id?, secret: secret? })
+    });
+    let keys = keys?;
+    let mut ids = HashSet::new();
+    for At { value: key, place } in &keys {
+        if !ids.insert(key.id) {
+            table.report().error(*place, format!("token key {} is already defined", key.id));
+        }
+    }
+    Some(Notices {
+        token_life_ms: token_life?,
+        clock_skew_ms: clock_skew?,
+        token_keys: keys.into_iter().map(|key| key.value).collect(),
+    })
+}
