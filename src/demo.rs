@@ -126,8 +126,7 @@ fn drive(
     plan.seed = SEED;
     stop_at_interrupt(plan.stop.clone())?;
     let mut screen = Screen::new(arguments.json, node);
-    let told: Vec<(String, DspStats)> = Vec::new();
-    let mut told = told;
+    let mut told: Vec<(String, DspStats)> = Vec::new();
     let outcome = run_blocking(plan, |snapshot| {
         told.clear();
         told.extend(dsps.iter().map(|dsp| (dsp.name().to_owned(), dsp.stats())));
@@ -140,7 +139,7 @@ fn drive(
 /// Ctrl-C and SIGTERM end the traffic; what is under way is finished.
 fn stop_at_interrupt(stop: Arc<AtomicBool>) -> Result<()> {
     let wait = move || {
-        if crate::commands::wait_for_signals().is_ok() {
+        if crate::commands::wait_for_signals(|| {}).is_ok() {
             stop.store(true, Ordering::Relaxed);
         }
     };
