@@ -188,8 +188,5 @@ fn conclude(
 }
 
 fn percentiles(of: &Percentiles) -> String {
-    format!(
-        "{{\"p50\":{},\"p90\":{},\"p99\":{},\"p999\":{},\"max\":{}}}",
-        of.p50, of.p90, of.p99, of.p999, of.max
-    )
+    format!("{{\"p50\":{},\"p90\":{},\"p99\":{},\"p999\":{},\"max\":{}}}", of.p50, of.p90, of.p99, of.p999, of.max)
 }

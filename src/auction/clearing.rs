@@ -143,7 +143,8 @@ impl<'r> Clearing<'r> {
 
     fn best_rank(&self, imp: usize) -> Option<Rank> {
         let offers = &self.invited.offers;
-        let bids = self.bids.iter().map(|bid| &offers[bid.offer]).filter(|offer| offer.imp == imp).map(|offer| offer.rank);
+        let bids =
+            self.bids.iter().map(|bid| &offers[bid.offer]).filter(|offer| offer.imp == imp).map(|offer| offer.rank);
         let fallbacks = self.fallbacks(imp).map(|(offer, _)| offer.rank);
         bids.chain(fallbacks).min()
     }
@@ -201,7 +202,15 @@ impl<'r> Clearing<'r> {
             .filter_map(|(offer, creative)| {
                 let size = fit::fitting_size(offered, creative)?;
                 let markup = creative.markup.clone()?;
-                Some(Contender { rank: offer.rank, deal: offer.deal, dsp: offer.dsp, creative, size, bid: None, markup })
+                Some(Contender {
+                    rank: offer.rank,
+                    deal: offer.deal,
+                    dsp: offer.dsp,
+                    creative,
+                    size,
+                    bid: None,
+                    markup,
+                })
             })
             .collect();
         let offers = &self.invited.offers;

@@ -197,7 +197,10 @@ impl<'r> Round<'r, '_> {
         }
         self.servable(deal, imp, matched)?;
         let approved = |dsp: &DspId| {
-            self.market.dsps.get(*dsp).is_some_and(|dsp| dsp.is_approved_on(admitted.day) && dsp.seats_of(deal.buyer).is_some())
+            self.market
+                .dsps
+                .get(*dsp)
+                .is_some_and(|dsp| dsp.is_approved_on(admitted.day) && dsp.seats_of(deal.buyer).is_some())
         };
         let dsps: Vec<_> = deal.dsps.iter().copied().filter(approved).collect();
         if dsps.is_empty() {

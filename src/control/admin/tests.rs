@@ -179,7 +179,10 @@ async fn a_deals_funnel_shows_each_cause_with_its_party() {
     assert!(causes.contains(&serde_json::json!({ "cause": "returned", "party": "neither", "count": 0 })));
     assert_eq!(page["today"]["lost"][0]["cause"], "dsp_timeout");
     let progress = &page["progress"];
-    assert_eq!((progress["to_offer"].as_u64(), progress["planned_by_now"].as_u64()), (Some(2_600_000), Some(1_300_000)));
+    assert_eq!(
+        (progress["to_offer"].as_u64(), progress["planned_by_now"].as_u64()),
+        (Some(2_600_000), Some(1_300_000))
+    );
     assert_eq!((progress["pace"].as_str(), progress["push_ratio"].as_str()), (Some("behind"), Some("1.3")));
     assert_eq!(progress["behind_millionths"], 499_983);
     assert_eq!(page["funds"], "no_lease");
@@ -251,7 +254,10 @@ async fn every_answer_is_sealed_and_errors_have_one_form() {
     let plane = Plane::new().await;
     for path in ["/", "/style.css", "/nothing"] {
         let reply = plane.get(path).await;
-        assert!(reply.headers["content-security-policy"].starts_with("default-src 'none'; script-src 'self'"), "{path}");
+        assert!(
+            reply.headers["content-security-policy"].starts_with("default-src 'none'; script-src 'self'"),
+            "{path}"
+        );
         assert_eq!(reply.headers["x-content-type-options"], "nosniff");
         assert_eq!(reply.headers["referrer-policy"], "no-referrer");
     }
@@ -259,7 +265,10 @@ async fn every_answer_is_sealed_and_errors_have_one_form() {
     let reply = plane.get("/api/v1/reload").await;
     assert_eq!(reply.code(), (405, "method_not_allowed".to_owned()));
     assert_eq!(reply.headers["allow"], "POST");
-    let head = format!("POST /api/v1/reload HTTP/1.1\r\nhost: {}\r\ncontent-length: 70000\r\ncontent-type: application/json", plane.address);
+    let head = format!(
+        "POST /api/v1/reload HTTP/1.1\r\nhost: {}\r\ncontent-length: 70000\r\ncontent-type: application/json",
+        plane.address
+    );
     assert_eq!(plane.send(&head, &" ".repeat(70_000)).await.status, 413);
     let api = plane.get("/api/v1/openapi.json").await.json();
     assert_eq!(api["openapi"], "3.1.0");

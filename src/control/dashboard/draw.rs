@@ -170,7 +170,8 @@ fn deal(it: &DealLine) -> String {
 }
 
 fn progress(it: &Progress) -> String {
-    let share = |count: u64| if it.to_offer == 0 { 0.0 } else { (count as f64 * 100.0 / it.to_offer as f64).min(100.0) };
+    let share =
+        |count: u64| if it.to_offer == 0 { 0.0 } else { (count as f64 * 100.0 / it.to_offer as f64).min(100.0) };
     let (done, plan) = (share(it.offered + it.withheld), share(it.planned_by_now));
     let label = format!("{done:.1} % of {} · plan {plan:.1} %", grouped(it.to_offer));
     let pace = match it.pace {
@@ -216,7 +217,10 @@ mod tests {
 
     #[test]
     fn text_is_never_markup_nor_the_end_of_an_attribute() {
-        assert_eq!(text("<script>alert('1')</script>\"&"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;");
+        assert_eq!(
+            text("<script>alert('1')</script>\"&"),
+            "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"
+        );
     }
 
     #[test]
@@ -228,7 +232,10 @@ mod tests {
     #[test]
     fn figures_read_as_people_write_them() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([None, Some(400), Some(1_500), Some(10_000_000)].map(duration), ["–", "≤ 400 µs", "≤ 1.5 ms", "≤ 10 s"]);
+        assert_eq!(
+            [None, Some(400), Some(1_500), Some(10_000_000)].map(duration),
+            ["–", "≤ 400 µs", "≤ 1.5 ms", "≤ 10 s"]
+        );
         assert_eq!((rate(9.96), rate(1_234.4)), ("10.0".to_owned(), "1,234".to_owned()));
         assert_eq!(yuan("85116.745"), "¥85,116.74");
         assert_eq!(points(&[0, 10], 10), "595.0,88.0 600.0,4.0");
