@@ -30,6 +30,15 @@ pub trait Identities: Send + Sync {
     fn save(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable>;
 }
 
+impl<F> Identities for F
+where
+    F: Fn(&[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable> + Send + Sync,
+{
+    fn save(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable> {
+        self(fresh)
+    }
+}
+
 /// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
 pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
 
@@ -157,7 +166,8 @@ impl Desk {
         for (buyer, top_up) in &top_ups {
             if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
                 let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
-                let message = format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
+                let message =
+                    format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
                 problems.push(Diagnostic { file: self.folder.join("buyers.toml"), line: 1, message });
             }
         }
@@ -203,9 +213,8 @@ impl Publisher {
         let mut desk = held(&self.desk);
         desk.sweep();
         let serving = self.exchange.market.load_full();
-        let outcome = self
-            .publish(&mut desk, &serving)
-            .map_err(|trouble| Refused { trouble, generation: serving.generation });
+        let outcome =
+            self.publish(&mut desk, &serving).map_err(|trouble| Refused { trouble, generation: serving.generation });
         let [published, refused] = &self.exchange.metrics.reloads;
         match &outcome {
             Ok(done) if done.changed => {

@@ -64,7 +64,11 @@ pub(super) async fn reload(state: Shared, body: Result<Bytes, BytesRejection>) -
         outcome
     });
     let Ok(outcome) = work.await else {
-        return answer::error(StatusCode::INTERNAL_SERVER_ERROR, "reload_failed", "the reload ended early; see the log");
+        return answer::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "reload_failed",
+            "the reload ended early; see the log",
+        );
     };
     state.stir.notify_one();
     let report = ReloadReport::of(&LastReload { at: state.exchange.clock.now(), outcome: outcome.clone() });
@@ -107,7 +111,8 @@ fn refusal(refused: &Refused) -> (StatusCode, Value) {
 }
 
 fn diagnostics(list: &[Diagnostic]) -> Vec<Value> {
-    let shown = |it: &Diagnostic| json!({ "file": it.file.display().to_string(), "line": it.line, "message": it.message });
+    let shown =
+        |it: &Diagnostic| json!({ "file": it.file.display().to_string(), "line": it.line, "message": it.message });
     list.iter().map(shown).collect()
 }
 
