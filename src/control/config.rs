@@ -95,13 +95,12 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     let mut folder = Folder::read(sources, &report);
     let links = links::resolve(&folder, &report);
     rules::judge(&folder, &links, at.now.shanghai_day(), &report);
-    let exchange = folder.exchange.take();
-    if exchange.is_none() && !report.has_errors() {
-        // Each way in which the file is refused is reported; this one says so if that were ever forgotten.
-        report.error(diagnostic::Place { file: File::Exchange, line: 1 }, "this file is refused");
-    }
     let warnings = report.finish(sources.folder())?;
-    let Some(exchange) = exchange else { return Err(Vec::new().into()) };
+    let Some(exchange) = folder.exchange.take() else {
+        // Whatever refuses the file is reported above; should that ever be forgotten, it is refused all the same.
+        let file = sources.folder().join(File::Exchange.name());
+        return Err(vec![Diagnostic { file, line: 1, message: "this file is refused".to_owned() }].into());
+    };
 
     let parts = build::parts(folder, links, exchange.terms.token_life_ms, book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();

@@ -149,10 +149,6 @@ impl Report {
         self.errors.borrow().len() > Self::SUGGESTIONS_UNTIL
     }
 
-    pub(super) fn has_errors(&self) -> bool {
-        !self.errors.borrow().is_empty()
-    }
-
     /// `; did you mean …?` for a name that is not known; the known ones if they are few.
     pub(super) fn suggestion<'a>(&self, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
         if self.is_crowded() {
