@@ -71,7 +71,12 @@ pub(super) async fn reload(state: Shared, body: Result<Bytes, BytesRejection>) -
         );
     };
     state.stir.notify_one();
-    let report = ReloadReport::of(&LastReload { at: state.exchange.clock.now(), outcome: outcome.clone() });
+    // The same report as the dashboard's stream brings, unless another reload has ended since.
+    let last = state.publisher.last().filter(|last| last.outcome == outcome);
+    let report = match last {
+        Some(last) => ReloadReport::of(&last),
+        None => ReloadReport::of(&LastReload { at: state.exchange.clock.now(), outcome: outcome.clone() }),
+    };
     let (status, mut value) = match outcome {
         Ok(published) => (StatusCode::OK, done(&published)),
         Err(refused) => refusal(&refused),

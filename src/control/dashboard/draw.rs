@@ -170,9 +170,9 @@ fn deal(it: &DealLine) -> String {
 }
 
 fn progress(it: &Progress) -> String {
-    let share =
-        |count: u64| if it.to_offer == 0 { 0.0 } else { (count as f64 * 100.0 / it.to_offer as f64).min(100.0) };
+    let share = |count: u64| if it.to_offer == 0 { 0.0 } else { count as f64 * 100.0 / it.to_offer as f64 };
     let (done, plan) = (share(it.offered + it.withheld), share(it.planned_by_now));
+    let width = done.min(100.0);
     let label = format!("{done:.1} % of {} · plan {plan:.1} %", grouped(it.to_offer));
     let pace = match it.pace {
         "behind" => format!("behind by {:.1} %", f64::from(it.behind_millionths) / 1e4),
@@ -180,8 +180,9 @@ fn progress(it: &Progress) -> String {
     };
     format!(
         "<div><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\">\
-         <rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"done\" width=\"{done:.2}\" height=\"10\"/>\
-         <line class=\"plan\" x1=\"{plan:.2}\" x2=\"{plan:.2}\" y1=\"0\" y2=\"10\"/></svg><small>{label} · {pace}</small></div>"
+         <rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"done\" width=\"{width:.2}\" height=\"10\"/>\
+         <line class=\"plan\" x1=\"{plan:.2}\" x2=\"{plan:.2}\" y1=\"0\" y2=\"10\"/></svg>\
+         <small>{label}</small><small>{pace}</small></div>"
     )
 }
 
