@@ -74,7 +74,7 @@ fn known(object: &Value, keys: &[&str]) {
 }
 
 fn request(pmpx: &Pmpx, step: &Value) -> Value {
-    known(step, &["now", "media", "key", "headers", "body", "raw", "gzip", "answers", "notices", "expect"]);
+    known(step, &["now", "media", "key", "headers", "body", "raw", "pad", "gzip", "answers", "notices", "expect"]);
     if let Some(now) = step["now"].as_str() {
         pmpx.set_clock(now);
     }
@@ -124,6 +124,7 @@ fn sent(step: &Value) -> Request<Full<Bytes>> {
         }
     }
     let body = step["raw"].as_str().map_or_else(|| step["body"].to_string(), str::to_owned);
+    let body = body + &" ".repeat(step["pad"].as_u64().unwrap_or(0) as usize);
     let body = if step["gzip"] == true { gzip(&body) } else { body.into() };
     request.body(Full::new(body)).unwrap()
 }

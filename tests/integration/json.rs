@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 /// Keys that come before others, in this order.
-const FIRST: [&str; 22] = [
-    "rules", "about", "config", "now", "requests", "media", "key", "headers", "raw", "body", "gzip", "answers", "notices",
+const FIRST: [&str; 23] = [
+    "rules", "about", "config", "now", "requests", "media", "key", "headers", "raw", "body", "pad", "gzip", "answers", "notices",
     "expect", "asked", "response", "status", "events", "rejected", "journal", "id", "imp",
 ];
 /// Lines are broken beyond this.
