@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+/// What is logged unless told otherwise; the demo, whose terminal shows figures, logs warnings only.
+pub(crate) const DEFAULT_LOG: &str = "info";
+
 /// A private-marketplace ad exchange: media send OpenRTB requests, approved DSPs bid on deals, every fen is accounted for.
 #[derive(Debug, Parser)]
 #[command(name = "pmpx", version, about, max_term_width = 100, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
     /// What is logged: a level (error, warn, info, debug, trace) or directives such as `pmpx=debug`.
-    #[arg(long, global = true, env = "PMPX_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = "PMPX_LOG", default_value = DEFAULT_LOG, value_name = "FILTER")]
     pub(crate) log: String,
     /// Logs JSON objects, one a line, instead of text.
     #[arg(long, global = true)]
@@ -25,6 +28,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Runs the exchange; also what `pmpx` alone does. SIGTERM or Ctrl-C drains and stops it, SIGHUP reloads the config.
     Serve(Serve),
+    /// Shows everything working in one process on loopback: the exchange, scripted DSPs, replayed media traffic that also
+    /// fires the billing notices, and the control plane. It writes only under a temporary folder that it names.
+    Demo(Demo),
     /// Validates a config folder: every error as FILE:LINE: message; exit code 1 if there is any.
     Check(Check),
     /// Looks after the ledger.
@@ -58,6 +64,22 @@ pub(crate) struct Serve {
     /// How long the node still serves after it has said that it is not ready, in milliseconds.
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub(crate) drain_delay: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// For how long; without it, until Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// Requests a second.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "R")]
+    pub(crate) rate: u32,
+    /// Prints one JSON object as the last line; the exit code is 0 only if there were no errors and billed = ledger.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the control plane listens; by default on a free port.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) control_listen: SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -40,17 +40,23 @@ pub(crate) fn say(line: &str) -> Result<()> {
 /// `pmpx serve`.
 pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
     let listener = TcpListener::bind(arguments.listen).with_context(|| format!("listening on {}", arguments.listen))?;
+    let control = TcpListener::bind(arguments.control_listen)
+        .with_context(|| format!("listening on {}", arguments.control_listen))?;
     let cores = arguments.cores.unwrap_or_else(all_cores);
     let node = Node::start(Settings {
         config: arguments.config.clone(),
         data: arguments.data.clone(),
         listener,
+        control: Some(control),
         cores,
         clock: Clock::system(),
         variable: |name| std::env::var(name).ok(),
     })?;
-    tracing::info!(address = %node.address(), cores, "serving");
-    wait_for_signals()?;
+    tracing::info!(address = %node.address(), control = %arguments.control_listen, cores, "serving");
+    wait_for_signals(|| {
+        // The publisher logs what comes of it.
+        let _ = node.reload();
+    })?;
     node.stop(Duration::from_millis(arguments.drain_delay));
     Ok(ExitCode::SUCCESS)
 }
@@ -60,18 +66,21 @@ pub(crate) fn all_cores() -> u8 {
     std::thread::available_parallelism().map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX))
 }
 
-/// Returns at SIGTERM or Ctrl-C.
-fn wait_for_signals() -> Result<()> {
+/// Returns at SIGTERM or Ctrl-C; calls `reload` at each SIGHUP.
+pub(crate) fn wait_for_signals(reload: impl Fn()) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut hang_up = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = hang_up.recv() => reload(),
+            }
         }
-        Ok(())
     })
 }
 

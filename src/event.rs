@@ -3,17 +3,18 @@
 //! Everything here is versioned and outlives the process that wrote it: codes are appended, never reused
 //! (`docs/decisions/0004-events.md`). `store` implements the ports; `billing`, `delivery` and `settlement` call them; `main` joins them.
 
+mod books;
 #[macro_use]
 mod cause;
 mod journal;
 mod ledger;
 
+pub use books::{
+    BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
+};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
-pub use ledger::{
-    Account, AccountKind, BookError, Booking, Books, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord,
-    LeaseState, Ledger, Position, Span, Stored, Totals, Transaction, TransactionKind, Unbalanced,
-};
+pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod demo;
 
 use std::process::ExitCode;
 
@@ -11,9 +12,11 @@ use arguments::{Arguments, Command, LedgerCommand};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    commands::log_to_stderr(&arguments.log, arguments.log_json);
+    let quiet = matches!(arguments.command, Some(Command::Demo(_))) && arguments.log == arguments::DEFAULT_LOG;
+    commands::log_to_stderr(if quiet { "warn" } else { &arguments.log }, arguments.log_json);
     let done = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => commands::serve(&serve),
+        Command::Demo(demo) => demo::run(&demo),
         Command::Check(check) => commands::check(&check),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),
     };

@@ -205,6 +205,11 @@ impl Market {
         self.keys.get(key_id)
     }
 
+    /// All request keys, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &MediaKey> {
+        self.keys.values()
+    }
+
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
     #[must_use]
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {

@@ -1,6 +1,7 @@
 //! One running node: opens the store, compiles the market, starts the planes, and ends them in order. `main`, the demo and the
 //! integration tests start the same node.
 
+mod desk;
 mod keeper;
 mod keys;
 
@@ -12,14 +13,16 @@ use std::time::Duration;
 
 use crate::billing::token::TokenKey;
 use crate::clock::{Chance, Clock};
-use crate::control::config::{self, Compiled, Diagnostics, Moment};
-use crate::event::{BookError, StoreUnavailable};
-use crate::event::Ledger;
+use crate::control::admin::Stand;
+use crate::control::config::{self, Diagnostics, Moment};
+use crate::control::publish::{Desk, Opened, Ports, Published, Refused, Trouble};
+use crate::event::{Ledger, StoreUnavailable};
 use crate::exchange::{Exchange, Seed};
 use crate::http::DataPlane;
 use crate::ids::{IdBook, Lane};
-use crate::store::{OpenError, Options, Registry, SqliteStore};
+use crate::store::{OpenError, Options, SqliteStore};
 
+use desk::ControlPlane;
 use keeper::Keeper;
 pub use keys::KeyError;
 
@@ -32,6 +35,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The data plane's listener, bound by the caller.
     pub listener: TcpListener,
+    /// The control plane's listener, on loopback; `None`: no control plane.
+    pub control: Option<TcpListener>,
     /// Cores of the hot plane: 1 to 255.
     pub cores: u8,
     /// Time.
@@ -49,12 +54,12 @@ pub enum StartError {
     /// The store does not open.
     #[error("{0}")]
     Store(#[from] OpenError),
-    /// The store refused a write.
+    /// The config cannot be served: it does not compile, or what it needs could not be stored.
+    #[error("{0}")]
+    Market(#[from] Trouble),
+    /// The store could not be read.
     #[error("{0}")]
     Unavailable(#[from] StoreUnavailable),
-    /// A top-up of the config could not be booked.
-    #[error("{0}")]
-    TopUp(#[from] BookError),
     /// A token key is missing or wrong.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -69,6 +74,7 @@ pub struct Node {
     store: Arc<SqliteStore>,
     data_plane: DataPlane,
     keeper: Keeper,
+    control: ControlPlane,
 }
 
 impl std::fmt::Debug for Node {
@@ -83,7 +89,7 @@ impl Node {
     /// # Errors
     /// [`StartError`] in words for the operator; nothing is left running.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config: folder, data, listener, cores, clock, variable } = settings;
+        let Settings { config: folder, data, listener, control, cores, clock, variable } = settings;
         let now = clock.now();
         let sources = config::load(&folder)?;
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
@@ -98,30 +104,42 @@ impl Node {
         };
         let store = Arc::new(SqliteStore::open(options, now)?);
         let books = store.snapshot()?;
-        let mut book = books.load_ids()?;
-        let compiled = config::compile(&sources, &mut book, &Moment { now, generation: 1 })?;
-        store.save_ids(&book.fresh())?;
-        for warning in &compiled.warnings {
+        let ledger = store.clone();
+        let ports = Ports {
+            identities: store.clone(),
+            top_ups: Box::new(move |buyer, top_up, now| {
+                let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
+                booked.map(|_| ()).map_err(|error| error.to_string())
+            }),
+        };
+        let opened = Desk::open(&folder, books.load_ids()?, ports, &Moment { now, generation: 1 })?;
+        let Opened { market, warnings, token_keys, desk, .. } = opened;
+        for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        for (buyer, top_up) in &compiled.top_ups {
-            store.top_up(*buyer, &top_up.reference, top_up.amount, now)?;
-        }
-        let keys = keys::load(&compiled.token_keys, &data, variable)?;
-        let Compiled { market, .. } = compiled;
+        let keys = keys::load(&token_keys, &data, variable)?;
         let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
+        let publisher = Arc::new(desk.publisher(exchange.clone()));
+        let control = ControlPlane::start(publisher, control)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
-        Ok(Self { exchange, store, data_plane, keeper })
+        control.stand(Stand::Ready);
+        Ok(Self { exchange, store, data_plane, keeper, control })
     }
 
     /// Where the data plane listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.data_plane.address()
+    }
+
+    /// Where the control plane listens.
+    #[must_use]
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control.address()
     }
 
     /// The hot plane's shared state.
@@ -136,15 +154,25 @@ impl Node {
         &self.store
     }
 
+    /// Reads the config folder again and serves it, if it is right.
+    ///
+    /// # Errors
+    /// [`Refused`]: the old market keeps serving.
+    pub fn reload(&self) -> Result<Published, Refused> {
+        self.control.publisher().reload()
+    }
+
     /// Ends in named phases: not ready, drain delay, closed door, counts flushed, leases given back, ledger derived, store closed.
     pub fn stop(self, drain_delay: Duration) {
         tracing::info!("draining: not ready");
+        self.control.stand(Stand::Draining);
         self.data_plane.not_ready();
         self.keeper.wait(drain_delay);
         tracing::info!("draining: closing the door");
         self.data_plane.stop();
         tracing::info!("draining: giving leases back");
         self.keeper.stop();
+        self.control.stop();
         self.store.close();
         tracing::info!("stopped");
     }

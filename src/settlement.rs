@@ -1,3 +1,6 @@
 //! What happened, in money: the journal becomes the ledger (architecture §1), and later months, statements and payouts.
 
 pub mod ledger;
+
+#[cfg(test)]
+mod suite;

@@ -6,18 +6,18 @@
 //! | [`MemoryStore`] | simulation and tests; every call is done when it returns | no |
 //!
 //! What may be granted, posted and closed is decided once, in `purse`; the engines only load and keep.
-//! Both pass the same suite (`suite`), and a model-based test compares them with a third, plain account of the same rules.
+//! Both pass the same suite, and a model-based test compares them with a third, plain account of the same rules. The suite is in
+//! `settlement::suite`: it ends with the proof of the books, which the store must not know.
 
 mod memory;
 mod purse;
 mod sqlite;
-#[cfg(test)]
-pub(crate) mod suite;
 
 pub use memory::MemoryStore;
 pub use sqlite::{JournalStats, OnCommit, OpenError, Options, SqliteReader, SqliteStore};
 
 use crate::event::StoreUnavailable;
+use crate::ids::IdKind;
 
 /// Writes of the control plane that are no event. Durable when they return.
 pub trait Registry: Send + Sync {
@@ -26,9 +26,9 @@ pub trait Registry: Send + Sync {
     ///
     /// # Errors
     /// [`StoreUnavailable`] when they are not durable, or when one contradicts what is stored.
-    fn save_ids(&self, fresh: &[(crate::ids::IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable>;
+    fn save_ids(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable>;
 }
 
-fn contradicts(kind: crate::ids::IdKind, number: u32, wire: &str) -> StoreUnavailable {
+fn contradicts(kind: IdKind, number: u32, wire: &str) -> StoreUnavailable {
     StoreUnavailable(format!("{kind:?} number {number} for {wire:?} contradicts a number that was given before"))
 }

@@ -106,7 +106,7 @@ impl Hours {
 }
 
 /// Where a deal applies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Targeting {
     /// Placements; never empty.
     pub placements: Vec<PlacementId>,
@@ -121,7 +121,7 @@ pub struct Targeting {
 }
 
 /// A deal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deal {
     /// Its id.
     pub id: DealId,

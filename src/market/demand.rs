@@ -6,7 +6,7 @@ use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
 use crate::money::MicroYuan;
 
 /// A demand-side platform that the exchange has approved (R-DSP).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dsp {
     /// Its id.
     pub id: DspId,
@@ -58,7 +58,7 @@ pub struct Endpoint {
 }
 
 /// A buyer: a contract party known by its ACCOUNT ID.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buyer {
     /// Its id.
     pub id: BuyerId,
@@ -86,7 +86,7 @@ pub struct TopUp {
 }
 
 /// The real provider of what is advertised (R-QUALIFY).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertiser {
     /// Its id.
     pub id: AdvertiserId,
@@ -126,7 +126,7 @@ pub enum CreativeState {
 }
 
 /// Promotion content, in one version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creative {
     /// Its id.
     pub id: CreativeId,

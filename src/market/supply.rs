@@ -14,7 +14,7 @@ pub enum MediaKind {
 }
 
 /// A media: an app or site owner who sends requests and is paid.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
     /// Its id.
     pub id: MediaId,
@@ -68,7 +68,7 @@ pub fn within_domain(given: &str, parent: &str) -> bool {
 }
 
 /// A media's key for its requests: `Authorization: Bearer KEYID.SECRET`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaKey {
     /// The public part.
     pub key_id: String,
@@ -170,7 +170,7 @@ pub struct Size {
 }
 
 /// A place of a media where ads are shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Its id.
     pub id: PlacementId,

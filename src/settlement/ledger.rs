@@ -1,6 +1,6 @@
 //! From the journal to double entry, and the proof that the two agree.
 //!
-//! [`transactions_of`] is pure; [`derive`] reads the journal after the ledger's cursor in bounded chunks and books what it makes of them.
+//! [`transactions_of`] is pure; [`derive()`] reads the journal after the ledger's cursor in bounded chunks and books what it makes of them.
 //! The digest is a chain over rows, not over chunks: however the journal is cut, the digest up to a row is the same.
 
 mod verify;
@@ -22,7 +22,7 @@ use crate::money::MicroYuan;
 /// The most rows of the journal in one span: bounds memory, and how long one booking holds the journal's thread.
 pub const CHUNK: u32 = 65_536;
 
-/// What [`derive`] did.
+/// What [`derive()`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Derived {
     /// Rows of the journal, posted or void.

@@ -59,7 +59,8 @@ pub struct SqliteStore {
     queue: SyncSender<Message>,
     /// Receipts in flight per lane: made on a lane's first posting.
     boards: Box<[OnceLock<Arc<LaneBoard>>]>,
-    board_capacity: usize,
+    /// How many messages may wait.
+    bound: u64,
     stats: Arc<JournalStats>,
     thread: Mutex<Option<(JoinHandle<()>, std::fs::File)>>,
 }
@@ -92,9 +93,9 @@ impl SqliteStore {
             .spawn(move || writer.run(&receiver))
             .map_err(|source| OpenError::Folder { path: folder.clone(), source })?;
         let boards = (0..=usize::from(u8::MAX)).map(|_| OnceLock::new()).collect();
-        let board_capacity = queue.max(1).saturating_mul(2);
+        let bound = queue.max(1) as u64;
         let thread = Mutex::new(Some((thread, lock)));
-        Ok(Self { folder, boot, queue: sender, boards, board_capacity, stats, thread })
+        Ok(Self { folder, boot, queue: sender, boards, bound, stats, thread })
     }
 
     /// How many times this node has started: part of its auction ids.
@@ -127,23 +128,37 @@ impl SqliteStore {
     }
 
     fn board(&self, lane: Lane) -> &Arc<LaneBoard> {
-        self.boards[usize::from(lane.0)].get_or_init(|| Arc::new(LaneBoard::new(self.board_capacity)))
+        self.boards[usize::from(lane.0)].get_or_init(|| Arc::new(LaneBoard::new(self.bound as usize * 2)))
     }
 
+    /// Takes a place in the queue. Before a ticket is issued: a ticket that is only refused would use up a place on the lane's
+    /// board, and under overload push out outcomes that were not read yet.
+    fn reserve(&self) -> Result<(), Unrecorded> {
+        let place = |queued| (queued < self.bound).then_some(queued + 1);
+        if self.stats.queued.fetch_update(Ordering::AcqRel, Ordering::Relaxed, place).is_err() {
+            self.stats.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Unrecorded::Full);
+        }
+        Ok(())
+    }
+
+    /// Sends into a reserved place; a command that came between may still have taken it.
     fn send(&self, message: Message) -> Result<(), Unrecorded> {
-        // Counted before it can be taken, so that the thread never counts below zero.
-        self.stats.queued.fetch_add(1, Ordering::Relaxed);
         let (refused, why) = match self.queue.try_send(message) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(refused)) => (refused, Unrecorded::Full),
             Err(TrySendError::Disconnected(refused)) => (refused, Unrecorded::Closed),
         };
-        self.stats.queued.fetch_sub(1, Ordering::Relaxed);
-        self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        self.release();
         if let Message::Post(mut submission) = refused {
             submission.settle(Err(why));
         }
         Err(why)
+    }
+
+    fn release(&self) {
+        self.stats.queued.fetch_sub(1, Ordering::AcqRel);
+        self.stats.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Runs work on the journal's thread, in a transaction of its own between two batches, and waits for it. Everything that
@@ -172,7 +187,7 @@ impl SqliteStore {
 
     /// For tests: work on the write connection, in a transaction of its own.
     #[cfg(test)]
-    pub(super) fn raw<T: Send + 'static>(
+    pub(crate) fn raw<T: Send + 'static>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreUnavailable> + Send + 'static,
     ) -> Result<T, StoreUnavailable> {
@@ -200,9 +215,10 @@ impl From<rusqlite::Error> for BookError {
 
 impl Journal for SqliteStore {
     fn submit(&self, lane: Lane, posting: Posting) -> Result<Receipt, Unrecorded> {
+        self.reserve()?;
         let board = self.board(lane);
         let Some(ticket) = board.issue() else {
-            self.stats.refused.fetch_add(1, Ordering::Relaxed);
+            self.release();
             return Err(Unrecorded::Full);
         };
         self.send(Message::Post(Submission { board: board.clone(), ticket: Some(ticket), posting }))?;
@@ -210,6 +226,7 @@ impl Journal for SqliteStore {
     }
 
     fn tally(&self, rows: Vec<Tally>) -> Result<(), Unrecorded> {
+        self.reserve()?;
         self.send(Message::Tally(rows))
     }
 }

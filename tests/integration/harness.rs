@@ -268,6 +268,7 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         config: config.to_owned(),
         data: data.to_owned(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+        control: None,
         cores: 1,
         clock: clock.clone(),
         variable: |_| None,

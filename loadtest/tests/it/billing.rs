@@ -1,6 +1,6 @@
 //! A small exchange that always sells one deal, keeps its own ledger and is as unreliable as it is told to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -24,8 +24,10 @@ use crate::harness::catalog;
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
-    /// Every third notice is refused once.
+    /// Refuses the first notice of every impression, exactly once.
     Unready,
+    /// Refuses every notice.
+    Down,
     /// Bills displays below the minimum.
     Hasty,
     /// Tells the media more than the gross price.
@@ -36,6 +38,7 @@ enum Fault {
 struct Books {
     /// Token → (minimum, micro-yuan, posted).
     sold: BTreeMap<String, (u64, i64, bool)>,
+    refused: BTreeSet<String>,
     notices: u64,
 }
 
@@ -62,10 +65,10 @@ fn sell(request: &Value, address: SocketAddr, fault: Fault, books: &mut Books) -
 
 fn bill(target: &str, fault: Fault, books: &mut Books) -> (u16, Value) {
     books.notices += 1;
-    if fault == Fault::Unready && books.notices.is_multiple_of(3) {
+    let (path, query) = target.split_once('?').unwrap();
+    if fault == Fault::Down || (fault == Fault::Unready && books.refused.insert(path.to_owned())) {
         return (503, json!({}));
     }
-    let (path, query) = target.split_once('?').unwrap();
     let shown: Option<u64> = query.split('&').find_map(|pair| pair.strip_prefix("ms=")).map(|ms| ms.parse().unwrap());
     let Some(sold) = books.sold.get_mut(path.trim_start_matches("/n/bill/")) else { return (403, json!({})) };
     let enough = shown.unwrap_or(0) >= sold.0 || fault == Fault::Hasty;
@@ -133,7 +136,8 @@ fn run(fault: Fault) -> (Outcome, i64, u64) {
     plan.duration = Some(Duration::from_secs(1));
     plan.warmup = Duration::from_millis(200);
     let notices = NoticePlan { below_minimum_share: 0.5, double_share: 0.2, ..NoticePlan::default() };
-    plan.notices = Some(NoticePlan { delay: Duration::from_millis(50), ..notices });
+    let retries = if fault == Fault::Down { 1 } else { notices.retries };
+    plan.notices = Some(NoticePlan { delay: Duration::from_millis(50), retries, ..notices });
     let outcome = run_blocking(plan, |_| {}).unwrap();
     end.send(()).unwrap();
     server.join().unwrap();
@@ -159,7 +163,14 @@ fn refused_notices_are_repeated_until_they_are_answered() {
     let (outcome, ledger, notices) = run(Fault::Unready);
     assert_eq!((outcome.errors, outcome.bill.notices_unknown), (0, 0), "{:?}", outcome.error_reasons);
     assert_eq!(outcome.bill.expected_billed_micro_yuan, ledger);
-    assert!(notices > outcome.bill.impressions_billed * 5 / 4);
+    assert!(notices >= outcome.bill.impressions_billed * 2, "each was refused once and repeated");
+}
+
+#[test]
+fn a_notice_that_is_never_answered_is_unknown_and_not_billed() {
+    let (outcome, ledger, notices) = run(Fault::Down);
+    assert_eq!((outcome.errors, ledger, outcome.bill.expected_billed_micro_yuan), (0, 0, 0));
+    assert!(outcome.bill.notices_unknown > 100 && notices >= outcome.bill.notices_unknown * 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::Source;
 use crate::ids::NodeId;
-use crate::store::suite::{BUYER, DAY, charge, grant, noon, posted, record, top_up, voided};
+use crate::settlement::suite::{BUYER, DAY, charge, grant, noon, posted, record, top_up, voided};
 use crate::store::{MemoryStore, Options, SqliteReader, SqliteStore};
 
 const ROWS: u32 = 30;

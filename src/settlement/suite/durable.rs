@@ -64,6 +64,9 @@ fn the_queue_is_bounded_and_a_closed_journal_says_so() {
         let second = store.submit(Lane(3), posting(2)).unwrap();
         assert_eq!(store.submit(Lane(0), posting(3)).unwrap_err(), Unrecorded::Full);
         assert_eq!(store.tally(vec![]).unwrap_err(), Unrecorded::Full);
+        for _ in 0..100 {
+            assert_eq!(store.submit(Lane(0), posting(3)).unwrap_err(), Unrecorded::Full, "uses up no ticket");
+        }
         assert_eq!(store.stats().queued.load(Ordering::Relaxed), 2);
         release.send(()).unwrap();
         assert_eq!(wait(first.outcome()), Ok(Recorded::Posted));

@@ -1,11 +1,11 @@
-//! One suite for every engine: what the ports promise, not how it is kept.
+//! One suite for every store: what the ports promise, not how it is kept. It stands above the stores because it ends with the proof
+//! of the books.
 
 mod durable;
 mod model;
 
 use std::sync::Arc;
 
-use super::{MemoryStore, Options, Registry, SqliteStore};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method, Position,
@@ -17,6 +17,7 @@ use crate::ids::{
 };
 use crate::money::{CpmMicroYuan, MicroYuan, Quantity};
 use crate::settlement::ledger::{derive, verify};
+use crate::store::{MemoryStore, Options, Registry, SqliteStore};
 
 /// Everything that a store is.
 pub(crate) trait Engine: Journal + Leases + Ledger + Registry {}

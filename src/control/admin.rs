@@ -1,0 +1,160 @@
+//! What operators ask over HTTP: metrics, readiness, the market, deals and DSPs, reloads and the dashboard, on its own listener.
+//!
+//! Loopback only: until operators have tokens, whoever reaches the listener may use it ([`serve`] refuses any other address).
+//! A browser on the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
+
+mod answer;
+mod api;
+mod guard;
+mod scrape;
+mod server;
+mod streams;
+
+#[cfg(test)]
+mod tests;
+
+pub use server::serve;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use tokio::sync::{Notify, Semaphore};
+
+use super::dashboard::{self, Figures, History};
+use super::publish::{Publisher, held};
+use super::view::Now;
+use crate::exchange::Exchange;
+use crate::market::Market;
+use streams::Streams;
+
+/// The largest body of a request, bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// Whether this node should get traffic; what load balancers ask for.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicU8);
+
+/// Where a node stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stand {
+    /// Not yet.
+    Starting = 0,
+    /// Serving.
+    Ready = 1,
+    /// Not any more.
+    Draining = 2,
+}
+
+impl Stand {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+impl Readiness {
+    /// Says where the node stands now.
+    pub fn set(&self, stand: Stand) {
+        self.0.store(stand as u8, Ordering::Release);
+    }
+
+    /// Where the node stands.
+    #[must_use]
+    pub fn get(&self) -> Stand {
+        match self.0.load(Ordering::Acquire) {
+            0 => Stand::Starting,
+            1 => Stand::Ready,
+            _ => Stand::Draining,
+        }
+    }
+}
+
+/// What the control plane's routes share.
+#[derive(Debug)]
+pub struct ControlState {
+    exchange: Arc<Exchange>,
+    publisher: Arc<Publisher>,
+    readiness: Arc<Readiness>,
+    history: Mutex<History>,
+    streams: Streams,
+    /// One reload at a time; others wait for their turn until they time out, without a thread each.
+    reloading: Arc<Semaphore>,
+    /// Something changed that the dashboard should not learn a second later.
+    stir: Notify,
+}
+
+impl ControlState {
+    /// The state of a control plane on the publisher's exchange.
+    #[must_use]
+    pub fn new(publisher: Arc<Publisher>, readiness: Arc<Readiness>) -> Self {
+        Self {
+            exchange: publisher.exchange().clone(),
+            publisher,
+            readiness,
+            history: Mutex::default(),
+            streams: Streams::default(),
+            reloading: Arc::new(Semaphore::new(1)),
+            stir: Notify::new(),
+        }
+    }
+
+    fn market(&self) -> Arc<Market> {
+        self.exchange.market.load_full()
+    }
+
+    fn figures(&self) -> Figures {
+        let market = self.market();
+        let now = Now::new(&self.exchange, &market);
+        let last = self.publisher.last();
+        let warnings = self.publisher.warnings().len();
+        Figures::of(now, self.readiness.get().label(), &held(&self.history), last.as_deref(), warnings)
+    }
+
+    /// Notes the counters, and what is left of retired snapshots is freed here, where nobody waits.
+    fn tick(&self) {
+        held(&self.history).note(&self.exchange.metrics, self.exchange.clock.instant());
+        self.publisher.sweep();
+    }
+
+    fn feed(&self) {
+        if self.streams.anybody() {
+            self.streams.send(&streams::frame(&self.figures()));
+        }
+    }
+}
+
+type Shared = axum::extract::State<Arc<ControlState>>;
+
+fn router(state: Arc<ControlState>) -> Router {
+    Router::new()
+        .route("/", get(dashboard_page))
+        .route("/style.css", get(|| async { answer::asset("text/css; charset=utf-8", dashboard::STYLE) }))
+        .route("/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", dashboard::SCRIPT) }))
+        .route("/events", get(streams::events))
+        .route("/metrics", get(scrape::metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(api::readyz))
+        .route("/api/v1/market", get(api::market))
+        .route("/api/v1/reload", post(api::reload))
+        .route("/api/v1/deals", get(api::deals))
+        .route("/api/v1/deals/{id}", get(api::deal))
+        .route("/api/v1/dsps", get(api::dsps))
+        .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
+        .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(guard::guard))
+        .with_state(state)
+}
+
+async fn dashboard_page(state: Shared) -> axum::response::Html<String> {
+    axum::response::Html(dashboard::page(&state.figures()))
+}

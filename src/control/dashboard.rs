@@ -1,0 +1,16 @@
+//! One page that shows what the exchange does: drawn here once, kept up to date by its script through `/events`.
+//!
+//! Everything is in the binary; the page loads nothing from elsewhere, and its policy would not let it.
+
+mod draw;
+mod figures;
+mod history;
+
+pub(in crate::control) use draw::page;
+pub(in crate::control) use figures::{Figures, ReloadReport};
+pub(in crate::control) use history::History;
+
+/// The page's style.
+pub const STYLE: &str = include_str!("dashboard/style.css");
+/// The page's script.
+pub const SCRIPT: &str = include_str!("dashboard/script.js");

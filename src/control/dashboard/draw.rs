@@ -1,0 +1,236 @@
+//! The first state of the page as HTML, in the shapes that `script.js` draws afterwards; change both.
+//!
+//! Every text goes through [`text`]: names come from config files that people write.
+
+use std::fmt::Write;
+
+use super::figures::{Figures, ReloadReport};
+use crate::control::view::{Counted, DealLine, DspLine, Progress};
+
+const PAGE: &str = include_str!("page.html");
+/// Points of a full curve; its length and height are those of the picture in `page.html`.
+const POINTS: usize = 120;
+
+/// The page with these figures.
+pub(in crate::control) fn page(it: &Figures) -> String {
+    let peak = it.series.requests.iter().chain(&it.series.bids).copied().max().unwrap_or(0).max(1);
+    let value = |name: &str| match name {
+        "generation" => it.generation.to_string(),
+        "loaded" => text(&it.loaded_at),
+        "readiness" => it.readiness.to_owned(),
+        "warnings" => it.warnings.to_string(),
+        "warnings_hidden" => if it.warnings == 0 { " hidden" } else { "" }.to_owned(),
+        "tiles" => tiles(it),
+        "peak" => grouped(peak),
+        "requests" => points(&it.series.requests, peak),
+        "bids" => points(&it.series.bids, peak),
+        "deals_shown" => shown(it.deals.len(), it.deals_total),
+        "deals" if it.deals.is_empty() => empty(9, "No deals in the market. Add one in deals.toml and reload."),
+        "deals" => it.deals.iter().map(deal).collect(),
+        "dsps_shown" => shown(it.dsps.len(), it.dsps_total),
+        "dsps" if it.dsps.is_empty() => empty(7, "No DSPs in the market. Add one in dsps.toml and reload."),
+        "dsps" => it.dsps.iter().map(dsp).collect(),
+        "report" => it.reload.as_ref().map(report).unwrap_or_default(),
+        _ => String::new(),
+    };
+    fill(PAGE, value)
+}
+
+/// A template with each `{{name}}` replaced, in one pass: what a value holds is never a place itself.
+fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
+    let mut parts = template.split("{{");
+    let mut page = String::with_capacity(16_384);
+    page.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (name, rest) = part.split_once("}}").unwrap_or((part, ""));
+        page.push_str(&value(name));
+        page.push_str(rest);
+    }
+    page
+}
+
+/// Text as HTML, for content and quoted attributes.
+fn text(raw: &str) -> String {
+    let mut safe = String::with_capacity(raw.len());
+    for character in raw.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+fn words(label: &str) -> String {
+    text(&label.replace('_', " "))
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn duration(us: Option<u64>) -> String {
+    match us {
+        None | Some(0) => "–".to_owned(),
+        Some(us) if us < 1_000 => format!("≤ {us} µs"),
+        Some(us) if us < 1_000_000 => format!("≤ {} ms", us as f64 / 1e3),
+        Some(us) => format!("≤ {} s", us as f64 / 1e6),
+    }
+}
+
+fn rate(per_second: f64) -> String {
+    if per_second < 10.0 { format!("{per_second:.1}") } else { grouped(per_second.round() as u64) }
+}
+
+/// A decimal amount to the fen, cut: the exact one is on the API.
+fn yuan(amount: &str) -> String {
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, "00"));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
+    format!("¥{whole}.{}", fraction.get(..2).unwrap_or(fraction))
+}
+
+fn tiles(it: &Figures) -> String {
+    let mut html = String::new();
+    let mut tile = |name: &str, value: String, note: String| {
+        let note = if note.is_empty() { note } else { format!("<dd class=\"note\">{note}</dd>") };
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd>{note}</div>");
+    };
+    tile("Requests a second", rate(it.requests_per_second), String::new());
+    tile("Bids a second", rate(it.bids_per_second), String::new());
+    for (name, [p50, p99]) in [("Request p99", it.request_us), ("Overhead p99", it.overhead_us)] {
+        tile(name, duration(p99), format!("p50 {}", duration(p50)));
+    }
+    tile("Journal commit p99", duration(it.commit_p99_us), String::new());
+    tile("Billed since start", yuan(&it.billed.amount), String::new());
+    tile("Shed", grouped(it.shed_recently), format!("{} since start", grouped(it.shed)));
+    let reasons: Vec<_> = it.no_bids.iter().map(|no| format!("{} {}", words(no.name), grouped(no.count))).collect();
+    let reasons = if reasons.is_empty() { "nothing in the last 10 s".to_owned() } else { reasons.join(" · ") };
+    let _ = write!(html, "<div class=\"wide\"><dt>No bid because</dt><dd class=\"note\">{reasons}</dd></div>");
+    html
+}
+
+fn points(values: &[u64], peak: u64) -> String {
+    let first = POINTS.saturating_sub(values.len());
+    let point = |(index, value): (usize, &u64)| {
+        let x = (first + index) as f64 * 600.0 / (POINTS - 1) as f64;
+        format!("{x:.1},{:.1}", 88.0 - *value as f64 / peak as f64 * 84.0)
+    };
+    values.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
+}
+
+fn shown(rows: usize, total: usize) -> String {
+    let all = grouped(total as u64);
+    if rows < total { format!("{rows} of {all}; the others are on the API") } else { all }
+}
+
+fn empty(columns: usize, message: &str) -> String {
+    format!("<tr><td colspan=\"{columns}\" class=\"plain\">{message}</td></tr>")
+}
+
+fn list(items: &[String], class: &str, empty: &str) -> String {
+    if items.is_empty() {
+        return format!("<span class=\"plain\">{empty}</span>");
+    }
+    format!("<ul class=\"{class}\">{}</ul>", items.concat())
+}
+
+fn deal(it: &DealLine) -> String {
+    let state = if it.in_period { it.state } else { "out_of_period" };
+    let lost: Vec<_> = it
+        .today
+        .lost
+        .iter()
+        .map(|end| {
+            let (party, count, cause) = (end.party, grouped(end.count), words(end.cause));
+            format!("<li class=\"{party}\"><b>{count}</b> {cause} ({party})</li>")
+        })
+        .collect();
+    let mut html = String::new();
+    let _ = write!(html, "<tr><th scope=\"row\">{}<small>buyer {}</small></th>", text(&it.id), text(&it.buyer));
+    let _ = write!(html, "<td>{}</td><td class=\"state-{state}\">{}</td>", it.method, words(state));
+    let numbers = [it.today.offered, it.today.won, it.today.billed].map(grouped);
+    for number in [text(&it.price.cpm)].into_iter().chain(numbers) {
+        let _ = write!(html, "<td class=\"number\">{number}</td>");
+    }
+    let progress = it.progress.as_ref().map_or_else(|| "<span class=\"plain\">no volume</span>".to_owned(), progress);
+    let _ = write!(html, "<td>{progress}</td><td>{}</td></tr>", list(&lost, "counts", "none"));
+    html
+}
+
+fn progress(it: &Progress) -> String {
+    let share = |count: u64| if it.to_offer == 0 { 0.0 } else { (count as f64 * 100.0 / it.to_offer as f64).min(100.0) };
+    let (done, plan) = (share(it.offered + it.withheld), share(it.planned_by_now));
+    let label = format!("{done:.1} % of {} · plan {plan:.1} %", grouped(it.to_offer));
+    let pace = match it.pace {
+        "behind" => format!("behind by {:.1} %", f64::from(it.behind_millionths) / 1e4),
+        pace => words(pace),
+    };
+    format!(
+        "<div><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\">\
+         <rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"done\" width=\"{done:.2}\" height=\"10\"/>\
+         <line class=\"plan\" x1=\"{plan:.2}\" x2=\"{plan:.2}\" y1=\"0\" y2=\"10\"/></svg><small>{label} · {pace}</small></div>"
+    )
+}
+
+fn dsp(it: &DspLine) -> String {
+    let item = |counted: &Counted| format!("<li><b>{}</b> {}</li>", grouped(counted.count), words(counted.name));
+    let outcomes: Vec<_> = it.outcomes.iter().filter(|counted| counted.count > 0).map(item).collect();
+    let rejected: Vec<_> = it.rejected.iter().map(item).collect();
+    let mut html = String::new();
+    let _ = write!(html, "<tr><th scope=\"row\">{}<small>{}</small></th>", text(&it.id), text(&it.name));
+    let _ = write!(html, "<td class=\"state-{}\">{}</td>", it.state, words(it.state));
+    let _ = write!(html, "<td class=\"number\">{}</td>", grouped(it.asked));
+    let _ = write!(html, "<td>{}</td>", list(&outcomes, "counts columns", "not asked yet"));
+    for us in [it.p50_us, it.p99_us] {
+        let _ = write!(html, "<td class=\"number\">{}</td>", duration(Some(us)));
+    }
+    let _ = write!(html, "<td>{}</td></tr>", list(&rejected, "counts columns", "none"));
+    html
+}
+
+fn report(it: &ReloadReport) -> String {
+    let title = match it.result {
+        "published" => format!("Published as generation {}", it.generation),
+        "unchanged" => format!("Unchanged: generation {} is this folder", it.generation),
+        _ => format!("Refused: generation {} keeps serving", it.generation),
+    };
+    let lines: String = it.lines.iter().map(|line| format!("<li>{}</li>", text(line))).collect();
+    format!("<p class=\"{}\">{title} <small>{}</small></p><ul>{lines}</ul>", it.result, text(&it.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_never_markup_nor_the_end_of_an_attribute() {
+        assert_eq!(text("<script>alert('1')</script>\"&"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;");
+    }
+
+    #[test]
+    fn a_value_is_not_a_place_in_the_template() {
+        let value = |name: &str| if name == "a" { "{{b}}".to_owned() } else { "leaked".to_owned() };
+        assert_eq!(fill("x{{a}}y", value), "x{{b}}y");
+    }
+
+    #[test]
+    fn figures_read_as_people_write_them() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+        assert_eq!([None, Some(400), Some(1_500), Some(10_000_000)].map(duration), ["–", "≤ 400 µs", "≤ 1.5 ms", "≤ 10 s"]);
+        assert_eq!((rate(9.96), rate(1_234.4)), ("10.0".to_owned(), "1,234".to_owned()));
+        assert_eq!(yuan("85116.745"), "¥85,116.74");
+        assert_eq!(points(&[0, 10], 10), "595.0,88.0 600.0,4.0");
+    }
+}

@@ -1,0 +1,198 @@
+//! Reloads of a copy of the repository's example.
+
+use super::*;
+use crate::clock::{Clock, ShanghaiDay};
+use crate::event::{Journal, Posting, Receipt, Recorded, Tally, Unrecorded};
+use crate::ids::Lane;
+
+/// A journal that takes everything and keeps nothing.
+pub(in crate::control) struct Nowhere;
+
+impl Journal for Nowhere {
+    fn submit(&self, _: Lane, _: Posting) -> Result<Receipt, Unrecorded> {
+        Ok(Receipt::known(Ok(Recorded::Posted)))
+    }
+
+    fn tally(&self, _: Vec<Tally>) -> Result<(), Unrecorded> {
+        Ok(())
+    }
+}
+
+type Saved = Arc<Mutex<Vec<(IdKind, u32, Box<str>)>>>;
+
+/// A store of numbers that can be told to fail.
+#[derive(Default)]
+pub(in crate::control) struct Numbers {
+    saved: Saved,
+    broken: Arc<Mutex<bool>>,
+}
+
+impl Registry for Numbers {
+    fn save_ids(&self, fresh: &[(IdKind, u32, Box<str>)]) -> Result<(), StoreUnavailable> {
+        if *held(&self.broken) {
+            return Err(StoreUnavailable("disk full".to_owned()));
+        }
+        held(&self.saved).extend(fresh.iter().cloned());
+        Ok(())
+    }
+}
+
+/// A publisher on a folder of its own.
+pub(in crate::control) struct Bench {
+    pub(in crate::control) folder: tempfile::TempDir,
+    pub(in crate::control) publisher: Arc<Publisher>,
+    saved: Saved,
+    broken: Arc<Mutex<bool>>,
+    booked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bench {
+    pub(in crate::control) fn new() -> Self {
+        Self::edited(&[])
+    }
+
+    /// The example with replacements `(file, old, new)`.
+    pub(in crate::control) fn edited(edits: &[(&str, &str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir("config").unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        edits.iter().for_each(|(file, old, new)| edit(folder.path(), file, old, new));
+        let numbers = Numbers::default();
+        let (saved, broken) = (numbers.saved.clone(), numbers.broken.clone());
+        let booked = Arc::new(Mutex::new(Vec::new()));
+        let bank = booked.clone();
+        let book_top_up = move |_, top_up: &TopUp, _| {
+            if top_up.reference == "stolen" {
+                return Err("this reference was booked with another amount".to_owned());
+            }
+            held(&bank).push(top_up.reference.clone());
+            Ok(())
+        };
+        let ports = Ports { identities: Arc::new(numbers), top_ups: Box::new(book_top_up) };
+        let noon = ShanghaiDay::parse("2026-11-22").unwrap().starts_at().plus_ms(43_200_000);
+        let at = Moment { now: noon, generation: 1 };
+        let opened = Desk::open(folder.path(), IdBook::default(), ports, &at).unwrap();
+        let metrics = Arc::new(Exchange::metrics());
+        let exchange = Arc::new(Exchange::new(opened.market, Arc::new(Nowhere), metrics, Clock::manual(noon)));
+        let publisher = Arc::new(opened.desk.publisher(exchange));
+        Self { folder, publisher, saved, broken, booked }
+    }
+
+    pub(in crate::control) fn edit(&self, file: &str, old: &str, new: &str) {
+        edit(self.folder.path(), file, old, new);
+    }
+
+    fn serving(&self) -> u64 {
+        self.publisher.exchange().market.load().generation
+    }
+
+    fn reloads(&self) -> [u64; 2] {
+        let [published, refused] = &self.publisher.exchange().metrics.reloads;
+        [published.get(), refused.get()]
+    }
+}
+
+fn edit(folder: &Path, file: &str, old: &str, new: &str) {
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{file} has no {old:?}");
+    std::fs::write(path, text.replacen(old, new, 1)).unwrap();
+}
+
+#[test]
+fn a_change_is_published_with_what_is_different() {
+    let bench = Bench::new();
+    assert_eq!(held(&bench.saved).len(), 3 + 5 + 3 + 3 + 3 + 6 + 5, "before the first market is served");
+    assert_eq!(*held(&bench.booked), ["bank-2026-0001", "bank-2026-0002", "bank-2026-0003"]);
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.edit("deals.toml", "id = \"PD-2026-X7-TOP\"", "id = \"PD-2026-X7-TOP-B\"");
+    let done = bench.publisher.reload().unwrap();
+    assert_eq!((done.generation, done.changed, bench.serving()), (2, true, 2));
+    let lines = [
+        "deals: 1 added (PD-2026-X7-TOP-B)",
+        "deals: 1 changed (PD-2026-DAIRY-FEED)",
+        "deals: 1 removed (PD-2026-X7-TOP)",
+    ];
+    assert_eq!(done.diff.lines(), lines);
+    assert_eq!(held(&bench.saved).last().unwrap().2.as_ref(), "PD-2026-X7-TOP-B");
+    assert_eq!(bench.reloads(), [1, 0]);
+}
+
+#[test]
+fn a_rotated_key_and_the_exchanges_terms_are_differences_too() {
+    let bench = Bench::new();
+    bench.edit("media.toml", "{ id = \"harbor\", sha256 = \"cc", "{ id = \"harbor\", sha256 = \"dd");
+    bench.edit("exchange.toml", "most_imps = 16", "most_imps = 8");
+    let lines = bench.publisher.reload().unwrap().diff.lines();
+    assert_eq!(lines, ["exchange: terms changed", "keys: 1 changed (harbor)"], "no digest of a secret");
+}
+
+#[test]
+fn a_bad_config_changes_nothing_and_says_where() {
+    let bench = Bench::new();
+    let before = bench.publisher.exchange().market.load_full();
+    bench.edit("deals.toml", "cpm = \"9.50\"", "cpm = 9.50");
+    let refused = bench.publisher.reload().unwrap_err();
+    assert_eq!(refused.generation, 1);
+    let Trouble::Config(problems) = &refused.trouble else { panic!("{refused}") };
+    let problem = problems.iter().next().unwrap();
+    assert_eq!((problem.file.clone(), problem.line), (bench.folder.path().join("deals.toml"), 68));
+    assert!(Arc::ptr_eq(&before, &bench.publisher.exchange().market.load_full()));
+    assert_eq!(bench.reloads(), [0, 1]);
+    bench.edit("deals.toml", "cpm = 9.50", "cpm = \"9.50\"");
+    assert!(!bench.publisher.reload().unwrap().changed, "back to what is served");
+    assert_eq!((bench.reloads(), bench.serving()), ([0, 1], 1));
+    assert!(bench.publisher.last().unwrap().outcome.is_ok());
+}
+
+#[test]
+fn numbers_that_could_not_be_stored_keep_their_meaning() {
+    let bench = Bench::new();
+    *held(&bench.broken) = true;
+    bench.edit("deals.toml", "id = \"PD-2026-X7-TOP\"", "id = \"PD-FIRST\"");
+    let refused = bench.publisher.reload().unwrap_err();
+    assert_eq!(refused.trouble, Trouble::Store(StoreUnavailable("disk full".to_owned())));
+    assert_eq!(bench.serving(), 1, "nothing is served whose numbers are not durable");
+    *held(&bench.broken) = false;
+    bench.edit("deals.toml", "id = \"PD-FIRST\"", "id = \"PD-SECOND\"");
+    bench.publisher.reload().unwrap();
+    let saved: Vec<_> = held(&bench.saved).iter().rev().take(2).map(|(_, number, name)| (*number, name.clone())).collect();
+    assert_eq!(saved, [(6, "PD-SECOND".into()), (5, "PD-FIRST".into())]);
+}
+
+#[test]
+fn a_top_up_that_is_not_booked_refuses_the_folder() {
+    let bench = Bench::new();
+    bench.edit("buyers.toml", "bank-2026-0002", "stolen");
+    let refused = bench.publisher.reload().unwrap_err();
+    let text = refused.trouble.to_string();
+    assert!(text.contains("buyers.toml:1: the opening balance `stolen` of 80010002 is not booked: this reference"), "{text}");
+    assert_eq!(bench.serving(), 1);
+}
+
+#[test]
+fn what_only_a_restart_brings_is_a_warning() {
+    let bench = Bench::new();
+    bench.edit("exchange.toml", "node = 1", "node = 2");
+    let done = bench.publisher.reload().unwrap();
+    assert!(done.changed);
+    let warnings: Vec<_> = done.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(warnings, ["`node` changed: takes effect when the exchange is started again"]);
+    assert_eq!(bench.publisher.warnings(), done.warnings);
+}
+
+#[test]
+fn a_retired_market_is_freed_here_once_its_last_reader_is_gone() {
+    let bench = Bench::new();
+    let reader = bench.publisher.exchange().market.load_full();
+    let retired = Arc::downgrade(&reader);
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.publisher.reload().unwrap();
+    bench.publisher.sweep();
+    drop(reader);
+    assert!(retired.upgrade().is_some(), "the reader did not free it");
+    bench.publisher.sweep();
+    assert!(retired.upgrade().is_none());
+}

@@ -1,0 +1,349 @@
+//! Deals and DSPs as operators see them: the shapes that the API and the dashboard share.
+
+use serde::Serialize;
+
+use crate::billing::budget::{Shortage, source_of};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::delivery::pacing::Pace;
+use crate::event::{Cause, Measure, Party, Stage};
+use crate::exchange::Exchange;
+use crate::market::Market;
+use crate::market::deal::{Deal, DealState, PushRatio, Volume};
+use crate::market::demand::Dsp;
+use crate::market::supply::Format;
+use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts};
+use crate::money::{CpmMicroYuan, MicroYuan};
+
+/// What is asked, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Now<'x> {
+    pub(super) exchange: &'x Exchange,
+    pub(super) market: &'x Market,
+    pub(super) at: UnixMillis,
+}
+
+impl<'x> Now<'x> {
+    pub(super) fn new(exchange: &'x Exchange, market: &'x Market) -> Self {
+        Self { exchange, market, at: exchange.clock.now() }
+    }
+
+    fn day(&self) -> ShanghaiDay {
+        self.at.shanghai_day()
+    }
+
+    fn today(&self, deal: &Deal, measure: Measure) -> u64 {
+        self.exchange.attribution.today(deal.id, self.day(), measure)
+    }
+}
+
+/// An amount with its currency.
+#[derive(Debug, Serialize)]
+pub(super) struct Amount {
+    pub(super) amount: String,
+    pub(super) currency: &'static str,
+}
+
+impl From<MicroYuan> for Amount {
+    fn from(amount: MicroYuan) -> Self {
+        Self { amount: amount.to_string().replace('¥', ""), currency: "CNY" }
+    }
+}
+
+/// A price per mille with its currency.
+#[derive(Debug, Serialize)]
+pub(super) struct Price {
+    pub(super) cpm: String,
+    pub(super) currency: &'static str,
+}
+
+impl From<CpmMicroYuan> for Price {
+    fn from(price: CpmMicroYuan) -> Self {
+        Self { cpm: price.to_string().trim_start_matches('¥').trim_end_matches(" CPM").to_owned(), currency: "CNY" }
+    }
+}
+
+/// A deal in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct DealLine {
+    pub(super) id: String,
+    pub(super) method: &'static str,
+    pub(super) state: &'static str,
+    /// Whether today is within its period.
+    pub(super) in_period: bool,
+    pub(super) buyer: String,
+    pub(super) price: Price,
+    pub(super) from: String,
+    pub(super) until: String,
+    pub(super) today: DealToday,
+    /// Guaranteed deals only.
+    pub(super) progress: Option<Progress>,
+}
+
+/// The day of a deal in short.
+#[derive(Debug, Serialize)]
+pub(super) struct DealToday {
+    pub(super) offered: u64,
+    pub(super) won: u64,
+    pub(super) billed: u64,
+    /// The most frequent causes.
+    pub(super) lost: Vec<Ended>,
+}
+
+/// One cause with its count.
+#[derive(Debug, Serialize)]
+pub(super) struct Ended {
+    pub(super) cause: &'static str,
+    pub(super) party: &'static str,
+    pub(super) count: u64,
+}
+
+/// Where a guaranteed deal stands in its day. Withheld opportunities count as offered (R-MAKEGOOD).
+#[derive(Debug, Serialize)]
+pub(super) struct Progress {
+    /// Impressions ordered for the day.
+    pub(super) ordered: u64,
+    /// The push ratio.
+    pub(super) push_ratio: String,
+    /// Opportunities that the day owes: the ratio times the order.
+    pub(super) to_offer: u64,
+    /// How many an even day would have offered by now.
+    pub(super) planned_by_now: u64,
+    pub(super) offered: u64,
+    pub(super) withheld: u64,
+    pub(super) returned: u64,
+    pub(super) returnable: u64,
+    pub(super) won: u64,
+    pub(super) billed: u64,
+    pub(super) pace: &'static str,
+    /// How far behind, in millionths of the day's offers.
+    pub(super) behind_millionths: u32,
+}
+
+/// A deal in full.
+#[derive(Debug, Serialize)]
+pub(super) struct DealPage {
+    #[serde(flatten)]
+    pub(super) line: DealLine,
+    pub(super) dsps: Vec<String>,
+    pub(super) priority: u8,
+    pub(super) fallback: Option<String>,
+    pub(super) identifiers: bool,
+    pub(super) targeting: Targets,
+    /// Whether this node could pay for an impression of it now.
+    pub(super) funds: &'static str,
+    pub(super) day: String,
+    pub(super) funnel: Vec<Reached>,
+    pub(super) causes: Vec<Ended>,
+}
+
+/// Where a deal applies; empty lists: everywhere.
+#[derive(Debug, Serialize)]
+pub(super) struct Targets {
+    placements: Vec<String>,
+    formats: Vec<&'static str>,
+    regions: Vec<String>,
+    operating_systems: Vec<String>,
+    /// Hours of the day in Shanghai.
+    hours: Vec<u8>,
+}
+
+/// One stage of the funnel.
+#[derive(Debug, Serialize)]
+pub(super) struct Reached {
+    stage: &'static str,
+    count: u64,
+}
+
+/// That many causes stand in a line.
+const MAIN_CAUSES: usize = 3;
+
+impl DealLine {
+    pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
+        let stage = |stage| now.today(deal, Measure::Stage(stage));
+        let mut lost = causes(now, deal);
+        lost.retain(|ended| ended.count > 0);
+        lost.sort_by(|a, b| b.count.cmp(&a.count).then(a.cause.cmp(b.cause)));
+        lost.truncate(MAIN_CAUSES);
+        let today =
+            DealToday { offered: stage(Stage::Offered), won: stage(Stage::Won), billed: stage(Stage::Billed), lost };
+        Self {
+            id: deal.wire.clone(),
+            method: deal.method.name(),
+            state: match deal.state {
+                DealState::Active => "active",
+                DealState::Paused => "paused",
+                DealState::Suspended => "suspended",
+            },
+            in_period: deal.runs_on(now.day()),
+            buyer: now.market.buyers.get(deal.buyer).map_or_else(String::new, |buyer| buyer.account.clone()),
+            price: deal.price.into(),
+            from: deal.period.0.to_string(),
+            until: deal.period.1.to_string(),
+            today,
+            progress: deal.volume.map(|volume| Progress::of(now, deal, volume)),
+        }
+    }
+}
+
+impl Progress {
+    fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
+        let stage = |stage| now.today(deal, Measure::Stage(stage));
+        let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
+        let to_offer = volume.push.offers_for(volume.daily);
+        let planned = u128::from(to_offer) * u128::from(now.at.shanghai_time_of_day_ms()) / 86_400_000;
+        let pace = now.exchange.pacing.pace(deal.id, volume, offered + withheld, now.at);
+        let (pace, behind_millionths) = match pace {
+            Pace::Behind(millionths) => ("behind", millionths),
+            Pace::Ahead if offered + withheld >= to_offer => ("done", 0),
+            Pace::Ahead => ("on_plan", 0),
+        };
+        Self {
+            ordered: volume.daily,
+            push_ratio: ratio(volume.push),
+            to_offer,
+            planned_by_now: u64::try_from(planned).unwrap_or(u64::MAX),
+            offered,
+            withheld,
+            returned: now.today(deal, Measure::Cause(Cause::Returned)),
+            returnable: volume.push.returnable_of(offered + withheld),
+            won: stage(Stage::Won),
+            billed: stage(Stage::Billed),
+            pace,
+            behind_millionths,
+        }
+    }
+}
+
+impl DealPage {
+    pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
+        let market = now.market;
+        let placement = |id: &_| {
+            let placement = market.placements.get(*id)?;
+            Some(format!("{}/{}", market.media.get(placement.media)?.wire, placement.tagid))
+        };
+        let targeting = &deal.targeting;
+        let source = source_of(deal.method, deal.id, deal.buyer, now.day());
+        let reached = |stage: &Stage| Reached { stage: stage.label(), count: now.today(deal, Measure::Stage(*stage)) };
+        Self {
+            line: DealLine::of(now, deal),
+            dsps: deal.dsps.iter().filter_map(|id| market.dsps.get(*id)).map(|dsp| dsp.wire.clone()).collect(),
+            priority: deal.priority,
+            fallback: deal.fallback.and_then(|id| market.creatives.get(id)).map(|creative| creative.crid.clone()),
+            identifiers: deal.identifiers,
+            targeting: Targets {
+                placements: targeting.placements.iter().filter_map(placement).collect(),
+                formats: Format::ALL.iter().filter(|it| targeting.formats.has(**it)).map(|it| it.name()).collect(),
+                regions: targeting.regions.clone(),
+                operating_systems: targeting.operating_systems.clone(),
+                hours: (0..24).filter(|hour| targeting.hours.0 >> hour & 1 == 1).collect(),
+            },
+            funds: match now.exchange.budgets.probe(source, deal.price.per_impression(), now.at) {
+                Ok(()) => "ready",
+                Err(Shortage::Empty) => "empty",
+                Err(Shortage::NoLease) => "no_lease",
+            },
+            day: now.day().to_string(),
+            funnel: Stage::ALL.iter().map(reached).collect(),
+            causes: causes(now, deal),
+        }
+    }
+}
+
+/// Every cause with its count of today.
+fn causes(now: Now<'_>, deal: &Deal) -> Vec<Ended> {
+    let ended = |cause: &Cause| Ended {
+        cause: cause.label(),
+        party: match cause.party() {
+            Party::Neither => "neither",
+            Party::Buyer => "buyer",
+            Party::Exchange => "exchange",
+        },
+        count: now.today(deal, Measure::Cause(*cause)),
+    };
+    Cause::ALL.iter().map(ended).collect()
+}
+
+/// A push ratio as config writes it: it has at most three decimals, so its thousandfold is whole.
+fn ratio(push: PushRatio) -> String {
+    let milli = push.offers_for(1_000);
+    let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A DSP in a list. Counts are those since the process started.
+#[derive(Debug, Serialize)]
+pub(super) struct DspLine {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) approved_from: String,
+    pub(super) approved_until: String,
+    pub(super) asked: u64,
+    pub(super) outcomes: Vec<Counted>,
+    pub(super) rejected: Vec<Counted>,
+    /// Upper bounds of the time that answers took.
+    pub(super) p50_us: u64,
+    pub(super) p99_us: u64,
+}
+
+/// A name with its count.
+#[derive(Debug, Serialize)]
+pub(super) struct Counted {
+    pub(super) name: &'static str,
+    pub(super) count: u64,
+}
+
+impl DspLine {
+    pub(super) fn of(now: Now<'_>, dsp: &Dsp) -> Self {
+        let none = DspCounts::default();
+        let counts = now.exchange.metrics.dsps.get(dsp.id).unwrap_or(&none);
+        let day = now.day();
+        let counted = |(name, counter): (&&'static str, &Counter)| Counted { name, count: counter.get() };
+        let rejections = now.exchange.metrics.rejections.iter().zip(&counts.rejected).map(counted);
+        Self {
+            id: dsp.wire.clone(),
+            name: dsp.name.clone(),
+            state: match () {
+                () if dsp.suspended => "suspended",
+                () if day < dsp.approved.0 => "not_yet_approved",
+                () if day > dsp.approved.1 => "approval_expired",
+                () => "approved",
+            },
+            approved_from: dsp.approved.0.to_string(),
+            approved_until: dsp.approved.1.to_string(),
+            asked: counts.asked.iter().map(Counter::get).sum(),
+            outcomes: DSP_OUTCOMES.iter().zip(&counts.asked).map(counted).collect(),
+            rejected: rejections.filter(|counted| counted.count > 0).collect(),
+            p50_us: counts.seconds.quantile_us(0.5),
+            p99_us: counts.seconds.quantile_us(0.99),
+        }
+    }
+}
+
+/// The first items by a key, in its order; one pass over all of them, whatever their number.
+pub(super) fn first_by_key<T: Copy, K: Ord>(mut items: Vec<T>, most: usize, key: impl Fn(&T) -> K) -> Vec<T> {
+    if most < items.len() {
+        items.select_nth_unstable_by(most, |a, b| key(a).cmp(&key(b)));
+        items.truncate(most);
+    }
+    items.sort_unstable_by_key(&key);
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_and_amounts_read_as_config_writes_them() {
+        assert_eq!(["1.3", "1", "1.125"].map(|text| ratio(PushRatio::parse(text).unwrap())), ["1.3", "1", "1.125"]);
+        assert_eq!(Amount::from(MicroYuan(-1_500_000)).amount, "-1.50");
+        assert_eq!(Price::from(CpmMicroYuan::parse_yuan("62").unwrap()).cpm, "62.00");
+    }
+
+    #[test]
+    fn the_first_of_many_come_in_order() {
+        assert_eq!(first_by_key(vec![5, 3, 9, 1], 2, |it| *it), [1, 3]);
+        assert_eq!(first_by_key(vec![2, 1], 9, |it| *it), [1, 2]);
+    }
+}

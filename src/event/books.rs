@@ -1,0 +1,370 @@
+//! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
+
+use super::{
+    Draft, EVENT_VERSION, Method, Posting, Resolution, Source, StoreUnavailable, Tally, Transaction, TransactionKind,
+    Unbalanced,
+};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
+use crate::money::MicroYuan;
+
+/// A row of the journal, as it is stored: what a [`Posting`] leaves behind for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Journaled {
+    /// Its place in the journal, from 1, without gaps.
+    pub seq: u64,
+    /// Its auction.
+    pub auction: AuctionId,
+    /// Its imp.
+    pub imp: u8,
+    /// Its ad of the imp.
+    pub slot: u8,
+    /// 0 for posted, otherwise the code of the `VoidReason`.
+    pub resolution: u8,
+    /// The `EVENT_VERSION` that wrote it.
+    pub version: u8,
+    /// The media's number.
+    pub media: MediaId,
+    /// The placement's number.
+    pub placement: u32,
+    /// The DSP's number.
+    pub dsp: u32,
+    /// The buyer's number.
+    pub buyer: BuyerId,
+    /// The advertiser's number.
+    pub advertiser: u32,
+    /// The deal's number.
+    pub deal: DealId,
+    /// The creative's number.
+    pub creative: u32,
+    /// The creative's version.
+    pub creative_version: u16,
+    /// How the deal is bought.
+    pub method: Method,
+    /// The lease that it counts against.
+    pub lease: LeaseId,
+    /// Thousandths of an impression.
+    pub quantity: u32,
+    /// The agreed price, micro-yuan per mille.
+    pub price: i64,
+    /// The media's price, micro-yuan per mille.
+    pub earning: i64,
+    /// What the buyer pays; also kept for a void, which nobody pays.
+    pub amount: MicroYuan,
+    /// What the media earns of it.
+    pub earned: MicroYuan,
+    /// When its notice came.
+    pub at: UnixMillis,
+    /// The code of the `Via`.
+    pub via: u8,
+    /// How long it was on screen, in milliseconds, where that was told.
+    pub displayed_ms: Option<u32>,
+}
+
+impl Journaled {
+    /// The row of a posting.
+    #[must_use]
+    pub fn new(seq: u64, posting: &Posting) -> Self {
+        let charge = &posting.charge;
+        Self {
+            seq,
+            auction: charge.key.auction,
+            imp: charge.key.imp.0,
+            slot: charge.key.slot.0,
+            resolution: match posting.resolution {
+                Resolution::Posted => 0,
+                Resolution::Voided(reason) => reason.code(),
+            },
+            version: EVENT_VERSION,
+            media: charge.media,
+            placement: charge.placement.0,
+            dsp: charge.dsp.0,
+            buyer: charge.buyer,
+            advertiser: charge.advertiser.0,
+            deal: charge.deal,
+            creative: charge.creative.0,
+            creative_version: charge.version.0,
+            method: charge.method,
+            lease: charge.lease,
+            quantity: charge.quantity.0,
+            price: charge.price.micro_yuan_per_mille(),
+            earning: charge.earning.micro_yuan_per_mille(),
+            amount: charge.amount(),
+            earned: charge.earned(),
+            at: posting.at,
+            via: posting.via as u8,
+            displayed_ms: posting.displayed_ms,
+        }
+    }
+
+    /// Whether somebody pays for it.
+    #[must_use]
+    pub const fn is_posted(&self) -> bool {
+        self.resolution == 0
+    }
+
+    /// The settlement day: that of the auction (R-MONTH).
+    #[must_use]
+    pub fn day(&self) -> ShanghaiDay {
+        self.auction.at().shanghai_day()
+    }
+}
+
+/// A stored transaction. Its contents are unchecked: `settlement::ledger::verify` is there to find what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number, from 1, without gaps.
+    pub id: u64,
+    /// Its contents.
+    pub contents: Draft,
+}
+
+/// Where a lease is in its life. The codes are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LeaseState {
+    /// May be awarded from until its window ends.
+    Open = 0,
+    /// No more is awarded; its tokens may still be posted.
+    Retired = 1,
+    /// Its tokens are dead; what was not posted went back.
+    Closed = 2,
+}
+
+/// A lease and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseRecord {
+    /// Its id.
+    pub id: LeaseId,
+    /// What it draws on.
+    pub source: Source,
+    /// Who pays.
+    pub buyer: BuyerId,
+    /// How much may be awarded.
+    pub amount: MicroYuan,
+    /// How much was, once it is retired.
+    pub awarded: Option<MicroYuan>,
+    /// How much was posted.
+    pub posted: MicroYuan,
+    /// By how many charges.
+    pub posted_count: u64,
+    /// Until when it may be awarded from.
+    pub window_ends: UnixMillis,
+    /// When all its tokens are dead.
+    pub closes_at: UnixMillis,
+    /// Where it is in its life.
+    pub state: LeaseState,
+}
+
+impl LeaseRecord {
+    /// The most that its charges may post: what it holds of its source until it closes.
+    #[must_use]
+    pub fn bound(&self) -> MicroYuan {
+        self.awarded.unwrap_or(self.amount)
+    }
+}
+
+/// The money of one source, in micro-yuan (architecture, invariant 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Which.
+    pub source: Source,
+    /// Whose.
+    pub buyer: BuyerId,
+    /// Paid in, less what was moved to commitments.
+    pub funded: MicroYuan,
+    /// Posted by closed leases.
+    pub settled: MicroYuan,
+    /// Held by leases that may be awarded from now.
+    pub open: MicroYuan,
+    /// Held by leases that wait for their last tokens.
+    pub holding: MicroYuan,
+}
+
+impl Position {
+    /// What cannot be leased now.
+    #[must_use]
+    pub fn held(&self) -> MicroYuan {
+        self.open + self.holding
+    }
+
+    /// What can be leased now.
+    #[must_use]
+    pub fn available(&self) -> MicroYuan {
+        self.funded - self.settled - self.held()
+    }
+}
+
+/// How far the ledger follows the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last row of the journal that is in the ledger; 0 for none.
+    pub seq: u64,
+    /// The digest of the journal up to there; zeros for none.
+    pub digest: [u8; 32],
+}
+
+/// What two totals say about the same money (interfaces, `demo`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Posted charges in the journal.
+    pub posted_count: u64,
+    /// Their amounts.
+    pub posted: MicroYuan,
+    /// What delivery transactions took from buyers.
+    pub ledger: MicroYuan,
+}
+
+/// The books as they were at one moment. All answers of one value agree with each other.
+pub trait Books {
+    /// The last row of the journal; 0 for none.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`], here and in every other call, when it cannot be read.
+    fn head_seq(&self) -> Result<u64, StoreUnavailable>;
+
+    /// The rows of the journal with `after < seq ≤ after + limit`, in order. Fewer only at the head, or where rows are missing.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable>;
+
+    /// The first charge, if any, that is in the journal twice: the later seq.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable>;
+
+    /// How far the ledger follows the journal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn cursor(&self) -> Result<Cursor, StoreUnavailable>;
+
+    /// At most `limit` transactions with an id above `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable>;
+
+    /// At most `limit` leases with an id above `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable>;
+
+    /// The money of every source, and how much of it is unspendable at `now`.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable>;
+
+    /// Journal and ledger in one sum each.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn totals(&self) -> Result<Totals, StoreUnavailable>;
+
+    /// The counts of a day, in order of deal and measure.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn tallies_of(&self, day: ShanghaiDay) -> Result<Vec<Tally>, StoreUnavailable>;
+
+    /// How many charges of each deal were posted for a day: where its plan goes on after a restart.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable>;
+
+    /// Every number that was ever given.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn load_ids(&self) -> Result<IdBook, StoreUnavailable>;
+}
+
+/// Whether a booking changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Booking {
+    /// Durable now.
+    Booked,
+    /// The same was booked before; nothing changed.
+    AlreadyBooked,
+}
+
+/// Why something was not booked. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// The reference is taken by something else.
+    #[error("R-PREPAY: the {} reference {reference:?} was booked before with other contents", kind.label())]
+    ReferenceTaken {
+        /// Of what kind.
+        kind: TransactionKind,
+        /// Which.
+        reference: String,
+    },
+    /// Not a payment: zero or negative.
+    #[error("R-PREPAY: a top-up of {0} is not an amount above zero")]
+    NotPositive(MicroYuan),
+    /// It would take more from a buyer than is free.
+    #[error("R-PREPAY: buyer number {} has {available} free, {asked} is needed", buyer.0)]
+    Insufficient {
+        /// Whose balance.
+        buyer: BuyerId,
+        /// What is free.
+        available: MicroYuan,
+        /// What was asked.
+        asked: MicroYuan,
+    },
+    /// A delivery that does not continue where the ledger ends: someone else has booked it.
+    #[error("the ledger follows the journal up to {cursor}, a delivery from {first_seq} does not continue it")]
+    NotNext {
+        /// Where the ledger ends.
+        cursor: u64,
+        /// Where the delivery starts.
+        first_seq: u64,
+    },
+    /// Money that is set aside moves only with its deal and day, which entries do not have.
+    #[error("R-COMMIT: only a commitment moves money of buyer number {} to or from what is set aside", .0.0)]
+    MovesCommitment(BuyerId),
+    /// Not balanced, or a balance beyond [`MicroYuan::LIMIT`].
+    #[error("not a transaction: {0}")]
+    Unbalanced(#[from] Unbalanced),
+    /// Not durable.
+    #[error(transparent)]
+    Unavailable(#[from] StoreUnavailable),
+}
+
+/// The port to the ledger. Called from the cold plane; may block for a commit.
+pub trait Ledger: Send + Sync {
+    /// The books as they are now.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when they cannot be read.
+    fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable>;
+
+    /// Books transactions: all of them or none. What they take from or give to a buyer's cash, other than by delivery, also
+    /// changes what the buyer can spend.
+    ///
+    /// # Errors
+    /// [`BookError`]; nothing was booked.
+    fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError>;
+
+    /// Books a buyer's payment, once per reference (R-PREPAY).
+    ///
+    /// # Errors
+    /// [`BookError::ReferenceTaken`] when that reference was booked for another buyer or amount; the others likewise.
+    fn top_up(
+        &self,
+        buyer: BuyerId,
+        reference: &str,
+        amount: MicroYuan,
+        now: UnixMillis,
+    ) -> Result<Booking, BookError> {
+        if !amount.is_positive() {
+            return Err(BookError::NotPositive(amount));
+        }
+        self.book(vec![Transaction::top_up(buyer, reference, amount, now)?])
+    }
+}

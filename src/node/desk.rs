@@ -1,0 +1,77 @@
+//! The control plane's thread and runtime, apart from those that answer media.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::control::admin::{self, ControlState, Readiness, Stand};
+use crate::control::publish::Publisher;
+
+/// The running control plane, with or without a listener.
+#[derive(Debug)]
+pub(super) struct ControlPlane {
+    publisher: Arc<Publisher>,
+    readiness: Arc<Readiness>,
+    address: Option<SocketAddr>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl ControlPlane {
+    /// Starts serving, where there is a listener.
+    pub(super) fn start(publisher: Arc<Publisher>, listener: Option<TcpListener>) -> io::Result<Self> {
+        let readiness = Arc::new(Readiness::default());
+        let mut plane = Self { publisher, readiness, address: None, running: None };
+        let Some(listener) = listener else { return Ok(plane) };
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            let message = format!("the control plane listens on loopback only, not on {address}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        listener.set_nonblocking(true)?;
+        plane.address = Some(address);
+        let state = Arc::new(ControlState::new(plane.publisher.clone(), plane.readiness.clone()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            let served = runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let stopped = async {
+                    let _ = stopped.await;
+                };
+                admin::serve(listener, state, stopped).await
+            });
+            if let Err(error) = served {
+                tracing::error!(%error, "the control plane ended");
+            }
+        };
+        let thread = std::thread::Builder::new().name("pmpx-control".into()).spawn(serve)?;
+        plane.running = Some((stop, thread));
+        Ok(plane)
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Who publishes markets.
+    pub(super) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// What `/readyz` says from now on.
+    pub(super) fn stand(&self, stand: Stand) {
+        self.readiness.set(stand);
+    }
+
+    /// Ends after the requests that are open.
+    pub(super) fn stop(self) {
+        if let Some((stop, thread)) = self.running {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+}
