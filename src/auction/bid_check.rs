@@ -110,7 +110,7 @@ impl<'r> Context<'r, '_> {
         let size = fits(bid, creative, imp, offer).map_err(refuse)?;
         let markup = bid.adm.as_deref().filter(|markup| !markup.trim().is_empty());
         let markup = markup.ok_or(refuse(BidRejection::MissingMarkup))?;
-        if imp.imp.secure == Some(1) && markup.contains("http://") {
+        if !is_secure(imp, markup) {
             return Err(refuse(BidRejection::NotSecure));
         }
         Ok(AcceptedBid {
@@ -170,21 +170,56 @@ fn advertised(
     if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
         return Err(BidRejection::ForeignAdvertiser);
     }
+    let told = (bid.adomain.iter().map(openrtb::Text::as_str), bid.cat.iter().map(openrtb::Text::as_str));
+    allowed(creative, advertiser, admitted, told)
+}
+
+/// R-QUALIFY, R-CATEGORY: whether a creative may be shown on this media today, by its own domains and categories and by
+/// those that were told beside them.
+fn allowed<'a>(
+    creative: &'a Creative,
+    advertiser: &'a Advertiser,
+    admitted: &Admitted<'_>,
+    told: (impl Iterator<Item = &'a str> + Clone, impl Iterator<Item = &'a str> + Clone),
+) -> Result<(), BidRejection> {
     if advertiser.qualified_until < admitted.day {
         return Err(BidRejection::NotQualified);
     }
-    let domains = || bid.adomain.iter().map(openrtb::Text::as_str).chain(advertiser.domains.iter().map(String::as_str));
+    let domains = || told.0.clone().chain(advertiser.domains.iter().map(String::as_str));
     let blocked = |domain: &str| admitted.request.badv.iter().any(|banned| within_domain(domain, banned));
     if admitted.media.prohibits(std::iter::empty(), domains()) || domains().any(blocked) {
         return Err(BidRejection::AdvertiserProhibited);
     }
     let own = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
-    let categories = || bid.cat.iter().map(openrtb::Text::as_str).chain(own.clone());
+    let categories = || told.1.clone().chain(own.clone());
     let blocked = |category: &str| admitted.request.bcat.iter().any(|banned| within_category(category, banned));
     if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(blocked) {
         return Err(BidRejection::CategoryProhibited);
     }
     Ok(())
+}
+
+/// What a fallback shows on an imp: its size and markup. It is held to the same rules as a bid (R-FALLBACK): approved,
+/// qualified, not prohibited here, and of a kind, size, length and transport that the imp takes.
+pub(super) fn stand_in<'r>(
+    market: &Market,
+    creative: &'r Creative,
+    offer: &Offer<'_>,
+    admitted: &Admitted<'_>,
+) -> Option<(Option<Size>, &'r str)> {
+    let imp = &admitted.imps[offer.imp];
+    let advertiser = market.advertisers.get(creative.advertiser)?;
+    let markup = creative.markup.as_deref()?;
+    let shown = creative.state == CreativeState::Approved
+        && allowed(creative, advertiser, admitted, (std::iter::empty(), std::iter::empty())).is_ok()
+        && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
+        && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
+        && is_secure(imp, markup);
+    fit::fitting_size(imp, creative).filter(|_| shown).map(|size| (size, markup))
+}
+
+fn is_secure(imp: &OfferedImp<'_>, markup: &str) -> bool {
+    imp.imp.secure != Some(1) || !markup.contains("http://")
 }
 
 /// Whether the ad fits the imp; the size that is shown.

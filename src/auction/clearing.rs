@@ -1,13 +1,12 @@
 //! Clearing: who wins each imp, by the documented precedence and at the agreed price (architecture, invariant 4).
 
-use super::bid_check::{AcceptedBid, CheckedAnswer};
+use super::bid_check::{AcceptedBid, CheckedAnswer, stand_in};
 use super::eligibility::{Invited, Offer, Rank};
-use super::fit;
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::DealId;
 use crate::market::Market;
 use crate::market::deal::Deal;
-use crate::market::demand::{Creative, CreativeState, Dsp};
+use crate::market::demand::{Creative, Dsp};
 use crate::market::supply::Size;
 
 /// Why a DSP gave no answer that could be read.
@@ -145,13 +144,13 @@ impl<'r> Clearing<'r> {
         let offers = &self.invited.offers;
         let bids =
             self.bids.iter().map(|bid| &offers[bid.offer]).filter(|offer| offer.imp == imp).map(|offer| offer.rank);
-        let fallbacks = self.fallbacks(imp).map(|(offer, _)| offer.rank);
+        let fallbacks = self.fallbacks(imp).map(|fallback| fallback.rank);
         bids.chain(fallbacks).min()
     }
 
-    /// R-FALLBACK: guaranteed deals of an imp whose DSPs all failed, with the creative that is shown instead. A pass
-    /// within the allowance is no failure; one beyond it is.
-    fn fallbacks(&self, imp: usize) -> impl Iterator<Item = (&Offer<'r>, &'r Creative)> {
+    /// R-FALLBACK: guaranteed deals of an imp whose DSPs all failed, with what is shown instead. A pass within the
+    /// allowance is no failure; one beyond it is.
+    fn fallbacks(&self, imp: usize) -> impl Iterator<Item = Contender<'r>> {
         let offers = self.invited.offers.iter().enumerate().filter(move |(_, offer)| offer.imp == imp);
         offers.filter_map(move |(index, offer)| {
             let creative = self.market.creatives.get(offer.deal.fallback?)?;
@@ -163,7 +162,12 @@ impl<'r> Clearing<'r> {
                 Reply::Pending | Reply::Bid => false,
             });
             let over = of_deal().all(|it| !matches!(self.results[it], Reply::Pending | Reply::Bid));
-            (first && failed && over && creative.state == CreativeState::Approved).then_some((offer, creative))
+            if !(first && failed && over) {
+                return None;
+            }
+            let (size, markup) = stand_in(self.market, creative, offer, &self.invited.matched.admitted)?;
+            let markup = markup.to_owned();
+            Some(Contender { rank: offer.rank, deal: offer.deal, dsp: offer.dsp, creative, size, bid: None, markup })
         })
     }
 
@@ -196,23 +200,7 @@ impl<'r> Clearing<'r> {
     }
 
     fn contenders(&mut self, imp: usize) -> Vec<Contender<'r>> {
-        let offered = &self.invited.matched.admitted.imps[imp];
-        let mut contenders: Vec<_> = self
-            .fallbacks(imp)
-            .filter_map(|(offer, creative)| {
-                let size = fit::fitting_size(offered, creative)?;
-                let markup = creative.markup.clone()?;
-                Some(Contender {
-                    rank: offer.rank,
-                    deal: offer.deal,
-                    dsp: offer.dsp,
-                    creative,
-                    size,
-                    bid: None,
-                    markup,
-                })
-            })
-            .collect();
+        let mut contenders: Vec<_> = self.fallbacks(imp).collect();
         let offers = &self.invited.offers;
         for bid in self.bids.extract_if(.., |bid| offers[bid.offer].imp == imp) {
             let offer = &offers[bid.offer];

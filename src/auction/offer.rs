@@ -279,6 +279,10 @@ static REGS: Allow = Allow {
     ],
 };
 
+/// A node of the supply chain that came with the request: who sold it on, and nothing beside.
+static NODE: Allow =
+    Allow { fields: &[whole("asi"), whole("sid"), whole("rid"), whole("name"), whole("domain"), whole("hp")] };
+
 /// What all DSPs of one auction are sent, cut once.
 #[derive(Debug)]
 pub struct Sheet {
@@ -454,19 +458,22 @@ fn supply_chain(
         out.extend_from_slice(&raw[tid]);
         out.push(b',');
     }
-    let (mut complete, mut nodes) = (&b"1"[..], &b""[..]);
+    let mut complete = &b"1"[..];
+    let mut list = None;
     if let Some(chain) = chain {
-        let [told, list] = scan::find(raw, chain, ["complete", "nodes"])?;
+        let [told, nodes] = scan::find(raw, chain, ["complete", "nodes"])?;
         complete = told.map_or(b"0", |range| if raw[range.clone()] == *b"1" { b"1" } else { b"0" });
-        let list = list.filter(|range| raw[range.clone()].starts_with(b"["));
-        nodes = list.map_or(b"", |range| raw[range.start + 1..range.end - 1].trim_ascii());
+        list = nodes.filter(|range| raw[range.clone()].starts_with(b"["));
     }
     out.extend_from_slice(b"\"schain\":{\"complete\":");
     out.extend_from_slice(complete);
     out.extend_from_slice(b",\"nodes\":[");
-    out.extend_from_slice(nodes);
-    if !nodes.is_empty() {
-        out.push(b',');
+    for node in list.into_iter().flat_map(|range| scan::ArrayScan::new(raw, range)) {
+        let node = node?;
+        if is_object(&node) {
+            copy_allowed(raw, node, &NODE, out)?;
+            out.push(b',');
+        }
     }
     let mut own = ObjectWriter::new(out);
     own.string("asi", &terms.domain);

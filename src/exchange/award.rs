@@ -49,9 +49,7 @@ impl Core {
                 Err(Shortage::NoLease) => ends.push((deal.id, Measure::Cause(Cause::NoLease))),
             }
         }
-        if !test {
-            self.count(live, &ends);
-        }
+        self.count(live, &ends, test);
         let (contender, lease) = winner?;
         let advertiser = market.advertisers.get(contender.creative.advertiser)?;
         let earning = contender.deal.price.after_margin(admitted.media().margin);

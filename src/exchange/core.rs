@@ -1,6 +1,7 @@
 //! One core: what a hot thread has for itself, and the auction as it runs there.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,19 +168,19 @@ impl Core {
         let live = Live { exchange: &self.exchange, now, day: matched.admitted().day() };
         let delivery: &dyn Delivery = if test { &Rehearsal } else { &live };
         let invited = invite(market, matched, delivery, &mut self.chance.borrow_mut());
-        if !test {
-            self.count(&live, invited.ends());
-        }
         if invited.invitations().is_empty() {
+            self.count(&live, invited.ends(), test);
             return no_bid(NoBid::NoEligibleDeal);
         }
         let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
             Ok(sheet) => sheet,
+            // Nothing is counted: a request that is refused offered nothing to anybody.
             Err(error) => {
                 let message = error.to_string();
                 return Reply::BadRequest(BadRequest { code: "ambiguous", message, path: String::new() });
             }
         };
+        self.count(&live, invited.ends(), test);
         let deadline = deadline(market, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
             self.abandon(&live, &invited, test);
@@ -188,9 +189,7 @@ impl Core {
         let (clearing, heard) = self.ask_all(market, invited, &sheet, auction, deadline, waited).await;
         let late = self.exchange.clock.instant() >= deadline;
         let Decision { invited, imps, ends } = clearing.decide(late);
-        if !test {
-            self.count(&live, &ends);
-        }
+        self.count(&live, &ends, test);
         if imps.is_empty() {
             return no_bid(if heard { NoBid::AllRejected } else { NoBid::NoBids });
         }
@@ -297,19 +296,19 @@ impl Core {
         self.tokens.borrow_mut().open(purpose, token).is_ok()
     }
 
-    pub(super) fn count(&self, live: &Live<'_>, ends: &[(DealId, Measure)]) {
-        for (deal, measure) in ends {
+    /// Counts what happened to deals; a test request counts for none.
+    pub(super) fn count(&self, live: &Live<'_>, ends: &[(DealId, Measure)], test: bool) {
+        for (deal, measure) in ends.iter().filter(|_| !test) {
             self.exchange.attribution.count(*deal, live.day, *measure);
         }
     }
 
     /// Notes that offers were made and nobody could be asked in time.
     fn abandon(&self, live: &Live<'_>, invited: &Invited<'_>, test: bool) {
-        if !test {
-            let ends: Vec<_> =
-                invited.offers().iter().map(|offer| (offer.deal.id, Measure::Cause(Cause::NoTime))).collect();
-            self.count(live, &ends);
-        }
+        // Two DSPs of one deal on an imp are two offers and one opportunity.
+        let opportunities: BTreeSet<_> = invited.offers().iter().map(|offer| (offer.imp, offer.deal.id)).collect();
+        let ends: Vec<_> = opportunities.into_iter().map(|(_, deal)| (deal, Measure::Cause(Cause::NoTime))).collect();
+        self.count(live, &ends, test);
     }
 
     fn count_dsp(&self, clearing: &Clearing<'_>, invitation: usize, outcome: &str, took: Option<Duration>) {

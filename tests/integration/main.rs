@@ -1,0 +1,25 @@
+//! The exchange as its media, its DSPs and its accountant see it: real nodes, real sockets, scripted DSPs.
+//!
+//! - `harness`: one exchange under test with its DSPs and a media; everything is bounded in time and ended.
+//! - `golden`: the files of `tests/golden`, one behaviour each, compared exactly. `PMPX_BLESS=1` rewrites what they expect
+//!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
+//! - `rules`: what a file cannot say well.
+//! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `tidy`: the rules of the house that a compiler does not know.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod life_of_a_charge;
+#[cfg(test)]
+mod patch;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod tidy;
