@@ -101,7 +101,7 @@ fn start_dsps(catalog: &Arc<Catalog>, delays: &Arc<Delays>) -> Result<Vec<Script
     let mut dsps = Vec::new();
     for (index, (card, script)) in catalog.dsps.iter().zip(scripts).enumerate() {
         let seats: Vec<_> = card.seats.iter().map(String::as_str).collect();
-        let mut plan = DspPlan::new(&card.id, &seats, script.seed(SEED + index as u64));
+        let mut plan = DspPlan::new(&card.id, &seats, script.every_deal().seed(SEED + index as u64));
         plan.delays = Some(delays.clone());
         dsps.push(ScriptedDsp::start(plan, catalog.clone())?);
     }
