@@ -2,8 +2,8 @@
 //! offered, on that imp, to that DSP, for a seat of its buyer, at the deal's price, with a creative that is approved, live
 //! and allowed there.
 
-use openrtb::Decoder;
 use openrtb::response::{Bid, BidResponse};
+use openrtb::{Decoder, Text};
 
 use super::BidRejection;
 use super::admission::{Admitted, OfferedImp};
@@ -170,28 +170,28 @@ fn advertised(
     if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
         return Err(BidRejection::ForeignAdvertiser);
     }
-    let told = (bid.adomain.iter().map(openrtb::Text::as_str), bid.cat.iter().map(openrtb::Text::as_str));
-    allowed(creative, advertiser, admitted, told)
+    allowed(creative, advertiser, admitted, &bid.adomain, &bid.cat)
 }
 
 /// R-QUALIFY, R-CATEGORY: whether a creative may be shown on this media today, by its own domains and categories and by
 /// those that were told beside them.
-fn allowed<'a>(
-    creative: &'a Creative,
-    advertiser: &'a Advertiser,
+fn allowed(
+    creative: &Creative,
+    advertiser: &Advertiser,
     admitted: &Admitted<'_>,
-    told: (impl Iterator<Item = &'a str> + Clone, impl Iterator<Item = &'a str> + Clone),
+    told_domains: &[Text<'_>],
+    told_categories: &[Text<'_>],
 ) -> Result<(), BidRejection> {
     if advertiser.qualified_until < admitted.day {
         return Err(BidRejection::NotQualified);
     }
-    let domains = || told.0.clone().chain(advertiser.domains.iter().map(String::as_str));
+    let domains = || told_domains.iter().map(Text::as_str).chain(advertiser.domains.iter().map(String::as_str));
     let blocked = |domain: &str| admitted.request.badv.iter().any(|banned| within_domain(domain, banned));
     if admitted.media.prohibits(std::iter::empty(), domains()) || domains().any(blocked) {
         return Err(BidRejection::AdvertiserProhibited);
     }
     let own = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
-    let categories = || told.1.clone().chain(own.clone());
+    let categories = || told_categories.iter().map(Text::as_str).chain(own.clone());
     let blocked = |category: &str| admitted.request.bcat.iter().any(|banned| within_category(category, banned));
     if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(blocked) {
         return Err(BidRejection::CategoryProhibited);
@@ -211,7 +211,7 @@ pub(super) fn stand_in<'r>(
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
     let shown = creative.state == CreativeState::Approved
-        && allowed(creative, advertiser, admitted, (std::iter::empty(), std::iter::empty())).is_ok()
+        && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
         && is_secure(imp, markup);
