@@ -18,7 +18,13 @@ use crate::json::{differences, mask, pretty};
 
 /// The headers of an answer that are part of its meaning.
 const TOLD: [&str; 8] = [
-    "allow", "cache-control", "content-encoding", "content-type", "retry-after", "www-authenticate", "x-openrtb-version",
+    "allow",
+    "cache-control",
+    "content-encoding",
+    "content-type",
+    "retry-after",
+    "www-authenticate",
+    "x-openrtb-version",
     "x-pmpx-nbr",
 ];
 
@@ -32,12 +38,16 @@ fn every_golden_case_is_as_its_file_says() {
     assert!(!files.is_empty(), "there are no cases in {}", folder.display());
     let mut report = String::new();
     for file in &files {
-        let told = std::panic::catch_unwind(|| run(file, bless)).unwrap_or_else(|_| vec!["it panicked; see above".into()]);
+        let told =
+            std::panic::catch_unwind(|| run(file, bless)).unwrap_or_else(|_| vec!["it panicked; see above".into()]);
         if !told.is_empty() {
             let _ = writeln!(report, "{}:\n  {}", file.file_name().unwrap().display(), told.join("\n  "));
         }
     }
-    assert!(report.is_empty(), "\n{report}PMPX_BLESS=1 writes what happened into the files; review it against the rules.");
+    assert!(
+        report.is_empty(),
+        "\n{report}PMPX_BLESS=1 writes what happened into the files; review it against the rules."
+    );
 }
 
 /// Runs a case. Returns how it differs from its file.
@@ -88,7 +98,8 @@ fn request(pmpx: &Pmpx, step: &Value) -> Value {
     }
     let answer = pmpx.send(sent(step));
     wait_for_slow_readers(pmpx, &asked, &step["expect"]["asked"]);
-    let seen: Vec<_> = pmpx.dsps().iter().zip(&asked).map(|(dsp, before)| (dsp.name(), body_seen(dsp, *before))).collect();
+    let seen: Vec<_> =
+        pmpx.dsps().iter().zip(&asked).map(|(dsp, before)| (dsp.name(), body_seen(dsp, *before))).collect();
     let mut happened = Map::new();
     let response = response(&answer);
     let auction = seen.iter().find_map(|(_, body)| body["id"].as_str()).or(response["body"]["bidid"].as_str());
@@ -167,7 +178,8 @@ fn script(answer: &Value) -> Script {
 
 /// An early answer leaves before a slow DSP has read its question: waits for those that are expected, and for strays.
 fn wait_for_slow_readers(pmpx: &Pmpx, before: &[u64], expected: &Value) {
-    let missing = |(dsp, before): (&ScriptedDsp, &u64)| !expected[dsp.name()].is_null() && dsp.stats().requests == *before;
+    let missing =
+        |(dsp, before): (&ScriptedDsp, &u64)| !expected[dsp.name()].is_null() && dsp.stats().requests == *before;
     pmpx.wait_until("every expected DSP is asked", || {
         expected.is_null() || !pmpx.dsps().iter().zip(before).any(missing)
     });
@@ -187,7 +199,10 @@ fn body_seen(dsp: &ScriptedDsp, before: u64) -> Value {
 }
 
 fn response(answer: &Answer) -> Value {
-    let headers: Map<_, _> = TOLD.iter().filter_map(|name| Some(((*name).to_owned(), answer.headers.get(*name)?.to_str().ok()?.into()))).collect();
+    let headers: Map<_, _> = TOLD
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), answer.headers.get(*name)?.to_str().ok()?.into())))
+        .collect();
     let mut text = answer.body.to_vec();
     if headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
         let mut plain = Vec::new();
@@ -221,7 +236,8 @@ fn growth(before: &Counts, after: Counts) -> Counts {
             let count = count - before.get(&name).and_then(|known| known.get(&label)).copied().unwrap_or(0);
             (count > 0).then_some((label, count))
         };
-        let counts: std::collections::BTreeMap<_, _> = std::collections::BTreeMap::into_iter(counts).filter_map(grown).collect();
+        let counts: std::collections::BTreeMap<_, _> =
+            std::collections::BTreeMap::into_iter(counts).filter_map(grown).collect();
         (!counts.is_empty()).then_some((name, counts))
     };
     after.into_iter().filter_map(grown).collect()

@@ -38,8 +38,10 @@ pub(crate) const NOON: &str = "2026-11-22T12:00:00+08:00";
 
 /// Reads `YYYY-MM-DDThh:mm:ss+08:00`.
 pub(crate) fn moment(text: &str) -> UnixMillis {
-    let parts: Vec<u64> = text.get(11..19).unwrap_or_default().split(':').filter_map(|part| part.parse().ok()).collect();
-    let (Some(day), [hour, minute, second], true) = (ShanghaiDay::parse(&text[..10]), &parts[..], text.ends_with("+08:00"))
+    let parts: Vec<u64> =
+        text.get(11..19).unwrap_or_default().split(':').filter_map(|part| part.parse().ok()).collect();
+    let (Some(day), [hour, minute, second], true) =
+        (ShanghaiDay::parse(&text[..10]), &parts[..], text.ends_with("+08:00"))
     else {
         panic!("{text} is not like {NOON}");
     };
@@ -136,6 +138,16 @@ impl Pmpx {
         self.node = Some(node);
     }
 
+    /// Edits the config folder of the running node.
+    pub(crate) fn edit(&self, edits: &Value) {
+        patch::apply(self.config.path(), edits);
+    }
+
+    /// Publishes what the config folder says now.
+    pub(crate) fn reload(&self) {
+        self.node.as_ref().unwrap().reload().unwrap_or_else(|why| panic!("{why}"));
+    }
+
     /// Drains and stops the node; its data stay.
     pub(crate) fn stop(&mut self) {
         if let Some(node) = self.node.take() {
@@ -189,6 +201,20 @@ impl Pmpx {
     /// Sends a request of a media to the auction with its own key.
     pub(crate) fn auction(&self, media: &str, body: &Value) -> Answer {
         self.send(auction(media).body(Full::new(body.to_string().into())).unwrap())
+    }
+
+    /// The same, doing something before the answer comes: called again and again until it returns `true`.
+    pub(crate) fn auction_while(&self, media: &str, body: &Value, mut act: impl FnMut() -> bool) -> Answer {
+        let request = auction(media).body(Full::new(body.to_string().into())).unwrap();
+        let acting = async {
+            while !act() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let both = async { tokio::join!(self.client.send(request), acting) };
+        let (answer, ()) =
+            self.runtime.block_on(async { tokio::time::timeout(PATIENCE, both).await }).expect("in time");
+        answer.unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// Sends any request.
@@ -300,7 +326,12 @@ pub(crate) fn parsed(answer: &Answer) -> Value {
 /// The bids of an answer.
 pub(crate) fn bids(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{:?} {:?}", answer.headers, answer.body);
-    parsed(answer)["seatbid"].as_array().into_iter().flatten().flat_map(|seat| seat["bid"].as_array().unwrap().clone()).collect()
+    parsed(answer)["seatbid"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|seat| seat["bid"].as_array().unwrap().clone())
+        .collect()
 }
 
 /// A request for the splash screen of `sunrise`: a PDB with a fallback, and a PD of two DSPs, are sold there.

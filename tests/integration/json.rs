@@ -4,8 +4,8 @@ use serde_json::Value;
 
 /// Keys that come before others, in this order.
 const FIRST: [&str; 23] = [
-    "rules", "about", "config", "now", "requests", "media", "key", "headers", "raw", "body", "pad", "gzip", "answers", "notices",
-    "expect", "asked", "response", "status", "events", "rejected", "journal", "id", "imp",
+    "rules", "about", "config", "now", "requests", "media", "key", "headers", "raw", "body", "pad", "gzip", "answers",
+    "notices", "expect", "asked", "response", "status", "events", "rejected", "journal", "id", "imp",
 ];
 /// Lines are broken beyond this.
 const WIDTH: usize = 120;
@@ -112,7 +112,8 @@ pub(crate) fn mask(value: &mut Value, auction: &str) {
 fn mask_tokens(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    let starts = |rest: &str| ["/n/bill/", "/n/win/", "/n/loss/"].iter().filter_map(|it| Some(rest.find(it)? + it.len())).min();
+    let starts =
+        |rest: &str| ["/n/bill/", "/n/win/", "/n/loss/"].iter().filter_map(|it| Some(rest.find(it)? + it.len())).min();
     while let Some(start) = starts(rest) {
         let is_token = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
         let end = rest[start..].find(|letter| !is_token(letter)).map_or(rest.len(), |length| start + length);
@@ -125,10 +126,14 @@ fn mask_tokens(text: &str) -> String {
 
 #[test]
 fn differences_name_the_path_and_masks_leave_the_rest() {
-    let (left, right) = (serde_json::json!({"a": [1, {"b": 2}], "c": 0}), serde_json::json!({"a": [1, {"b": 3}], "d": 0}));
+    let (left, right) =
+        (serde_json::json!({"a": [1, {"b": 2}], "c": 0}), serde_json::json!({"a": [1, {"b": 3}], "d": 0}));
     let told = ["/a/1/b: expected 2, got 3", "/c: expected 0, got nothing", "/d: expected nothing, got 0"];
     assert_eq!(differences(&left, &right), told);
     let mut value = serde_json::json!({"id": "0af", "lurl": "http://h/n/loss/A-b_9?reason=x", "tid": "t0af-1"});
     mask(&mut value, "0af");
-    assert_eq!(value, serde_json::json!({"id": "AUCTION", "lurl": "http://h/n/loss/TOKEN?reason=x", "tid": "tAUCTION-1"}));
+    assert_eq!(
+        value,
+        serde_json::json!({"id": "AUCTION", "lurl": "http://h/n/loss/TOKEN?reason=x", "tid": "tAUCTION-1"})
+    );
 }

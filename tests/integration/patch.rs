@@ -59,7 +59,8 @@ fn merge_list(items: &mut Vec<Value>, edits: &Map<String, Value>, at: &str) {
 #[test]
 fn edits_enter_lists_by_key_and_must_find_what_they_change() {
     let mut value = serde_json::json!({"deal": [{"id": "a", "cpm": "1"}, {"id": "b"}], "schema": 1});
-    let edits = serde_json::json!({"deal": {"id=a": {"cpm": null, "state": "paused"}, "+": [{"id": "c"}]}, "schema": 2});
+    let edits =
+        serde_json::json!({"deal": {"id=a": {"cpm": null, "state": "paused"}, "+": [{"id": "c"}]}, "schema": 2});
     merge(&mut value, &edits, "x.toml");
     let expected = serde_json::json!({"deal": [{"id": "a", "state": "paused"}, {"id": "b"}, {"id": "c"}], "schema": 2});
     assert_eq!(value, expected);
