@@ -170,7 +170,7 @@ fn advertised(
     if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
         return Err(BidRejection::ForeignAdvertiser);
     }
-    allowed(creative, advertiser, admitted, (&bid.adomain, &bid.cat))
+    allowed(creative, advertiser, admitted, &bid.adomain, &bid.cat)
 }
 
 /// R-QUALIFY, R-CATEGORY: whether a creative may be shown on this media today, by its own domains and categories and by
@@ -179,7 +179,8 @@ fn allowed(
     creative: &Creative,
     advertiser: &Advertiser,
     admitted: &Admitted<'_>,
-    (told_domains, told_categories): (&[Text<'_>], &[Text<'_>]),
+    told_domains: &[Text<'_>],
+    told_categories: &[Text<'_>],
 ) -> Result<(), BidRejection> {
     if advertiser.qualified_until < admitted.day {
         return Err(BidRejection::NotQualified);
@@ -210,7 +211,7 @@ pub(super) fn stand_in<'r>(
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
     let shown = creative.state == CreativeState::Approved
-        && allowed(creative, advertiser, admitted, (&[], &[])).is_ok()
+        && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
         && is_secure(imp, markup);

@@ -180,12 +180,12 @@ impl Core {
                 return Reply::BadRequest(BadRequest { code: "ambiguous", message, path: String::new() });
             }
         };
-        self.count(&live, invited.ends(), test);
         let deadline = deadline(market, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
             self.abandon(&live, &invited, test);
             return no_bid(NoBid::NoTime);
         };
+        self.count(&live, invited.ends(), test);
         let (clearing, heard) = self.ask_all(market, invited, &sheet, auction, deadline, waited).await;
         let late = self.exchange.clock.instant() >= deadline;
         let Decision { invited, imps, ends } = clearing.decide(late);
@@ -303,11 +303,13 @@ impl Core {
         }
     }
 
-    /// Notes that offers were made and nobody could be asked in time.
+    /// Notes that nobody could be asked in time. What was not sent was not offered: the exchange answers for it (R-MAKEGOOD).
     fn abandon(&self, live: &Live<'_>, invited: &Invited<'_>, test: bool) {
+        let reached = invited.ends().iter().filter(|(_, measure)| *measure != Measure::Stage(Stage::Offered));
         // Two DSPs of one deal on an imp are two offers and one opportunity.
         let opportunities: BTreeSet<_> = invited.offers().iter().map(|offer| (offer.imp, offer.deal.id)).collect();
-        let ends: Vec<_> = opportunities.into_iter().map(|(_, deal)| (deal, Measure::Cause(Cause::NoTime))).collect();
+        let ends = opportunities.into_iter().map(|(_, deal)| (deal, Measure::Cause(Cause::NoTime)));
+        let ends: Vec<_> = reached.copied().chain(ends).collect();
         self.count(live, &ends, test);
     }
 

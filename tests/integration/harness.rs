@@ -138,6 +138,16 @@ impl Pmpx {
         self.node = Some(node);
     }
 
+    /// Edits the config folder of the running node.
+    pub(crate) fn edit(&self, edits: &Value) {
+        patch::apply(self.config.path(), edits);
+    }
+
+    /// Publishes what the config folder says now.
+    pub(crate) fn reload(&self) {
+        self.node.as_ref().unwrap().reload().unwrap_or_else(|why| panic!("{why}"));
+    }
+
     /// Drains and stops the node; its data stay.
     pub(crate) fn stop(&mut self) {
         if let Some(node) = self.node.take() {
@@ -191,6 +201,20 @@ impl Pmpx {
     /// Sends a request of a media to the auction with its own key.
     pub(crate) fn auction(&self, media: &str, body: &Value) -> Answer {
         self.send(auction(media).body(Full::new(body.to_string().into())).unwrap())
+    }
+
+    /// The same, doing something before the answer comes: called again and again until it returns `true`.
+    pub(crate) fn auction_while(&self, media: &str, body: &Value, mut act: impl FnMut() -> bool) -> Answer {
+        let request = auction(media).body(Full::new(body.to_string().into())).unwrap();
+        let acting = async {
+            while !act() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let both = async { tokio::join!(self.client.send(request), acting) };
+        let (answer, ()) =
+            self.runtime.block_on(async { tokio::time::timeout(PATIENCE, both).await }).expect("in time");
+        answer.unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// Sends any request.
