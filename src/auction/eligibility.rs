@@ -99,6 +99,13 @@ impl<'r> Invited<'r> {
         &self.offers
     }
 
+    /// The deal of each opportunity: two DSPs of one deal on an imp are two offers and one opportunity.
+    pub fn opportunities(&self) -> impl Iterator<Item = DealId> {
+        let told = |index: usize| (self.offers[index].imp, self.offers[index].deal.id);
+        let first = move |index: &usize| !(0..*index).any(|earlier| told(earlier) == told(*index));
+        (0..self.offers.len()).filter(first).map(|index| self.offers[index].deal.id)
+    }
+
     /// One invitation per DSP; empty when nothing may run.
     #[must_use]
     pub fn invitations(&self) -> &[Invitation<'r>] {

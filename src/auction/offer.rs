@@ -1,295 +1,29 @@
 //! What each DSP is sent: the imps and deals that concern it, and of the rest only what an allow-list names (R-CONSENT,
 //! R-SECRET; interfaces.md, "To DSPs"). Known byte ranges of the media's request are spliced, not written anew.
 
+mod allowed;
+
 use std::ops::Range;
 
 use openrtb::encode::{ArrayWriter, ObjectWriter, write_i64, write_millionths, write_string};
-use openrtb::{Allow, Keep, ScanError, copy_allowed, scan};
+use openrtb::{Allow, ScanError, copy_allowed, scan};
 
 use super::eligibility::{Invitation, Invited, Offer};
 use crate::ids::AuctionId;
 use crate::market::ExchangeTerms;
 use crate::market::demand::Dsp;
-
-const fn whole(name: &'static str) -> (&'static str, Keep) {
-    (name, Keep::Whole)
-}
-
-static BANNER: Allow = Allow {
-    fields: &[
-        (
-            "format",
-            Keep::EachObject(&Allow {
-                fields: &[whole("w"), whole("h"), whole("wratio"), whole("hratio"), whole("wmin")],
-            }),
-        ),
-        whole("w"),
-        whole("h"),
-        whole("btype"),
-        whole("battr"),
-        whole("pos"),
-        whole("mimes"),
-        whole("topframe"),
-        whole("expdir"),
-        whole("api"),
-        whole("id"),
-        whole("vcm"),
-    ],
-};
-
-static VIDEO: Allow = Allow {
-    fields: &[
-        whole("mimes"),
-        whole("minduration"),
-        whole("maxduration"),
-        whole("startdelay"),
-        whole("maxseq"),
-        whole("poddur"),
-        whole("protocols"),
-        whole("w"),
-        whole("h"),
-        whole("podid"),
-        whole("podseq"),
-        whole("rqddurs"),
-        whole("placement"),
-        whole("plcmt"),
-        whole("linearity"),
-        whole("skip"),
-        whole("skipmin"),
-        whole("skipafter"),
-        whole("sequence"),
-        whole("slotinpod"),
-        whole("battr"),
-        whole("maxextended"),
-        whole("minbitrate"),
-        whole("maxbitrate"),
-        whole("boxingallowed"),
-        whole("playbackmethod"),
-        whole("playbackend"),
-        whole("delivery"),
-        whole("pos"),
-        whole("api"),
-        whole("companiontype"),
-        whole("poddedupe"),
-        // Audio's own:
-        whole("feed"),
-        whole("stitched"),
-        whole("nvol"),
-    ],
-};
-
-static NATIVE: Allow = Allow { fields: &[whole("request"), whole("ver"), whole("api"), whole("battr")] };
-
-static IMP: Allow = Allow {
-    fields: &[
-        whole("id"),
-        ("banner", Keep::Object(&BANNER)),
-        ("video", Keep::Object(&VIDEO)),
-        ("audio", Keep::Object(&VIDEO)),
-        ("native", Keep::Object(&NATIVE)),
-        whole("displaymanager"),
-        whole("displaymanagerver"),
-        whole("instl"),
-        whole("tagid"),
-        whole("clickbrowser"),
-        whole("secure"),
-        whole("rwdd"),
-        whole("ssai"),
-        whole("exp"),
-        ("qty", Keep::Object(&Allow { fields: &[whole("multiplier"), whole("sourcetype"), whole("vendor")] })),
-        whole("dt"),
-    ],
-};
-
-static PUBLISHER: Allow =
-    Allow { fields: &[whole("id"), whole("name"), whole("cattax"), whole("cat"), whole("domain")] };
-
-static CONTENT: Allow = Allow {
-    fields: &[
-        whole("id"),
-        whole("episode"),
-        whole("title"),
-        whole("series"),
-        whole("season"),
-        whole("artist"),
-        whole("genre"),
-        whole("gtax"),
-        whole("genres"),
-        whole("album"),
-        whole("isrc"),
-        whole("url"),
-        whole("cattax"),
-        whole("cat"),
-        whole("prodq"),
-        whole("context"),
-        whole("contentrating"),
-        whole("userrating"),
-        whole("qagmediarating"),
-        whole("keywords"),
-        whole("kwarray"),
-        whole("livestream"),
-        whole("len"),
-        whole("language"),
-        whole("langb"),
-        whole("embeddable"),
-    ],
-};
-
-/// Site, app and screen share a table: each has some of these, and none of them tells who the user is.
-static CONTEXT: Allow = Allow {
-    fields: &[
-        whole("id"),
-        whole("name"),
-        whole("bundle"),
-        whole("domain"),
-        whole("storeurl"),
-        whole("cattax"),
-        whole("cat"),
-        whole("sectioncat"),
-        whole("pagecat"),
-        whole("page"),
-        whole("mobile"),
-        whole("ver"),
-        whole("privacypolicy"),
-        whole("paid"),
-        whole("venuetype"),
-        whole("venuetypetax"),
-        whole("keywords"),
-        whole("kwarray"),
-        whole("inventorypartnerdomain"),
-        ("publisher", Keep::Object(&PUBLISHER)),
-        ("content", Keep::Object(&CONTENT)),
-    ],
-};
-
-static PLACE: Allow = Allow {
-    fields: &[whole("type"), whole("country"), whole("region"), whole("metro"), whole("city"), whole("utcoffset")],
-};
-
-static SUA: Allow = Allow {
-    fields: &[
-        whole("browsers"),
-        whole("platform"),
-        whole("mobile"),
-        whole("architecture"),
-        whole("bitness"),
-        whole("model"),
-        whole("source"),
-    ],
-};
-
-/// Without consent: what the device is, and roughly where; nothing that tells one from another.
-static DEVICE: Allow = Allow {
-    fields: &[
-        whole("dnt"),
-        whole("lmt"),
-        whole("ua"),
-        ("sua", Keep::Object(&SUA)),
-        whole("devicetype"),
-        whole("make"),
-        whole("model"),
-        whole("os"),
-        whole("osv"),
-        whole("hwv"),
-        whole("h"),
-        whole("w"),
-        whole("ppi"),
-        whole("pxratio"),
-        whole("js"),
-        whole("language"),
-        whole("langb"),
-        whole("carrier"),
-        whole("mccmnc"),
-        whole("connectiontype"),
-        ("geo", Keep::Object(&PLACE)),
-    ],
-};
-
-static IDENTIFIED_PLACE: Allow = Allow {
-    fields: &[
-        whole("type"),
-        whole("country"),
-        whole("region"),
-        whole("metro"),
-        whole("city"),
-        whole("utcoffset"),
-        whole("lat"),
-        whole("lon"),
-        whole("accuracy"),
-        whole("lastfix"),
-        whole("zip"),
-    ],
-};
-
-/// With consent, for a deal that needs identifiers.
-static IDENTIFIED_DEVICE: Allow = Allow {
-    fields: &[
-        whole("dnt"),
-        whole("lmt"),
-        whole("ua"),
-        ("sua", Keep::Object(&SUA)),
-        whole("devicetype"),
-        whole("make"),
-        whole("model"),
-        whole("os"),
-        whole("osv"),
-        whole("hwv"),
-        whole("h"),
-        whole("w"),
-        whole("ppi"),
-        whole("pxratio"),
-        whole("js"),
-        whole("language"),
-        whole("langb"),
-        whole("carrier"),
-        whole("mccmnc"),
-        whole("connectiontype"),
-        whole("ip"),
-        whole("ipv6"),
-        whole("ifa"),
-        whole("didsha1"),
-        whole("didmd5"),
-        whole("dpidsha1"),
-        whole("dpidmd5"),
-        ("geo", Keep::Object(&IDENTIFIED_PLACE)),
-    ],
-};
-
-static EID: Allow = Allow {
-    fields: &[
-        whole("inserter"),
-        whole("source"),
-        whole("matcher"),
-        whole("mm"),
-        ("uids", Keep::EachObject(&Allow { fields: &[whole("id"), whole("atype")] })),
-    ],
-};
-
-static IDENTIFIED_USER: Allow =
-    Allow { fields: &[whole("id"), whole("buyeruid"), whole("consent"), ("eids", Keep::EachObject(&EID))] };
-
-static REGS: Allow = Allow {
-    fields: &[
-        whole("coppa"),
-        whole("gdpr"),
-        whole("us_privacy"),
-        whole("gpp"),
-        whole("gpp_sid"),
-        ("ext", Keep::Object(&Allow { fields: &[whole("gdpr"), whole("us_privacy"), whole("gpc")] })),
-    ],
-};
-
-/// A node of the supply chain that came with the request: who sold it on, and nothing beside.
-static NODE: Allow =
-    Allow { fields: &[whole("asi"), whole("sid"), whole("rid"), whole("name"), whole("domain"), whole("hp")] };
+use allowed::{CONTEXT, DEVICE, IDENTIFIED_DEVICE, IDENTIFIED_USER, IMP, NODE, REGS};
 
 /// What all DSPs of one auction are sent, cut once.
 #[derive(Debug)]
 pub struct Sheet {
     /// Per admitted imp: the object without its closing brace.
     imps: Vec<Vec<u8>>,
-    /// Members from `site` on, without identifiers and with them; each ends before the closing brace.
+    /// Members that every DSP is sent, each with a comma before it.
+    common: Vec<u8>,
+    /// Device without identifiers; empty when nobody gets it.
     plain: Vec<u8>,
+    /// Device and user with identifiers, where a deal needs them and there is consent.
     identified: Option<Vec<u8>>,
     auction: [u8; 32],
 }
@@ -301,9 +35,8 @@ pub struct Sheet {
 /// on what is sent.
 pub fn cut(raw: &[u8], invited: &Invited<'_>, terms: &ExchangeTerms, auction: AuctionId) -> Result<Sheet, ScanError> {
     let admitted = &invited.matched.admitted;
-    let root = scan::root(raw)?;
     let [imp, site, app, dooh, device, user, regs, source] =
-        scan::find(raw, root, ["imp", "site", "app", "dooh", "device", "user", "regs", "source"])?;
+        scan::find(raw, 0..raw.len(), ["imp", "site", "app", "dooh", "device", "user", "regs", "source"])?;
     let ranges: Vec<Range<usize>> =
         scan::ArrayScan::new(raw, imp.unwrap_or_default()).collect::<Result<_, ScanError>>()?;
     let mut imps = Vec::with_capacity(admitted.imps.len());
@@ -314,23 +47,32 @@ pub fn cut(raw: &[u8], invited: &Invited<'_>, terms: &ExchangeTerms, auction: Au
         out.pop();
         imps.push(out);
     }
-    let context = |device_allow, with_user: bool| -> Result<Vec<u8>, ScanError> {
-        let mut out = Vec::with_capacity(2_048);
-        member(raw, "site", site.clone(), &CONTEXT, &mut out)?;
-        member(raw, "app", app.clone(), &CONTEXT, &mut out)?;
-        member(raw, "dooh", dooh.clone(), &CONTEXT, &mut out)?;
-        member(raw, "device", device.clone(), device_allow, &mut out)?;
-        if with_user {
-            member(raw, "user", user.clone(), &IDENTIFIED_USER, &mut out)?;
-        }
-        member(raw, "regs", regs.clone(), &REGS, &mut out)?;
-        blocked(invited, &mut out);
-        supply_chain(raw, source.clone(), invited, terms, auction, &mut out)?;
-        Ok(out)
-    };
-    let needed = admitted.consent && invited.offers.iter().any(|offer| offer.deal.identifiers);
-    let identified = if needed { Some(context(&IDENTIFIED_DEVICE, true)?) } else { None };
-    Ok(Sheet { imps, plain: context(&DEVICE, false)?, identified, auction: auction.to_hex() })
+    let mut common = Vec::with_capacity(2_048);
+    for (key, object) in [("site", site), ("app", app), ("dooh", dooh)] {
+        member(raw, key, object, &CONTEXT, &mut common)?;
+    }
+    member(raw, "regs", regs, &REGS, &mut common)?;
+    blocked(invited, &mut common);
+    supply_chain(raw, source, invited, terms, auction, &mut common)?;
+    // What is sent to nobody is not made.
+    let needs = |invitation: &Invitation<'_>| admitted.consent && identifies(invited, invitation);
+    let mut plain = Vec::new();
+    if !invited.invitations().iter().all(needs) {
+        member(raw, "device", device.clone(), &DEVICE, &mut plain)?;
+    }
+    let mut identified = None;
+    if invited.invitations().iter().any(needs) {
+        let mut out = Vec::with_capacity(1_024);
+        member(raw, "device", device, &IDENTIFIED_DEVICE, &mut out)?;
+        member(raw, "user", user, &IDENTIFIED_USER, &mut out)?;
+        identified = Some(out);
+    }
+    Ok(Sheet { imps, common, plain, identified, auction: auction.to_hex() })
+}
+
+/// Whether a DSP is offered a deal that needs identifiers.
+fn identifies(invited: &Invited<'_>, invitation: &Invitation<'_>) -> bool {
+    invitation.offers.iter().any(|index| invited.offers[*index].deal.identifiers)
 }
 
 impl Sheet {
@@ -338,9 +80,8 @@ impl Sheet {
     #[must_use]
     pub fn body(&self, invited: &Invited<'_>, invitation: &Invitation<'_>, tmax_ms: u32) -> Vec<u8> {
         let offers = || invitation.offers.iter().map(|index| &invited.offers[*index]);
-        let identifiers = offers().any(|offer| offer.deal.identifiers);
-        let context = self.identified.as_ref().filter(|_| identifiers).unwrap_or(&self.plain);
-        let mut out = Vec::with_capacity(context.len() + 1_536);
+        let who = self.identified.as_ref().filter(|_| identifies(invited, invitation)).unwrap_or(&self.plain);
+        let mut out = Vec::with_capacity(self.common.len() + who.len() + 1_536);
         out.extend_from_slice(b"{\"id\":\"");
         out.extend_from_slice(&self.auction);
         out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"CNY\"],\"tmax\":");
@@ -363,7 +104,8 @@ impl Sheet {
             out.extend_from_slice(b"}}");
         }
         imps.finish();
-        out.extend_from_slice(context);
+        out.extend_from_slice(&self.common);
+        out.extend_from_slice(who);
         out.push(b'}');
         out
     }

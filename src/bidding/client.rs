@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +22,8 @@ use super::inbox::Inbox;
 use crate::ids::DspId;
 use crate::market::demand::{Dsp, Endpoint};
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
 /// The largest answer that is read, bytes.
 const LARGEST_ANSWER: usize = 256 * 1_024;
 /// How long after its deadline an answer is still read, so that the connection can be used again.
@@ -93,6 +95,8 @@ type Sender = SendRequest<Full<Bytes>>;
 #[derive(Debug)]
 struct Pool {
     endpoint: Endpoint,
+    /// The request line's target and the host header, made once; `None` when the endpoint cannot be put into HTTP.
+    target: Option<(Uri, HeaderValue)>,
     allow_internal: bool,
     idle: RefCell<Vec<Sender>>,
     in_flight: Cell<usize>,
@@ -158,8 +162,11 @@ impl Bidders {
         match known {
             Some(pool) if pool.endpoint == dsp.endpoint && pool.allow_internal == dsp.allow_internal => pool.clone(),
             _ => {
+                let host = format!("{}:{}", dsp.endpoint.host, dsp.endpoint.port);
+                let target = dsp.endpoint.path.parse().ok().zip(HeaderValue::try_from(host).ok());
                 let pool = Rc::new(Pool {
                     endpoint: dsp.endpoint.clone(),
+                    target,
                     allow_internal: dsp.allow_internal,
                     idle: RefCell::default(),
                     in_flight: Cell::new(0),
@@ -201,15 +208,16 @@ impl Pool {
     }
 
     fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, Silence> {
-        Request::builder()
-            .method(Method::POST)
-            .uri(self.endpoint.path.as_str())
-            .header(HOST, format!("{}:{}", self.endpoint.host, self.endpoint.port))
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json")
-            .header("x-openrtb-version", "2.6")
-            .body(Full::new(body))
-            .map_err(|_| Silence::Connection)
+        let (uri, host) = self.target.as_ref().ok_or(Silence::Connection)?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, host.clone());
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(ACCEPT, JSON);
+        headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+        Ok(request)
     }
 
     async fn connect(&self) -> Result<Sender, Silence> {

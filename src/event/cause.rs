@@ -74,6 +74,8 @@ coded! {
         UnderRateCard = 106, "under_rate_card";
         /// The media prohibits the category or advertiser (R-CATEGORY).
         Prohibited = 107, "prohibited";
+        /// The media broke off before it was answered.
+        MediaGone = 108, "media_gone";
 
         /// The deal is suspended or paused for a reason of the buyer.
         DealSuspended = 200, "deal_suspended";

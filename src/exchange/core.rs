@@ -1,18 +1,18 @@
 //! One core: what a hot thread has for itself, and the auction as it runs there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use openrtb::{DecodeCode, Decoder, Limits};
+use openrtb::request::BidRequest;
+use openrtb::{DecodeCode, Decoder, Limits, ScanError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
-use super::live::{Live, Rehearsal};
+use super::live::{Live, Open, Rehearsal};
 use super::{Exchange, left_ms};
 use crate::auction::NoBid;
 use crate::auction::admission::admit;
@@ -143,19 +143,10 @@ impl Core {
 
     async fn decide(&self, market: &Market, media: &Media, incoming: &Incoming<'_>, waited: &Cell<Duration>) -> Reply {
         let mut copy = incoming.body.to_vec();
-        let decoded = self.decoder.borrow_mut().decode_request(&mut copy);
-        let request = match decoded {
+        let request = match self.read(market, &mut copy) {
             Ok(request) => request,
-            Err(error) => return refused(&error),
+            Err(reply) => return reply,
         };
-        if request.imp.len() > market.terms.most_imps {
-            let message = format!("more than {} imps", market.terms.most_imps);
-            return Reply::BadRequest(BadRequest { code: "too_many", message, path: "imp".into() });
-        }
-        if let Err(invalid) = openrtb::validate_request(&request) {
-            let message = invalid.message.into_owned();
-            return Reply::BadRequest(BadRequest { code: "invalid", message, path: invalid.path });
-        }
         let now = self.exchange.clock.now();
         let auction = self.ids.borrow_mut().next(now);
         let no_bid = |reason| Reply::NoBid(reason, media.no_bid_body.then(|| no_bid_body(&request.id, reason)));
@@ -175,18 +166,21 @@ impl Core {
         let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
             Ok(sheet) => sheet,
             // Nothing is counted: a request that is refused offered nothing to anybody.
-            Err(error) => {
-                let message = error.to_string();
-                return Reply::BadRequest(BadRequest { code: "ambiguous", message, path: String::new() });
-            }
+            Err(error) => return ambiguous(&error),
         };
+        let open = Open::new(&live, invited.opportunities().filter(|_| !test));
         let deadline = deadline(market, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
-            self.abandon(&live, &invited, test);
+            // What was not sent was not offered: the exchange answers for it (R-MAKEGOOD).
+            let sent = |end: &(DealId, Measure)| end.1 == Measure::Stage(Stage::Offered);
+            let reached: Vec<_> = invited.ends().iter().copied().filter(|end| !sent(end)).collect();
+            self.count(&live, &reached, test);
+            open.end(Cause::NoTime);
             return no_bid(NoBid::NoTime);
         };
         self.count(&live, invited.ends(), test);
         let (clearing, heard) = self.ask_all(market, invited, &sheet, auction, deadline, waited).await;
+        open.decided();
         let late = self.exchange.clock.instant() >= deadline;
         let Decision { invited, imps, ends } = clearing.decide(late);
         self.count(&live, &ends, test);
@@ -199,6 +193,20 @@ impl Core {
             return no_bid(NoBid::Unfunded);
         }
         Reply::Bid(bid_body(&request.id, auction, &won))
+    }
+
+    /// Decodes a request and holds it to the rules of the wire.
+    fn read<'b>(&self, market: &Market, body: &'b mut [u8]) -> Result<BidRequest<'b>, Reply> {
+        let request = self.decoder.borrow_mut().decode_request(body).map_err(|error| refused(&error))?;
+        if request.imp.len() > market.terms.most_imps {
+            let message = format!("more than {} imps", market.terms.most_imps);
+            return Err(Reply::BadRequest(BadRequest { code: "too_many", message, path: "imp".into() }));
+        }
+        openrtb::validate_request(&request).map_err(|invalid| {
+            let message = invalid.message.into_owned();
+            Reply::BadRequest(BadRequest { code: "invalid", message, path: invalid.path })
+        })?;
+        Ok(request)
     }
 
     /// Asks every invited DSP and takes in answers until none can change the decision or time is up. Tells whether any
@@ -303,16 +311,6 @@ impl Core {
         }
     }
 
-    /// Notes that nobody could be asked in time. What was not sent was not offered: the exchange answers for it (R-MAKEGOOD).
-    fn abandon(&self, live: &Live<'_>, invited: &Invited<'_>, test: bool) {
-        let reached = invited.ends().iter().filter(|(_, measure)| *measure != Measure::Stage(Stage::Offered));
-        // Two DSPs of one deal on an imp are two offers and one opportunity.
-        let opportunities: BTreeSet<_> = invited.offers().iter().map(|offer| (offer.imp, offer.deal.id)).collect();
-        let ends = opportunities.into_iter().map(|(_, deal)| (deal, Measure::Cause(Cause::NoTime)));
-        let ends: Vec<_> = reached.copied().chain(ends).collect();
-        self.count(live, &ends, test);
-    }
-
     fn count_dsp(&self, clearing: &Clearing<'_>, invitation: usize, outcome: &str, took: Option<Duration>) {
         let dsp = clearing.invited().invitations()[invitation].dsp.id;
         let Some(counts) = self.exchange.metrics.dsps.get(dsp) else { return };
@@ -350,6 +348,11 @@ fn deadline(market: &Market, arrived: Instant, tmax: Option<i32>) -> Option<Inst
     let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(terms.default_tmax_ms);
     let ms = asked.min(terms.longest_tmax_ms).checked_sub(terms.margin_ms)?;
     (arrived + Duration::from_millis(ms.into())).checked_sub(TIMER_SLACK)
+}
+
+/// Two readers might disagree on what the body says.
+fn ambiguous(error: &ScanError) -> Reply {
+    Reply::BadRequest(BadRequest { code: "ambiguous", message: error.to_string(), path: String::new() })
 }
 
 fn refused(error: &openrtb::DecodeError) -> Reply {

@@ -6,6 +6,7 @@ use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::delivery::pacing::Pace;
 use crate::event::{Cause, Measure, Stage};
+use crate::ids::DealId;
 use crate::market::deal::{Deal, Volume};
 use crate::money::MicroYuan;
 
@@ -48,6 +49,40 @@ impl Delivery for Live<'_> {
 
     fn take(&self, deal: &Deal) -> bool {
         deal.volume.is_some_and(|volume| self.exchange.pacing.take(deal.id, volume, self.offered(deal), self.now))
+    }
+}
+
+/// Opportunities that were offered and have not ended yet. When the media breaks off, the request is dropped where it
+/// waits, and they end here: every opportunity ends under a cause (R-MAKEGOOD).
+pub(super) struct Open<'x> {
+    exchange: &'x Exchange,
+    day: ShanghaiDay,
+    deals: Vec<DealId>,
+}
+
+impl<'x> Open<'x> {
+    pub(super) fn new(live: &Live<'x>, deals: impl Iterator<Item = DealId>) -> Self {
+        Self { exchange: live.exchange, day: live.day, deals: deals.collect() }
+    }
+
+    /// They end by decision.
+    pub(super) fn decided(mut self) {
+        self.deals.clear();
+    }
+
+    /// They end for one cause.
+    pub(super) fn end(mut self, cause: Cause) {
+        for deal in self.deals.drain(..) {
+            self.exchange.attribution.count(deal, self.day, Measure::Cause(cause));
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        for deal in self.deals.drain(..) {
+            self.exchange.attribution.count(deal, self.day, Measure::Cause(Cause::MediaGone));
+        }
     }
 }
 
