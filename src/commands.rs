@@ -87,8 +87,8 @@ pub(crate) fn wait_for_signals(reload: impl Fn()) -> Result<()> {
 /// `pmpx check`.
 pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
     let at = Moment { now: Clock::system().now(), generation: 1 };
-    let compiled = config::load(&arguments.config)
-        .and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
+    let compiled =
+        config::load(&arguments.config).and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
     match compiled {
         Ok(compiled) => {
             for warning in &compiled.warnings {

@@ -101,7 +101,7 @@ fn start_dsps(catalog: &Arc<Catalog>, delays: &Arc<Delays>) -> Result<Vec<Script
     let mut dsps = Vec::new();
     for (index, (card, script)) in catalog.dsps.iter().zip(scripts).enumerate() {
         let seats: Vec<_> = card.seats.iter().map(String::as_str).collect();
-        let mut plan = DspPlan::new(&card.id, &seats, script.seed(SEED + index as u64));
+        let mut plan = DspPlan::new(&card.id, &seats, script.every_deal().seed(SEED + index as u64));
         plan.delays = Some(delays.clone());
         dsps.push(ScriptedDsp::start(plan, catalog.clone())?);
     }
@@ -188,8 +188,5 @@ fn conclude(
 }
 
 fn percentiles(of: &Percentiles) -> String {
-    format!(
-        "{{\"p50\":{},\"p90\":{},\"p99\":{},\"p999\":{},\"max\":{}}}",
-        of.p50, of.p90, of.p99, of.p999, of.max
-    )
+    format!("{{\"p50\":{},\"p90\":{},\"p99\":{},\"p999\":{},\"max\":{}}}", of.p50, of.p90, of.p99, of.p999, of.max)
 }

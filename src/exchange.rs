@@ -55,11 +55,13 @@ impl Exchange {
     #[must_use]
     pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let throttles = Throttles::new(clock.instant());
+        let attribution = Attribution::default();
+        attribution.turn(clock.now());
         Self {
             market: ArcSwap::from_pointee(market),
             budgets: Budgets::default(),
             pacing: Pacing::default(),
-            attribution: Attribution::default(),
+            attribution,
             throttles,
             metrics,
             journal,
@@ -116,7 +118,8 @@ impl Exchange {
     /// # Errors
     /// [`Unrecorded`] when the journal took nothing.
     pub fn flush_counts(&self) -> Result<(), Unrecorded> {
-        let rows = self.attribution.drain(self.clock.now());
+        self.attribution.turn(self.clock.now());
+        let rows = self.attribution.drain();
         if rows.is_empty() {
             return Ok(());
         }

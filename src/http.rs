@@ -92,7 +92,7 @@ impl DataPlane {
         self.phase.send_replace(Phase::NotReady);
     }
 
-    /// Takes no new connections, lets requests finish for at most [`lane::GRACE`], and ends.
+    /// Takes no new connections, lets requests finish for at most five seconds, and ends.
     pub fn stop(self) {
         self.phase.send_replace(Phase::Closing);
         for thread in self.threads {

@@ -97,11 +97,8 @@ impl Node {
         let metrics = Arc::new(Exchange::metrics());
         let timings = metrics.clone();
         let on_commit = move |took, _| timings.journal_commit_seconds.note(took);
-        let options = Options {
-            on_commit: Some(Box::new(on_commit)),
-            clock: clock.clone(),
-            ..Options::new(&data, node)
-        };
+        let options =
+            Options { on_commit: Some(Box::new(on_commit)), clock: clock.clone(), ..Options::new(&data, node) };
         let store = Arc::new(SqliteStore::open(options, now)?);
         let books = store.snapshot()?;
         let ledger = store.clone();

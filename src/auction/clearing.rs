@@ -142,7 +142,8 @@ impl<'r> Clearing<'r> {
 
     fn best_rank(&self, imp: usize) -> Option<Rank> {
         let offers = &self.invited.offers;
-        let bids = self.bids.iter().map(|bid| &offers[bid.offer]).filter(|offer| offer.imp == imp).map(|offer| offer.rank);
+        let bids =
+            self.bids.iter().map(|bid| &offers[bid.offer]).filter(|offer| offer.imp == imp).map(|offer| offer.rank);
         let fallbacks = self.fallbacks(imp).map(|fallback| fallback.rank);
         bids.chain(fallbacks).min()
     }

@@ -124,7 +124,9 @@ pub fn invite<'r>(
     for (place, imp) in matched.admitted.imps.iter().enumerate() {
         round.imp(place, imp, &matched);
     }
-    let Round { offers, ends, .. } = round;
+    let Round { mut offers, ends, .. } = round;
+    // A DSP that bids on one deal only takes the first: it is told of the one that would win first.
+    offers.sort_by_key(|offer| (offer.imp, offer.rank));
     let mut invitations: Vec<Invitation<'r>> = Vec::new();
     for (index, offer) in offers.iter().enumerate() {
         match invitations.iter_mut().find(|invitation| invitation.dsp.id == offer.dsp.id) {
@@ -197,7 +199,10 @@ impl<'r> Round<'r, '_> {
         }
         self.servable(deal, imp, matched)?;
         let approved = |dsp: &DspId| {
-            self.market.dsps.get(*dsp).is_some_and(|dsp| dsp.is_approved_on(admitted.day) && dsp.seats_of(deal.buyer).is_some())
+            self.market
+                .dsps
+                .get(*dsp)
+                .is_some_and(|dsp| dsp.is_approved_on(admitted.day) && dsp.seats_of(deal.buyer).is_some())
         };
         let dsps: Vec<_> = deal.dsps.iter().copied().filter(approved).collect();
         if dsps.is_empty() {

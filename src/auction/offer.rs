@@ -420,10 +420,8 @@ fn member(
 fn blocked(invited: &Invited<'_>, out: &mut Vec<u8>) {
     let admitted = &invited.matched.admitted;
     let (request, media) = (admitted.request, admitted.media);
-    let lists = [
-        ("bcat", &request.bcat, &media.prohibited_categories),
-        ("badv", &request.badv, &media.prohibited_advertisers),
-    ];
+    let lists =
+        [("bcat", &request.bcat, &media.prohibited_categories), ("badv", &request.badv, &media.prohibited_advertisers)];
     for (key, asked, agreed) in lists {
         if !asked.is_empty() || !agreed.is_empty() {
             name(out, key);

@@ -107,9 +107,8 @@ impl Budgets {
     pub fn probe(&self, source: Source, amount: MicroYuan, now: UnixMillis) -> Result<(), Shortage> {
         let Some(cell) = self.cell(source) else { return Err(Shortage::NoLease) };
         let held = cell.held.load();
-        let enough = held.as_ref().is_some_and(|held| {
-            held.serves(source, now) && held.left.load(Ordering::Relaxed) >= amount.0
-        });
+        let enough =
+            held.as_ref().is_some_and(|held| held.serves(source, now) && held.left.load(Ordering::Relaxed) >= amount.0);
         if enough {
             return Ok(());
         }
@@ -121,7 +120,13 @@ impl Budgets {
     ///
     /// # Errors
     /// [`StoreUnavailable`] at the first refusal; what is leased stays usable until its window ends.
-    pub fn tend(&self, needs: &[Need], leases: &dyn Leases, lives: Lives, now: UnixMillis) -> Result<(), StoreUnavailable> {
+    pub fn tend(
+        &self,
+        needs: &[Need],
+        leases: &dyn Leases,
+        lives: Lives,
+        now: UnixMillis,
+    ) -> Result<(), StoreUnavailable> {
         leases.close_dead(now)?;
         for need in needs {
             let Some(cell) = self.cell(need.source) else { continue };
@@ -178,13 +183,7 @@ impl Held {
 }
 
 impl Cell {
-    fn renew(
-        &self,
-        need: &Need,
-        leases: &dyn Leases,
-        lives: Lives,
-        now: UnixMillis,
-    ) -> Result<(), StoreUnavailable> {
+    fn renew(&self, need: &Need, leases: &dyn Leases, lives: Lives, now: UnixMillis) -> Result<(), StoreUnavailable> {
         let old = self.held.load_full();
         let fresh = old.as_ref().is_some_and(|held| held.serves(need.source, now.plus_ms(RENEW_BEFORE_MS)));
         let left = old.as_ref().map_or(0, |held| held.left.load(Ordering::Acquire).max(0));
@@ -287,7 +286,14 @@ mod tests {
         fn close_dead(&self, _: UnixMillis) -> Result<u64, StoreUnavailable> {
             Ok(0)
         }
-        fn commit_day(&self, _: DealId, _: ShanghaiDay, _: BuyerId, _: MicroYuan, _: UnixMillis) -> Result<bool, StoreUnavailable> {
+        fn commit_day(
+            &self,
+            _: DealId,
+            _: ShanghaiDay,
+            _: BuyerId,
+            _: MicroYuan,
+            _: UnixMillis,
+        ) -> Result<bool, StoreUnavailable> {
             Ok(self.0.lock().unwrap().funded)
         }
     }

@@ -118,10 +118,11 @@ impl ControlState {
         Figures::of(now, self.readiness.get().label(), &held(&self.history), last.as_deref(), warnings)
     }
 
-    /// Notes the counters, and what is left of retired snapshots is freed here, where nobody waits.
+    /// Notes the counters and has retired snapshots freed, on a thread on which nobody waits.
     fn tick(&self) {
         held(&self.history).note(&self.exchange.metrics, self.exchange.clock.instant());
-        self.publisher.sweep();
+        let publisher = self.publisher.clone();
+        tokio::task::spawn_blocking(move || publisher.sweep());
     }
 
     fn feed(&self) {

@@ -149,7 +149,8 @@ impl Desk {
         for (buyer, top_up) in &top_ups {
             if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
                 let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
-                let message = format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
+                let message =
+                    format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
                 problems.push(Diagnostic { file: self.folder.join("buyers.toml"), line: 1, message });
             }
         }
@@ -195,9 +196,8 @@ impl Publisher {
         let mut desk = held(&self.desk);
         desk.sweep();
         let serving = self.exchange.market.load_full();
-        let outcome = self
-            .publish(&mut desk, &serving)
-            .map_err(|trouble| Refused { trouble, generation: serving.generation });
+        let outcome =
+            self.publish(&mut desk, &serving).map_err(|trouble| Refused { trouble, generation: serving.generation });
         let [published, refused] = &self.exchange.metrics.reloads;
         match &outcome {
             Ok(done) if done.changed => {

@@ -323,7 +323,7 @@ impl DspLine {
 /// The first items by a key, in its order; one pass over all of them, whatever their number.
 pub(super) fn first_by_key<T: Copy, K: Ord>(mut items: Vec<T>, most: usize, key: impl Fn(&T) -> K) -> Vec<T> {
     if most < items.len() {
-        items.select_nth_unstable_by(most, |a, b| key(a).cmp(&key(b)));
+        items.select_nth_unstable_by_key(most, &key);
         items.truncate(most);
     }
     items.sort_unstable_by_key(&key);

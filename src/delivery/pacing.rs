@@ -92,7 +92,9 @@ mod tests {
         let (mut offered, mut hours) = (0, vec![0; 24]);
         for ms in (start_ms..86_400_000).step_by(gap_ms as usize) {
             let now = midnight.plus_ms(ms);
-            if matches!(pacing.pace(DEAL, volume, offered, now), Pace::Behind(_)) && pacing.take(DEAL, volume, offered, now) {
+            if matches!(pacing.pace(DEAL, volume, offered, now), Pace::Behind(_))
+                && pacing.take(DEAL, volume, offered, now)
+            {
                 offered += 1;
                 hours[(ms / 3_600_000) as usize] += 1;
             }

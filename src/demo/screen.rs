@@ -91,7 +91,8 @@ fn block(snapshot: &Snapshot, node: &Node, dsps: &[(String, DspStats)]) -> Strin
         overhead.quantile_us(0.99),
         MicroYuan(snapshot.bill.expected_billed_micro_yuan),
     );
-    let _ = writeln!(text, "\n  {:<24} {:>6} {:>12} {:>9} {:>9} {:>9}", "deal", "", "price", "offered", "won", "billed");
+    let _ =
+        writeln!(text, "\n  {:<24} {:>6} {:>12} {:>9} {:>9} {:>9}", "deal", "", "price", "offered", "won", "billed");
     for deal in market.deals.iter() {
         let today = |stage| exchange.attribution.today(deal.id, day, Measure::Stage(stage));
         let _ = writeln!(

@@ -14,13 +14,13 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Rehearsal};
 use super::{Exchange, left_ms};
+use crate::auction::NoBid;
 use crate::auction::admission::admit;
 use crate::auction::bid_check::check;
 use crate::auction::clearing::{Clearing, NoAnswer, Outcome as Decision};
 use crate::auction::eligibility::{Delivery, Invited, invite};
 use crate::auction::matching::match_deals;
 use crate::auction::offer::{Sheet, cut};
-use crate::auction::NoBid;
 use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence};
 use crate::billing::beacon::{self, Notice};
 use crate::billing::token::{Purpose, TokenKey, Tokens};
@@ -193,7 +193,8 @@ impl Core {
         if imps.is_empty() {
             return no_bid(if heard { NoBid::AllRejected } else { NoBid::NoBids });
         }
-        let won: Vec<_> = imps.into_iter().filter_map(|imp| self.award(market, &invited, imp, auction, &live)).collect();
+        let won: Vec<_> =
+            imps.into_iter().filter_map(|imp| self.award(market, &invited, imp, auction, &live)).collect();
         if won.is_empty() {
             return no_bid(NoBid::Unfunded);
         }

@@ -127,7 +127,8 @@ impl Refusal {
 async fn read_json(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refusal> {
     let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
     // OpenRTB 2.6 §2.4: a missing type is JSON.
-    if text(CONTENT_TYPE).is_some_and(|value| !value.trim_start().to_ascii_lowercase().starts_with("application/json")) {
+    if text(CONTENT_TYPE).is_some_and(|value| !value.trim_start().to_ascii_lowercase().starts_with("application/json"))
+    {
         return Err(Refusal::Unsupported("the body must be application/json"));
     }
     let packed = match text(CONTENT_ENCODING).map(str::to_ascii_lowercase).as_deref() {

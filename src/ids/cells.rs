@@ -58,7 +58,8 @@ mod tests {
         for id in [0, 255, 256, 1_000_000] {
             cells.get(DealId(id)).unwrap().fetch_add(u64::from(id) + 1, Ordering::Relaxed);
         }
-        let set: Vec<_> = cells.touched().filter(|(_, cell)| cell.load(Ordering::Relaxed) > 0).map(|(id, _)| id.0).collect();
+        let set: Vec<_> =
+            cells.touched().filter(|(_, cell)| cell.load(Ordering::Relaxed) > 0).map(|(id, _)| id.0).collect();
         assert_eq!(set, [0, 255, 256, 1_000_000]);
         assert!(cells.get(DealId(u32::MAX)).is_none());
     }

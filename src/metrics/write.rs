@@ -94,7 +94,8 @@ impl Scrape {
     }
 
     fn dsps(&self, encoder: &mut DescriptorEncoder) -> Written {
-        let known: Vec<_> = self.metrics.dsps.touched().filter_map(|(id, it)| Some((self.names.dsp(id)?, it))).collect();
+        let known: Vec<_> =
+            self.metrics.dsps.touched().filter_map(|(id, it)| Some((self.names.dsp(id)?, it))).collect();
         let mut family = counter(encoder, "pmpx_dsp_requests", "Questions to DSPs by outcome")?;
         for (name, counts) in &known {
             for (label, count) in DSP_OUTCOMES.iter().zip(&counts.asked) {

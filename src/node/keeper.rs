@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::clock::ShanghaiDay;
 use crate::exchange::Exchange;
 use crate::settlement::ledger;
 use crate::store::SqliteStore;
@@ -27,7 +26,7 @@ impl Keeper {
     /// Tends the leases once, so that the first request finds money, and goes on from there.
     pub(super) fn start(exchange: Arc<Exchange>, store: Arc<SqliteStore>) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let mut duty = Duty { day: exchange.clock.now().shanghai_day(), exchange, store };
+        let duty = Duty { exchange, store };
         duty.tend();
         let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || duty.run(&stopped))?;
         Ok(Self { stop, thread: Some(thread) })
@@ -52,11 +51,10 @@ impl Keeper {
 struct Duty {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
-    day: ShanghaiDay,
 }
 
 impl Duty {
-    fn run(mut self, stopped: &Receiver<()>) {
+    fn run(self, stopped: &Receiver<()>) {
         let mut beat = 0_u32;
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
@@ -71,7 +69,7 @@ impl Duty {
         }
     }
 
-    fn tend(&mut self) {
+    fn tend(&self) {
         let now = self.exchange.clock.now();
         let needs = self.exchange.needs(now);
         if let Err(error) = self.exchange.budgets.tend(&needs, &*self.store, self.exchange.lives(), now) {
@@ -79,15 +77,9 @@ impl Duty {
         }
     }
 
-    fn flush(&mut self) {
+    fn flush(&self) {
         if let Err(error) = self.exchange.flush_counts() {
             tracing::warn!(%error, "counts wait for the next flush");
-        }
-        let today = self.exchange.clock.now().shanghai_day();
-        if today != self.day {
-            // The bank of the day before yesterday serves tomorrow: yesterday's may still get late counts.
-            self.exchange.attribution.forget(today.next());
-            self.day = today;
         }
         if let Err(error) = ledger::derive(&*self.store, self.exchange.clock.now()) {
             tracing::error!(%error, "the ledger does not follow the journal");

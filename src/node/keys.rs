@@ -40,7 +40,8 @@ pub(super) fn load(
 fn own(path: &Path) -> io::Result<[u8; 64]> {
     match std::fs::read(path) {
         Ok(bytes) => {
-            let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "is not 64 bytes long; restore it or move it away");
+            let wrong =
+                |_| io::Error::new(io::ErrorKind::InvalidData, "is not 64 bytes long; restore it or move it away");
             bytes.try_into().map_err(wrong)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),

@@ -64,10 +64,19 @@ pub(super) async fn reload(state: Shared, body: Result<Bytes, BytesRejection>) -
         outcome
     });
     let Ok(outcome) = work.await else {
-        return answer::error(StatusCode::INTERNAL_SERVER_ERROR, "reload_failed", "the reload ended early; see the log");
+        return answer::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "reload_failed",
+            "the reload ended early; see the log",
+        );
     };
     state.stir.notify_one();
-    let report = ReloadReport::of(&LastReload { at: state.exchange.clock.now(), outcome: outcome.clone() });
+    // The same report as the dashboard's stream brings, unless another reload has ended since.
+    let last = state.publisher.last().filter(|last| last.outcome == outcome);
+    let report = match last {
+        Some(last) => ReloadReport::of(&last),
+        None => ReloadReport::of(&LastReload { at: state.exchange.clock.now(), outcome: outcome.clone() }),
+    };
     let (status, mut value) = match outcome {
         Ok(published) => (StatusCode::OK, done(&published)),
         Err(refused) => refusal(&refused),
@@ -107,7 +116,8 @@ fn refusal(refused: &Refused) -> (StatusCode, Value) {
 }
 
 fn diagnostics(list: &[Diagnostic]) -> Vec<Value> {
-    let shown = |it: &Diagnostic| json!({ "file": it.file.display().to_string(), "line": it.line, "message": it.message });
+    let shown =
+        |it: &Diagnostic| json!({ "file": it.file.display().to_string(), "line": it.line, "message": it.message });
     list.iter().map(shown).collect()
 }
 

@@ -117,7 +117,17 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8081", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:8081"] {
             assert!(is_local(host), "{host}");
         }
-        for host in ["", ":80", "localhost.evil.example", "evil.example:8081", "10.0.0.1", "[::2]", "[::1", "::1", "127.0.0.1:x"] {
+        for host in [
+            "",
+            ":80",
+            "localhost.evil.example",
+            "evil.example:8081",
+            "10.0.0.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "127.0.0.1:x",
+        ] {
             assert!(!is_local(host), "{host}");
         }
     }

@@ -18,7 +18,8 @@ const MOST_DEALS: usize = 1_000;
 /// The label of all others.
 const OTHER: &str = "other";
 
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 pub(super) async fn metrics(state: Shared) -> Response {
     let names = MarketNames { market: state.market(), exchange: state.exchange.clone() };

@@ -33,7 +33,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
-        let message = format!("the control plane has no operators' tokens yet and listens on loopback only, not on {address}");
+        let message =
+            format!("the control plane has no operators' tokens yet and listens on loopback only, not on {address}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let (closing, closed) = watch::channel(());

@@ -179,7 +179,10 @@ async fn a_deals_funnel_shows_each_cause_with_its_party() {
     assert!(causes.contains(&serde_json::json!({ "cause": "returned", "party": "neither", "count": 0 })));
     assert_eq!(page["today"]["lost"][0]["cause"], "dsp_timeout");
     let progress = &page["progress"];
-    assert_eq!((progress["to_offer"].as_u64(), progress["planned_by_now"].as_u64()), (Some(2_600_000), Some(1_300_000)));
+    assert_eq!(
+        (progress["to_offer"].as_u64(), progress["planned_by_now"].as_u64()),
+        (Some(2_600_000), Some(1_300_000))
+    );
     assert_eq!((progress["pace"].as_str(), progress["push_ratio"].as_str()), (Some("behind"), Some("1.3")));
     assert_eq!(progress["behind_millionths"], 499_983);
     assert_eq!(page["funds"], "no_lease");
@@ -224,6 +227,29 @@ async fn metrics_parse_line_by_line_and_end() {
 }
 
 #[tokio::test]
+async fn beyond_a_thousand_deals_metrics_count_the_others_together() {
+    let last = "placements = [{ media = \"sunrise\", tagid = \"sunrise-feed\" }]\n";
+    let mut more = last.to_owned();
+    for number in 0..1_000 {
+        more.push_str(&format!(
+            "[[deal]]\nid = \"PD-{number:04}\"\nmethod = \"PD\"\nstate = \"active\"\naccount = \"80010001\"\n\
+             dsps = [\"aurora\"]\nfrom = \"2026-01-01\"\nuntil = \"2027-12-31\"\ncpm = \"24.00\"\n{last}"
+        ));
+    }
+    let plane = Plane::on(Bench::edited(&[("deals.toml", last, &more)])).await;
+    for deal in ["PD-0994", "PD-0995", "PD-0999"] {
+        plane.count(deal, Measure::Stage(Stage::Won), 3);
+    }
+    let text = plane.get("/metrics").await.body;
+    let events: Vec<_> = text.lines().filter(|line| line.starts_with("pmpx_deal_events_total")).collect();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].contains("deal=\"PD-0994\"") && events[0].ends_with(" 3"), "{events:?}");
+    assert!(events[1].contains("deal=\"other\"") && events[1].ends_with(" 6"), "{events:?}");
+    let page = plane.get("/").await.body;
+    assert!(page.contains("100 of 1,005; the others are on the API"));
+}
+
+#[tokio::test]
 async fn requests_that_another_page_started_are_refused() {
     let plane = Plane::new().await;
     let own = plane.address.to_string();
@@ -251,7 +277,10 @@ async fn every_answer_is_sealed_and_errors_have_one_form() {
     let plane = Plane::new().await;
     for path in ["/", "/style.css", "/nothing"] {
         let reply = plane.get(path).await;
-        assert!(reply.headers["content-security-policy"].starts_with("default-src 'none'; script-src 'self'"), "{path}");
+        assert!(
+            reply.headers["content-security-policy"].starts_with("default-src 'none'; script-src 'self'"),
+            "{path}"
+        );
         assert_eq!(reply.headers["x-content-type-options"], "nosniff");
         assert_eq!(reply.headers["referrer-policy"], "no-referrer");
     }
@@ -259,7 +288,10 @@ async fn every_answer_is_sealed_and_errors_have_one_form() {
     let reply = plane.get("/api/v1/reload").await;
     assert_eq!(reply.code(), (405, "method_not_allowed".to_owned()));
     assert_eq!(reply.headers["allow"], "POST");
-    let head = format!("POST /api/v1/reload HTTP/1.1\r\nhost: {}\r\ncontent-length: 70000\r\ncontent-type: application/json", plane.address);
+    let head = format!(
+        "POST /api/v1/reload HTTP/1.1\r\nhost: {}\r\ncontent-length: 70000\r\ncontent-type: application/json",
+        plane.address
+    );
     assert_eq!(plane.send(&head, &" ".repeat(70_000)).await.status, 413);
     let api = plane.get("/api/v1/openapi.json").await.json();
     assert_eq!(api["openapi"], "3.1.0");
@@ -285,7 +317,7 @@ async fn events_come_at_once_are_bounded_and_end_with_the_server() {
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut text = String::new();
         while !text.contains("\n\n") {
-            let mut bytes = [0; 16_384];
+            let mut bytes = vec![0; 16_384];
             let read = socket.read(&mut bytes).await.unwrap();
             assert!(read > 0, "ended after {text:?}");
             text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());

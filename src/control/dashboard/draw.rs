@@ -170,8 +170,9 @@ fn deal(it: &DealLine) -> String {
 }
 
 fn progress(it: &Progress) -> String {
-    let share = |count: u64| if it.to_offer == 0 { 0.0 } else { (count as f64 * 100.0 / it.to_offer as f64).min(100.0) };
+    let share = |count: u64| if it.to_offer == 0 { 0.0 } else { count as f64 * 100.0 / it.to_offer as f64 };
     let (done, plan) = (share(it.offered + it.withheld), share(it.planned_by_now));
+    let width = done.min(100.0);
     let label = format!("{done:.1} % of {} · plan {plan:.1} %", grouped(it.to_offer));
     let pace = match it.pace {
         "behind" => format!("behind by {:.1} %", f64::from(it.behind_millionths) / 1e4),
@@ -179,8 +180,9 @@ fn progress(it: &Progress) -> String {
     };
     format!(
         "<div><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\">\
-         <rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"done\" width=\"{done:.2}\" height=\"10\"/>\
-         <line class=\"plan\" x1=\"{plan:.2}\" x2=\"{plan:.2}\" y1=\"0\" y2=\"10\"/></svg><small>{label} · {pace}</small></div>"
+         <rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"done\" width=\"{width:.2}\" height=\"10\"/>\
+         <line class=\"plan\" x1=\"{plan:.2}\" x2=\"{plan:.2}\" y1=\"0\" y2=\"10\"/></svg>\
+         <small>{label}</small><small>{pace}</small></div>"
     )
 }
 
@@ -216,7 +218,10 @@ mod tests {
 
     #[test]
     fn text_is_never_markup_nor_the_end_of_an_attribute() {
-        assert_eq!(text("<script>alert('1')</script>\"&"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;");
+        assert_eq!(
+            text("<script>alert('1')</script>\"&"),
+            "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"
+        );
     }
 
     #[test]
@@ -228,7 +233,10 @@ mod tests {
     #[test]
     fn figures_read_as_people_write_them() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([None, Some(400), Some(1_500), Some(10_000_000)].map(duration), ["–", "≤ 400 µs", "≤ 1.5 ms", "≤ 10 s"]);
+        assert_eq!(
+            [None, Some(400), Some(1_500), Some(10_000_000)].map(duration),
+            ["–", "≤ 400 µs", "≤ 1.5 ms", "≤ 10 s"]
+        );
         assert_eq!((rate(9.96), rate(1_234.4)), ("10.0".to_owned(), "1,234".to_owned()));
         assert_eq!(yuan("85116.745"), "¥85,116.74");
         assert_eq!(points(&[0, 10], 10), "595.0,88.0 600.0,4.0");

@@ -72,16 +72,17 @@ function counts(items, kind, empty) {
 
 function progress(it) {
   if (!it) return element("span", { class: "plain" }, "no volume");
-  const share = (count) => Math.min(100, it.to_offer === 0 ? 0 : (count * 100) / it.to_offer);
+  const share = (count) => (it.to_offer === 0 ? 0 : (count * 100) / it.to_offer);
   const done = share(it.offered + it.withheld);
   const plan = share(it.planned_by_now);
+  const width = Math.min(done, 100).toFixed(2);
   const text = `${done.toFixed(1)} % of ${grouped(it.to_offer)} · plan ${plan.toFixed(1)} %`;
   const bar = shape("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": text },
     shape("rect", { class: "track", width: "100", height: "10" }),
-    shape("rect", { class: "done", width: done.toFixed(2), height: "10" }),
+    shape("rect", { class: "done", width, height: "10" }),
     shape("line", { class: "plan", x1: plan.toFixed(2), x2: plan.toFixed(2), y1: "0", y2: "10" }));
   const pace = it.pace === "behind" ? `behind by ${(it.behind_millionths / 10000).toFixed(1)} %` : words(it.pace);
-  return element("div", {}, bar, element("small", {}, `${text} · ${pace}`));
+  return element("div", {}, bar, element("small", {}, text), element("small", {}, pace));
 }
 
 function state(label) {

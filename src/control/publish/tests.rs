@@ -158,7 +158,8 @@ fn numbers_that_could_not_be_stored_keep_their_meaning() {
     *held(&bench.broken) = false;
     bench.edit("deals.toml", "id = \"PD-FIRST\"", "id = \"PD-SECOND\"");
     bench.publisher.reload().unwrap();
-    let saved: Vec<_> = held(&bench.saved).iter().rev().take(2).map(|(_, number, name)| (*number, name.clone())).collect();
+    let saved: Vec<_> =
+        held(&bench.saved).iter().rev().take(2).map(|(_, number, name)| (*number, name.clone())).collect();
     assert_eq!(saved, [(6, "PD-SECOND".into()), (5, "PD-FIRST".into())]);
 }
 
@@ -168,7 +169,10 @@ fn a_top_up_that_is_not_booked_refuses_the_folder() {
     bench.edit("buyers.toml", "bank-2026-0002", "stolen");
     let refused = bench.publisher.reload().unwrap_err();
     let text = refused.trouble.to_string();
-    assert!(text.contains("buyers.toml:1: the opening balance `stolen` of 80010002 is not booked: this reference"), "{text}");
+    assert!(
+        text.contains("buyers.toml:1: the opening balance `stolen` of 80010002 is not booked: this reference"),
+        "{text}"
+    );
     assert_eq!(bench.serving(), 1);
 }
 
