@@ -99,11 +99,18 @@ impl<'r> Invited<'r> {
         &self.offers
     }
 
-    /// The deal of each opportunity: two DSPs of one deal on an imp are two offers and one opportunity.
-    pub fn opportunities(&self) -> impl Iterator<Item = DealId> {
+    /// Each opportunity, as imp and deal: two DSPs of one deal on an imp are two offers and one opportunity.
+    pub fn opportunities(&self) -> impl Iterator<Item = (usize, DealId)> {
         let told = |index: usize| (self.offers[index].imp, self.offers[index].deal.id);
         let first = move |index: &usize| !(0..*index).any(|earlier| told(earlier) == told(*index));
-        (0..self.offers.len()).filter(first).map(|index| self.offers[index].deal.id)
+        (0..self.offers.len()).filter(first).map(told)
+    }
+
+    /// The invitations that an opportunity is part of, by their places.
+    pub fn invited_for(&self, imp: usize, deal: DealId) -> impl Iterator<Item = usize> {
+        let part = move |offer: &Offer<'_>| offer.imp == imp && offer.deal.id == deal;
+        let holds = move |it: &Invitation<'_>| it.offers.iter().any(|index| part(&self.offers[*index]));
+        self.invitations.iter().enumerate().filter(move |(_, it)| holds(it)).map(|(place, _)| place)
     }
 
     /// One invitation per DSP; empty when nothing may run.
@@ -261,7 +268,6 @@ impl<'r> Round<'r, '_> {
 
     fn offer(&mut self, place: usize, deal: &'r Deal, standing: Standing, dsps: &[DspId]) {
         self.stage(deal, Stage::Eligible);
-        self.stage(deal, Stage::Offered);
         for dsp in dsps.iter().filter_map(|dsp| self.market.dsps.get(*dsp)) {
             let draw = self.chance.below(u32::MAX);
             let rank = Rank { method: deal.method, priority: deal.priority, price: Reverse(deal.price), draw };

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::is_public;
 use super::inbox::Inbox;
+use crate::clock::Clock;
 use crate::ids::DspId;
 use crate::market::demand::{Dsp, Endpoint};
 
@@ -70,8 +71,6 @@ pub enum Silence {
     ContentType,
     /// Larger than 256 KiB.
     TooLarge,
-    /// At the cap of requests in flight to this DSP on this core; nothing was sent.
-    Busy,
 }
 
 impl Silence {
@@ -85,7 +84,6 @@ impl Silence {
             Self::Status => "status",
             Self::ContentType => "content_type",
             Self::TooLarge => "too_large",
-            Self::Busy => "busy",
         }
     }
 }
@@ -103,28 +101,29 @@ struct Pool {
 }
 
 /// The DSP connections of one core. Lives on one thread, within a `LocalSet`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bidders {
+    clock: Clock,
     pools: RefCell<HashMap<DspId, Rc<Pool>>>,
 }
 
 impl Bidders {
     /// No connections yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, pools: RefCell::default() }
     }
 
-    /// Sends a question; its answer arrives in the inbox, at the latest at the deadline.
-    pub fn ask(&self, ask: Ask<'_>, inbox: &mut Inbox<Answer>) {
+    /// Sends a question; its answer arrives in the inbox, at the latest at the deadline. `false` when the cap of requests
+    /// in flight to this DSP on this core is reached: nothing is sent, and nothing arrives.
+    pub fn ask(&self, ask: Ask<'_>, inbox: &mut Inbox<Answer>) -> bool {
         let pool = self.pool(ask.dsp);
-        let slip = inbox.slip();
-        let (tag, started) = (ask.tag, Instant::now());
-        let answer = move |result| Answer { tag, result, took: started.elapsed() };
         if pool.in_flight.get() >= ask.dsp.most_in_flight {
-            slip.hand_in(answer(Err(Silence::Busy)));
-            return;
+            return false;
         }
+        let slip = inbox.slip();
+        let (clock, tag, started) = (self.clock.clone(), ask.tag, self.clock.instant());
+        let answer = move |result| Answer { tag, result, took: clock.instant().saturating_duration_since(started) };
         pool.in_flight.set(pool.in_flight.get() + 1);
         let (body, deadline) = (ask.body, ask.deadline);
         tokio::task::spawn_local(async move {
@@ -139,6 +138,7 @@ impl Bidders {
             }
             pool.in_flight.set(pool.in_flight.get() - 1);
         });
+        true
     }
 
     /// Opens connections ahead of traffic, so that the first requests do not pay for them.

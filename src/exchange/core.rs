@@ -85,7 +85,7 @@ impl Core {
             chance: RefCell::new(seed.chance),
             tokens: RefCell::new(Tokens::new(&seed.keys)?),
             decoder: RefCell::new(Decoder::new(Limits::default())),
-            bidders: Bidders::new(),
+            bidders: Bidders::new(exchange.clock.clone()),
             in_flight: Cell::new(0),
             exchange,
         })
@@ -168,18 +168,15 @@ impl Core {
             // Nothing is counted: a request that is refused offered nothing to anybody.
             Err(error) => return ambiguous(&error),
         };
-        let open = Open::new(&live, invited.opportunities().filter(|_| !test));
+        self.count(&live, invited.ends(), test);
+        let open = Open::new(&live, invited.opportunities().filter(|_| !test).map(|(_, deal)| deal));
         let deadline = deadline(market, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
-            // What was not sent was not offered: the exchange answers for it (R-MAKEGOOD).
-            let sent = |end: &(DealId, Measure)| end.1 == Measure::Stage(Stage::Offered);
-            let reached: Vec<_> = invited.ends().iter().copied().filter(|end| !sent(end)).collect();
-            self.count(&live, &reached, test);
             open.end(Cause::NoTime);
             return no_bid(NoBid::NoTime);
         };
-        self.count(&live, invited.ends(), test);
-        let (clearing, heard) = self.ask_all(market, invited, &sheet, auction, deadline, waited).await;
+        let asking = self.ask_all(market, invited, &sheet, auction, deadline, &live);
+        let (clearing, heard) = self.hear(market, asking, auction, deadline, waited).await;
         open.decided();
         let late = self.exchange.clock.instant() >= deadline;
         let Decision { invited, imps, ends } = clearing.decide(late);
@@ -209,36 +206,63 @@ impl Core {
         Ok(request)
     }
 
-    /// Asks every invited DSP and takes in answers until none can change the decision or time is up. Tells whether any
-    /// bid was rejected.
-    async fn ask_all<'r>(
+    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate forbids is
+    /// withheld for the buyer's reason; what the exchange's own limit forbids is neither (R-MAKEGOOD).
+    fn ask_all<'r>(
         &self,
         market: &'r Market,
         invited: Invited<'r>,
         sheet: &Sheet,
         auction: AuctionId,
         deadline: Instant,
-        waited: &Cell<Duration>,
-    ) -> (Clearing<'r>, bool) {
-        let clock = &self.exchange.clock;
-        let now = clock.instant();
+        live: &Live<'_>,
+    ) -> (Clearing<'r>, Inbox<Answer>) {
+        let now = self.exchange.clock.instant();
         let mut inbox = Inbox::new();
-        let mut throttled = Vec::new();
+        let mut unasked = Vec::new();
         for (tag, invitation) in invited.invitations().iter().enumerate() {
             let dsp = invitation.dsp;
             if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
-                throttled.push(tag);
+                unasked.push((tag, NoAnswer::Throttled));
                 continue;
             }
             let until = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
             let body = Bytes::from(sheet.body(&invited, invitation, left_ms(until, now)));
-            self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox);
+            if !self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox) {
+                unasked.push((tag, NoAnswer::Busy));
+            }
         }
+        tracing::trace!(%auction, asked = invited.invitations().len() - unasked.len(), "asked");
+        let why = |tag| unasked.iter().find(|(it, _)| *it == tag).map(|(_, why)| *why);
+        let stages: Vec<_> = invited
+            .opportunities()
+            .filter_map(|(imp, deal)| {
+                let fates = || invited.invited_for(imp, deal).map(why);
+                let throttled = fates().any(|why| why == Some(NoAnswer::Throttled));
+                let stage = if fates().any(|why| why.is_none()) { Some(Stage::Offered) } else { None };
+                let stage = stage.or(throttled.then_some(Stage::Withheld))?;
+                Some((deal, Measure::Stage(stage)))
+            })
+            .collect();
+        self.count(live, &stages, invited.matched().admitted().is_test());
         let mut clearing = Clearing::new(market, invited);
-        for tag in throttled {
-            self.count_dsp(&clearing, tag, "throttled", None);
-            clearing.unanswered(tag, NoAnswer::Throttled);
+        for (tag, why) in unasked {
+            self.count_dsp(&clearing, tag, if why == NoAnswer::Busy { "busy" } else { "throttled" }, None);
+            clearing.unanswered(tag, why);
         }
+        (clearing, inbox)
+    }
+
+    /// Takes in answers until none can change the decision or time is up. Tells whether any bid was rejected.
+    async fn hear<'r>(
+        &self,
+        market: &'r Market,
+        (mut clearing, mut inbox): (Clearing<'r>, Inbox<Answer>),
+        auction: AuctionId,
+        deadline: Instant,
+        waited: &Cell<Duration>,
+    ) -> (Clearing<'r>, bool) {
+        let clock = &self.exchange.clock;
         let mut rejected = false;
         while !clearing.is_settled() {
             let waiting = clock.instant();
@@ -376,7 +400,6 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
 const fn no_answer(silence: Silence) -> NoAnswer {
     match silence {
         Silence::Timeout => NoAnswer::Timeout,
-        Silence::Busy => NoAnswer::Busy,
         Silence::Connection | Silence::Forbidden | Silence::Status | Silence::ContentType | Silence::TooLarge => {
             NoAnswer::Failed
         }

@@ -35,8 +35,7 @@ const SIBLINGS: [(&str, &str, &str); 7] = [
 /// The longest that a file may be, in lines.
 const LONGEST_FILE: usize = 520;
 /// Who reads a clock besides `clock.rs`, and why.
-const CLOCK_READERS: [(&str, &str); 1] =
-    [("bidding/client.rs", "measures how long a DSP took, on tokio's clock, which a simulation can pause")];
+const CLOCK_READERS: [(&str, &str); 0] = [];
 
 /// Which crate a file belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
