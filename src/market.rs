@@ -14,7 +14,7 @@ use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, Medi
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
-use supply::{Media, MediaKey, Placement};
+use supply::{Format, Media, MediaKey, Placement, Size};
 
 /// Items by dense id, without holes in memory for ids that are not in this snapshot (4 bytes each).
 #[derive(Clone, Debug)]
@@ -148,8 +148,11 @@ pub struct Market {
     crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
     deal_names: HashMap<Box<str>, DealId>,
     by_placement: Table<PlacementId, Vec<DealId>>,
-    by_buyer: HashMap<BuyerId, Vec<CreativeId>>,
+    by_fit: HashMap<Fit, Vec<CreativeId>>,
 }
+
+/// What an imp asks a buyer's creatives for; a size for banners only.
+type Fit = (BuyerId, Format, Option<Size>);
 
 impl Market {
     /// Builds the indexes over the parts.
@@ -165,9 +168,11 @@ impl Market {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let deal_names = parts.deals.iter().map(|deal| (deal.wire.as_str().into(), deal.id)).collect();
         let mut crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>> = HashMap::new();
-        let mut by_buyer: HashMap<BuyerId, Vec<CreativeId>> = HashMap::new();
+        let mut by_fit: HashMap<Fit, Vec<CreativeId>> = HashMap::new();
         for creative in &parts.creatives {
-            by_buyer.entry(creative.buyer).or_default().push(creative.id);
+            for size in creative.fitting_sizes() {
+                by_fit.entry((creative.buyer, creative.format, size)).or_default().push(creative.id);
+            }
             crids.entry(creative.buyer).or_default().insert(creative.crid.as_str().into(), creative.id);
         }
         let mut by_placement: HashMap<PlacementId, Vec<DealId>> = HashMap::new();
@@ -195,7 +200,7 @@ impl Market {
             crids,
             deal_names,
             by_placement: Table::new(by_placement),
-            by_buyer,
+            by_fit,
         }
     }
 
@@ -224,9 +229,14 @@ impl Market {
         self.creatives.get(*id)
     }
 
-    /// The creatives that a buyer submitted, in every state.
-    pub fn creatives_of(&self, buyer: BuyerId) -> impl Iterator<Item = &Creative> {
-        let ids = self.by_buyer.get(&buyer).map_or(&[][..], Vec::as_slice);
+    /// The approved creatives of a buyer of a format and, for banners, of a size.
+    pub fn approved_creatives(
+        &self,
+        buyer: BuyerId,
+        format: Format,
+        size: Option<Size>,
+    ) -> impl Iterator<Item = &Creative> {
+        let ids = self.by_fit.get(&(buyer, format, size)).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.creatives.get(*id))
     }
 

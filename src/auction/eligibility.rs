@@ -11,7 +11,8 @@ use crate::event::{Cause, Measure, Method, Stage};
 use crate::ids::{DealId, DspId};
 use crate::market::Market;
 use crate::market::deal::{Deal, DealState};
-use crate::market::demand::{CreativeState, Dsp};
+use crate::market::demand::Dsp;
+use crate::market::supply::Format;
 use crate::money::{CpmMicroYuan, MicroYuan};
 
 /// How a deal stands at the moment of a request, as plain values.
@@ -234,12 +235,11 @@ impl<'r> Round<'r, '_> {
         let (media, day) = (matched.admitted.media, matched.admitted.day);
         let formats = imp.formats.and(deal.targeting.formats);
         let mut cause = Cause::NoCreative;
-        for creative in self.market.creatives_of(deal.buyer) {
+        let asked = Format::ALL.into_iter().filter(|format| formats.has(*format));
+        let kinds = asked.flat_map(|format| fit::sizes_for(imp, format).map(move |size| (format, size)));
+        let creatives = kinds.flat_map(|(format, size)| self.market.approved_creatives(deal.buyer, format, size));
+        for creative in creatives {
             let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };
-            let fits = formats.has(creative.format) && fit::fitting_size(imp, creative).is_some();
-            if creative.state != CreativeState::Approved || !fits {
-                continue;
-            }
             if advertiser.qualified_until < day {
                 cause = Cause::NotQualified;
                 continue;

@@ -21,6 +21,19 @@ fn asks_for(imp: &Imp<'_>, size: Size) -> bool {
     same(banner.w, banner.h) || banner.format.iter().any(|format| same(format.w, format.h))
 }
 
+/// The sizes that an imp and its placement take for a banner; for other formats one entry without a size.
+pub(super) fn sizes_for<'o>(offered: &'o OfferedImp<'_>, format: Format) -> impl Iterator<Item = Option<Size>> + 'o {
+    let banner = offered.imp.banner.as_ref().filter(|_| format == Format::Banner);
+    let told = banner.into_iter().flat_map(|banner| {
+        let formats = banner.format.iter().map(|format| (format.w, format.h));
+        std::iter::once((banner.w, banner.h)).chain(formats)
+    });
+    let side = |side: Option<i32>| side.and_then(|side| u16::try_from(side).ok());
+    let sizes = told.filter_map(move |(w, h)| Some(Size { w: side(w)?, h: side(h)? }));
+    let placed = |size: &Size| offered.placement.sizes.is_empty() || offered.placement.sizes.contains(size);
+    sizes.filter(placed).map(Some).chain((format != Format::Banner).then_some(None))
+}
+
 /// The first approved size of a creative that fits; `None` when none does. Formats without sizes give the creative's first.
 pub(super) fn fitting_size(offered: &OfferedImp<'_>, creative: &Creative) -> Option<Option<Size>> {
     if creative.format != Format::Banner {

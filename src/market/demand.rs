@@ -153,3 +153,14 @@ pub struct Creative {
     /// The exchange's copy of the markup; needed to serve it as a fallback (R-FALLBACK).
     pub markup: Option<String>,
 }
+
+impl Creative {
+    /// Under which sizes it is looked for: each of its own for an approved banner, none in particular for other approved
+    /// formats, and nothing at all before it is approved.
+    pub(super) fn fitting_sizes(&self) -> impl Iterator<Item = Option<Size>> {
+        let approved = self.state == CreativeState::Approved;
+        let banner = self.format == Format::Banner;
+        let sizes = self.sizes.iter().copied().map(Some).filter(move |_| approved && banner);
+        sizes.chain((approved && !banner).then_some(None))
+    }
+}
