@@ -18,6 +18,9 @@ pub(super) struct Asked<'a> {
     pub(super) imp: Vec<AskedImp<'a>>,
     #[serde(borrow, default)]
     pub(super) source: AskedSource<'a>,
+    /// The time that this DSP has, in milliseconds.
+    #[serde(default)]
+    pub(super) tmax: u32,
 }
 
 #[derive(Debug, Default, Deserialize)]

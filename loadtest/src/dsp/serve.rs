@@ -93,6 +93,10 @@ async fn bid_request(shared: &Shared, target: &str, headers: &HeaderMap, body: B
     }
     let Ok(asked) = asked else { return reply(StatusCode::BAD_REQUEST, "text/plain", Bytes::new()) };
     let wait = if let Temper::Slow(more) = temper { wait + more } else { wait };
+    if temper == Temper::Silent {
+        // Its own time is all that it was given.
+        note(shared, &asked, Duration::from_millis(asked.tmax.into()));
+    }
     pause(shared, &asked, wait, arrived).await;
     act(shared, &script, &temper, &asked).await
 }
@@ -102,15 +106,16 @@ async fn pause(shared: &Shared, asked: &Asked<'_>, wait: Duration, arrived: Inst
     if wait.is_zero() {
         return;
     }
-    let note = |waited: Duration| {
-        if let Some(delays) = shared.delays.as_ref().filter(|_| !asked.source.tid.is_empty()) {
-            delays.note(&asked.source.tid, u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
-        }
-    };
     // Once before, in case the exchange does not wait for the end, and once after: timers overshoot.
-    note(wait);
+    note(shared, asked, wait);
     tokio::time::sleep(wait).await;
-    note(arrived.elapsed());
+    note(shared, asked, arrived.elapsed());
+}
+
+fn note(shared: &Shared, asked: &Asked<'_>, waited: Duration) {
+    if let Some(delays) = shared.delays.as_ref().filter(|_| !asked.source.tid.is_empty()) {
+        delays.note(&asked.source.tid, u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+    }
 }
 
 async fn act(shared: &Shared, script: &Script, temper: &Temper, asked: &Asked<'_>) -> Answer {

@@ -153,9 +153,25 @@ pub(super) static CONTEXT: Allow = Allow {
     ],
 };
 
-static PLACE: Allow = Allow {
-    fields: &[whole("type"), whole("country"), whole("region"), whole("metro"), whole("city"), whole("utcoffset")],
-};
+/// Where a device roughly is, and `$more`.
+macro_rules! place {
+    ($($more:expr),*) => {
+        Allow {
+            fields: &[
+                whole("type"),
+                whole("country"),
+                whole("region"),
+                whole("metro"),
+                whole("city"),
+                whole("utcoffset"),
+                $($more),*
+            ],
+        }
+    };
+}
+
+static PLACE: Allow = place!();
+static IDENTIFIED_PLACE: Allow = place!(whole("lat"), whole("lon"), whole("accuracy"), whole("lastfix"), whole("zip"));
 
 static SUA: Allow = Allow {
     fields: &[
@@ -169,82 +185,51 @@ static SUA: Allow = Allow {
     ],
 };
 
-/// Without consent: what the device is, and roughly where; nothing that tells one from another.
-pub(super) static DEVICE: Allow = Allow {
-    fields: &[
-        whole("dnt"),
-        whole("lmt"),
-        whole("ua"),
-        ("sua", Keep::Object(&SUA)),
-        whole("devicetype"),
-        whole("make"),
-        whole("model"),
-        whole("os"),
-        whole("osv"),
-        whole("hwv"),
-        whole("h"),
-        whole("w"),
-        whole("ppi"),
-        whole("pxratio"),
-        whole("js"),
-        whole("language"),
-        whole("langb"),
-        whole("carrier"),
-        whole("mccmnc"),
-        whole("connectiontype"),
-        ("geo", Keep::Object(&PLACE)),
-    ],
-};
+/// What a device is, and `$more`; nothing of the former tells one from another.
+macro_rules! device {
+    ($($more:expr),*) => {
+        Allow {
+            fields: &[
+                whole("dnt"),
+                whole("lmt"),
+                whole("ua"),
+                ("sua", Keep::Object(&SUA)),
+                whole("devicetype"),
+                whole("make"),
+                whole("model"),
+                whole("os"),
+                whole("osv"),
+                whole("hwv"),
+                whole("h"),
+                whole("w"),
+                whole("ppi"),
+                whole("pxratio"),
+                whole("js"),
+                whole("language"),
+                whole("langb"),
+                whole("carrier"),
+                whole("mccmnc"),
+                whole("connectiontype"),
+                $($more),*
+            ],
+        }
+    };
+}
 
-static IDENTIFIED_PLACE: Allow = Allow {
-    fields: &[
-        whole("type"),
-        whole("country"),
-        whole("region"),
-        whole("metro"),
-        whole("city"),
-        whole("utcoffset"),
-        whole("lat"),
-        whole("lon"),
-        whole("accuracy"),
-        whole("lastfix"),
-        whole("zip"),
-    ],
-};
+/// Without consent.
+pub(super) static DEVICE: Allow = device!(("geo", Keep::Object(&PLACE)));
 
 /// With consent, for a deal that needs identifiers.
-pub(super) static IDENTIFIED_DEVICE: Allow = Allow {
-    fields: &[
-        whole("dnt"),
-        whole("lmt"),
-        whole("ua"),
-        ("sua", Keep::Object(&SUA)),
-        whole("devicetype"),
-        whole("make"),
-        whole("model"),
-        whole("os"),
-        whole("osv"),
-        whole("hwv"),
-        whole("h"),
-        whole("w"),
-        whole("ppi"),
-        whole("pxratio"),
-        whole("js"),
-        whole("language"),
-        whole("langb"),
-        whole("carrier"),
-        whole("mccmnc"),
-        whole("connectiontype"),
-        whole("ip"),
-        whole("ipv6"),
-        whole("ifa"),
-        whole("didsha1"),
-        whole("didmd5"),
-        whole("dpidsha1"),
-        whole("dpidmd5"),
-        ("geo", Keep::Object(&IDENTIFIED_PLACE)),
-    ],
-};
+pub(super) static IDENTIFIED_DEVICE: Allow = device!(
+    ("geo", Keep::Object(&IDENTIFIED_PLACE)),
+    whole("ip"),
+    whole("ipv6"),
+    whole("ifa"),
+    whole("didsha1"),
+    whole("didmd5"),
+    whole("dpidsha1"),
+    whole("dpidmd5")
+);
 
 static EID: Allow = Allow {
     fields: &[
