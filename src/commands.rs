@@ -32,6 +32,15 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// An error with its causes, each said once.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
+}
+
 /// A line on stdout.
 pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(std::io::stdout(), "{line}").context("writing to stdout")
@@ -143,5 +152,17 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
             say(&format!("broken: {broken}"))?;
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let cause = std::io::Error::other("disk full");
+        let error = anyhow::Error::new(cause).context("data: disk full").context("starting");
+        assert_eq!(in_words(&error), "starting: data: disk full");
     }
 }

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            commands::complain(&format!("pmpx: {error:#}"));
+            commands::complain(&format!("pmpx: {}", commands::in_words(&error)));
             ExitCode::FAILURE
         }
     }

@@ -26,6 +26,9 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// Opened for reading, and there is nothing.
+    #[error("{0}: there is no store in this folder; is it the data folder of an exchange that has started once?")]
+    Missing(PathBuf),
     /// Another process serves from it.
     #[error("{0}: another process has this data folder open for writing")]
     InUse(PathBuf),
@@ -152,6 +155,9 @@ pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connect
 /// Opens a connection that cannot write, also while another process serves.
 pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, OpenError> {
     let path = file_in(folder);
+    if !path.exists() {
+        return Err(OpenError::Missing(folder.to_owned()));
+    }
     let database = |source| OpenError::database(&path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(database)?;
