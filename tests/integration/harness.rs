@@ -178,6 +178,11 @@ impl Pmpx {
         assert!(waited.is_ok(), "waited in vain until {what}");
     }
 
+    /// Where the data plane listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.node.as_ref().unwrap().address()
+    }
+
     /// The hot plane's shared state.
     pub(crate) fn exchange(&self) -> &Arc<Exchange> {
         self.node.as_ref().unwrap().exchange()

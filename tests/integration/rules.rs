@@ -6,6 +6,8 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::Request;
 use loadtest::dsp::{Script, Temper};
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use crate::harness::{NOON, Pmpx, auction, bids, parsed, splash, top};
@@ -182,6 +184,26 @@ fn a_reload_in_the_middle_of_a_request_changes_nothing_for_it() {
     assert_eq!(bids(&answer)[0]["price"].to_string(), "52.7", "as it was offered");
     pmpx.script("comet", Temper::Bid);
     assert_eq!(bids(&pmpx.auction("citypages", &top()))[0]["price"].to_string(), "84.15", "99.00 less 15 %");
+}
+
+/// A media that breaks off while DSPs are asked: the opportunity ends under that cause, and nothing is awarded.
+#[test]
+fn r_makegood_what_the_media_breaks_off_ends_under_a_cause() {
+    let mut pmpx = Pmpx::start(NOON, &json!({}));
+    pmpx.script("aurora", Temper::Silent);
+    pmpx.script("basalt", Temper::Silent);
+    pmpx.script("comet", Temper::Silent);
+    let body = splash().to_string();
+    let mut socket = std::net::TcpStream::connect(pmpx.address()).unwrap();
+    let head = "POST /openrtb2/auction HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sunrise.demo-sunrise-secret";
+    write!(socket, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    pmpx.wait_until("a DSP is asked", || pmpx.dsp("aurora").stats().requests == 1);
+    drop(socket);
+    let ended = |deal: &str, cause: &str| pmpx.events().get(deal).and_then(|counts| counts.get(cause)).copied();
+    pmpx.wait_until("the media is missed", || ended("PDB-2026-SPRING-OPEN", "media_gone") == Some(1));
+    assert_eq!(ended("PDB-2026-SPRING-OPEN", "offered"), Some(1));
+    assert_eq!(ended("PDB-2026-SPRING-OPEN", "won"), None, "the fallback was not awarded to nobody");
+    pmpx.settle();
 }
 
 /// Only POST asks for an auction; what is there for load balancers answers; nothing else is there.
