@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::exchange::{Exchange, Seed};
+use crate::metrics::Metrics;
 
 /// Connections that the whole data plane holds at most; beyond, new ones are closed at once.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -69,8 +70,8 @@ impl DataPlane {
             let name = format!("pmpx-core-{index}");
             threads.push(std::thread::Builder::new().name(name).spawn(move || lane::run(duty))?);
         }
-        let counts = connections.clone();
-        let accept = move || accept(listener, &mailboxes, &counts, watched);
+        let (counts, metrics) = (connections.clone(), exchange.metrics.clone());
+        let accept = move || accept(listener, &mailboxes, &counts, &metrics, watched);
         threads.push(std::thread::Builder::new().name("pmpx-accept".into()).spawn(accept)?);
         Ok(Self { address, phase, threads, connections })
     }
@@ -107,6 +108,7 @@ fn accept(
     listener: TcpListener,
     mailboxes: &[Mailbox],
     connections: &[AtomicUsize],
+    metrics: &Metrics,
     mut phase: watch::Receiver<Phase>,
 ) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() else { return };
@@ -115,7 +117,11 @@ fn accept(
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => hand_over(socket, mailboxes, connections),
+                    Ok((socket, _)) => {
+                        if !hand_over(socket, mailboxes, connections) {
+                            metrics.shed.one(1);
+                        }
+                    }
                     // Out of file handles, most likely: wait instead of spinning.
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -132,17 +138,49 @@ fn accept(
     });
 }
 
-fn hand_over(socket: tokio::net::TcpStream, mailboxes: &[Mailbox], connections: &[AtomicUsize]) {
+/// `false` when the socket was closed instead, because a bound is reached.
+fn hand_over(socket: tokio::net::TcpStream, mailboxes: &[Mailbox], connections: &[AtomicUsize]) -> bool {
     let counts = connections.iter().map(|count| count.load(Ordering::Relaxed));
     let total: usize = counts.clone().sum();
-    let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return };
+    let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return false };
     if total >= MOST_CONNECTIONS {
-        return;
+        return false;
     }
     let _ = socket.set_nodelay(true);
-    let Ok(socket) = socket.into_std() else { return };
+    let Ok(socket) = socket.into_std() else { return false };
     connections[index].fetch_add(1, Ordering::Relaxed);
-    if mailboxes[index].try_send(socket).is_err() {
+    let taken = mailboxes[index].try_send(socket).is_ok();
+    if !taken {
         connections[index].fetch_sub(1, Ordering::Relaxed);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket and its other end.
+    async fn pair() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_socket_goes_to_the_core_with_the_fewest_and_to_none_at_the_bound() {
+        let (first, _keep_first) = mpsc::channel(8);
+        let (second, mut sockets) = mpsc::channel(1);
+        let mailboxes = [first, second];
+        let connections = [AtomicUsize::new(5), AtomicUsize::new(4)];
+        assert!(hand_over(pair().await.1, &mailboxes, &connections));
+        assert!(sockets.try_recv().is_ok(), "the second had fewer");
+        assert_eq!(connections[1].load(Ordering::Relaxed), 5);
+        connections[0].store(MOST_CONNECTIONS, Ordering::Relaxed);
+        assert!(!hand_over(pair().await.1, &mailboxes, &connections), "the bound of all");
+        connections[0].store(100, Ordering::Relaxed);
+        assert!(hand_over(pair().await.1, &mailboxes, &connections));
+        assert!(!hand_over(pair().await.1, &mailboxes, &connections), "the mailbox is full");
+        assert_eq!(connections[1].load(Ordering::Relaxed), 6, "what was not taken is not counted");
     }
 }

@@ -186,7 +186,7 @@ pub struct Metrics {
     pub journal_commit_seconds: Timing,
     /// Reloads that were published, and refused.
     pub reloads: [Counter; 2],
-    /// Requests refused at the door, by where.
+    /// What was refused at a bound: requests in flight per core, connections, billing notices that the journal did not take.
     pub shed: Reasons,
 }
 
@@ -206,7 +206,7 @@ impl Metrics {
             notices: Reasons::new(notices),
             journal_commit_seconds: Timing::default(),
             reloads: Default::default(),
-            shed: Reasons::new(["in_flight", "draining", "journal"]),
+            shed: Reasons::new(["in_flight", "connections", "journal"]),
         }
     }
 

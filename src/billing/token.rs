@@ -97,6 +97,7 @@ impl Tokens {
         write_charge(&mut self.plain, charge);
         let authenticated = [head[0], head[1], purpose as u8];
         let (front, body) = self.plain.split_at_mut(HEAD + IV);
+        // Fails for more than 126 authenticated parts only, and there is one.
         let Ok(iv) = cipher.encrypt_inout_detached([authenticated], body.into()) else { return };
         front[HEAD..].copy_from_slice(&iv);
         URL_SAFE_NO_PAD.encode_string(&self.plain, out);
