@@ -1,0 +1,119 @@
+//! How often an auction asks the allocator, held as a number (performance.md, "heap allocations per auction").
+//!
+//! A binary of its own, because an allocator serves a whole process. Counted on the core's thread only, after a warm-up, with the
+//! whole request path of the exchange but its HTTP server: `ours` without a network (every DSP is at its cap, the fallback is
+//! shown), `bids` with three scripted DSPs over loopback, where hyper's client, its requests and answers are counted too.
+//!
+//! `cargo test --test allocations -- --nocapture` prints both.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it counted")]
+#![allow(unsafe_code, reason = "the trait of an allocator is unsafe; this one passes every call on unchanged")]
+
+#[path = "../benches/common/fixture.rs"]
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::{Endless, REQUEST, catalog, changed, example, noon};
+use loadtest::dsp::{Script, ScriptedDsp, Temper};
+use pmpx::billing::token::TokenKey;
+use pmpx::clock::{Chance, Clock};
+use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
+use pmpx::ids::{Boot, Lane, NodeId};
+use pmpx::market::Market;
+use pmpx::store::MemoryStore;
+
+struct Counting;
+
+thread_local! {
+    /// `None` while nothing is counted.
+    static COUNT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+fn one_more() {
+    // A thread that is ending has no counter any more.
+    let _ = COUNT.try_with(|count| count.set(count.get().map(|it| it + 1)));
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        one_more();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        one_more();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const WARM_UP: u32 = 200;
+const ROUNDS: u32 = 500;
+
+/// Allocations of one auction on `market`, rounded up; every round must end as `expected` says.
+fn per_auction(market: Market, warm: usize) -> u64 {
+    let clock = Clock::manual(noon());
+    let exchange = Exchange::new(market, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
+    exchange.budgets.tend(&exchange.needs(noon()), &Endless, exchange.lives(), noon()).unwrap();
+    let keys = vec![TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }];
+    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), keys, chance: Chance::seeded(1) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let core = Core::new(Arc::new(exchange), seed).unwrap();
+    let body = Bytes::from_static(REQUEST);
+    let one = || async {
+        let incoming =
+            Incoming { arrived: clock.instant(), bearer: Some("sunrise.demo-sunrise-secret"), body: body.clone() };
+        let reply = core.auction(incoming).await;
+        assert!(matches!(reply, Reply::Bid(_)), "every auction is won");
+    };
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        core.warm(warm).await;
+        for _ in 0..WARM_UP {
+            one().await;
+        }
+        COUNT.set(Some(0));
+        for _ in 0..ROUNDS {
+            one().await;
+        }
+        COUNT.take().unwrap().div_ceil(ROUNDS.into())
+    })
+}
+
+/// The guaranteed deals are due at every request.
+fn always_due(parts: &mut pmpx::market::Parts) {
+    parts.deals.iter_mut().filter_map(|deal| deal.volume.as_mut()).for_each(|volume| volume.daily = 1_000_000_000_000);
+}
+
+#[test]
+fn an_auction_allocates_no_more_than_it_did() {
+    let ours = per_auction(
+        changed(&example(), |parts| {
+            always_due(parts);
+            parts.dsps.iter_mut().for_each(|dsp| dsp.most_in_flight = 0);
+        }),
+        0,
+    );
+    let dsps = ScriptedDsp::start_all(&catalog(), &Script::always(Temper::Bid), false, None).unwrap();
+    let bids = per_auction(
+        changed(&example(), |parts| {
+            always_due(parts);
+            for (dsp, scripted) in parts.dsps.iter_mut().zip(&dsps) {
+                dsp.endpoint.port = scripted.addr().port();
+            }
+        }),
+        2,
+    );
+    println!("allocations an auction: ours {ours}, with three DSPs over hyper's client {bids}");
+    assert!(dsps.iter().all(|dsp| dsp.stats().bids > 0), "all three are asked and bid");
+    assert!(ours <= 71, "{ours} allocations an auction without a network");
+    assert!(bids <= 125, "{bids} allocations an auction with three DSPs");
+}
