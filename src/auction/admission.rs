@@ -79,7 +79,7 @@ pub fn admit<'r>(
     request: &'r BidRequest<'r>,
     at: UnixMillis,
 ) -> Result<Admitted<'r>, NoBid> {
-    if media.suspended {
+    if market.media_is_suspended(media) {
         return Err(NoBid::MediaSuspended);
     }
     if !request.cur.is_empty() && !request.cur.iter().any(|currency| *currency == "CNY") {

@@ -201,10 +201,10 @@ impl<'r> Round<'r, '_> {
         standing: Standing,
     ) -> Result<Vec<DspId>, Cause> {
         let admitted = &matched.admitted;
-        if deal.state != DealState::Active {
+        if self.market.deal_state(deal) != DealState::Active {
             return Err(Cause::DealSuspended);
         }
-        if self.market.buyers.get(deal.buyer).is_none_or(|buyer| buyer.suspended) {
+        if self.market.buyers.get(deal.buyer).is_none() || self.market.buyer_is_suspended(deal.buyer) {
             return Err(Cause::BuyerSuspended);
         }
         // R-RATE: a guaranteed order keeps its signed price; a preferred deal takes the card of the impression's day.
@@ -217,7 +217,7 @@ impl<'r> Round<'r, '_> {
             self.market
                 .dsps
                 .get(*dsp)
-                .is_some_and(|dsp| dsp.is_approved_on(admitted.day) && dsp.seats_of(deal.buyer).is_some())
+                .is_some_and(|dsp| self.market.dsp_is_approved(dsp, admitted.day) && dsp.seats_of(deal.buyer).is_some())
         };
         let dsps: Vec<_> = deal.dsps.iter().copied().filter(approved).collect();
         if dsps.is_empty() {

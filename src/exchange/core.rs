@@ -280,6 +280,12 @@ impl Core {
     /// Notes one answer. Tells whether a bid in it was rejected.
     fn take_in<'r>(&self, market: &'r Market, clearing: &mut Clearing<'r>, auction: AuctionId, answer: Answer) -> bool {
         let tag = answer.tag;
+        // A kill switch is obeyed at once, though the request keeps its snapshot (R-DSP).
+        if self.exchange.market.load().dsp_is_suspended(clearing.invited().invitations()[tag].dsp.id) {
+            self.count_dsp(clearing, tag, "suspended", Some(answer.took));
+            clearing.unanswered(tag, NoAnswer::Suspended);
+            return false;
+        }
         match answer.result {
             Err(silence) => {
                 self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
