@@ -232,6 +232,8 @@ wire_object! { 'a;
         osv: Option<Text<'a>>,
         /// Carrier.
         carrier: Option<Text<'a>>,
+        /// Mobile country and network code, `460-00`.
+        mccmnc: Option<Text<'a>>,
         /// Connection ([`crate::lists::connection_type`]).
         connectiontype: Option<i32>,
         /// The system's advertising id.
@@ -272,6 +274,26 @@ wire_object! { 'a;
         consent: Option<&'a str>,
         /// Where 2.5 put `consent`.
         ext: Option<UserExt<'a>>,
+        /// What data providers say of the user.
+        data: Vec<Data<'a>>,
+    }
+}
+
+wire_object! { 'a;
+    /// What one data provider says (OpenRTB 2.6 §3.2.21).
+    Data<'a> {
+        /// The provider.
+        id: Option<Text<'a>>,
+        /// Its segments.
+        segment: Vec<Segment<'a>>,
+    }
+}
+
+wire_object! { 'a;
+    /// A segment of a data provider (OpenRTB 2.6 §3.2.22).
+    Segment<'a> {
+        /// The provider's id of it.
+        id: Option<Text<'a>>,
     }
 }
 
