@@ -103,6 +103,12 @@ impl Market {
         Arc::ptr_eq(&self.catalog, &other.catalog)
     }
 
+    /// Whether this is the last snapshot of its catalog anywhere: dropping it frees what the config said.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        Arc::strong_count(&self.catalog) == 1
+    }
+
     /// Whether a media is stopped.
     #[must_use]
     pub fn media_is_suspended(&self, media: &Media) -> bool {
