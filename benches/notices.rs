@@ -183,6 +183,8 @@ fn main() {
         cores: 2,
         clock: clock.clone(),
         variable: secret,
+        watch: false,
+        unpin: false,
     })
     .unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();

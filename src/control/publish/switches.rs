@@ -131,6 +131,6 @@ fn find(market: &Market, kind: IdKind, name: &str) -> Option<(u32, bool)> {
             let buyer = market.buyers.iter().find(|it| it.account == account)?;
             market.creative(buyer.id, crid).map(|it| (it.id.0, it.state == CreativeState::Suspended))
         }
-        IdKind::Placement | IdKind::Advertiser => None,
+        IdKind::Placement | IdKind::Property | IdKind::Advertiser => None,
     }
 }

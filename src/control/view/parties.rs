@@ -38,7 +38,7 @@ pub(in crate::control) const fn collection(kind: IdKind) -> &'static str {
         IdKind::Buyer => "buyers",
         IdKind::Creative => "creatives",
         IdKind::Deal => "deals",
-        IdKind::Placement | IdKind::Advertiser => "",
+        IdKind::Placement | IdKind::Property | IdKind::Advertiser => "",
     }
 }
 
