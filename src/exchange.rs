@@ -4,9 +4,10 @@ mod answer;
 mod award;
 mod core;
 mod live;
+mod trace;
 
 pub use answer::{BadRequest, Reply};
-pub use core::{Core, Entered, Incoming, Seed};
+pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;
 

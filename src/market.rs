@@ -101,6 +101,12 @@ pub struct ExchangeTerms {
     pub most_imps: usize,
     /// Requests in flight per core before new ones are refused.
     pub most_in_flight: usize,
+    /// How long a core's queue may stand before new requests are refused, ms.
+    pub target_delay_ms: u32,
+    /// The same for a burst: while the queue was empty a moment ago, ms.
+    pub burst_delay_ms: u32,
+    /// One auction in so many is told in the log, stage by stage; 0: none.
+    pub trace_one_in: u32,
     /// How long a token can be billed, ms, where the placement says nothing.
     pub token_life_ms: u64,
     /// By how much the clocks of nodes may differ, ms.

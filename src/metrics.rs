@@ -2,8 +2,11 @@
 //!
 //! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
 
+mod health;
+mod process;
 mod write;
 
+pub use health::{BEAT, Health, STUCK};
 pub use write::{Names, write};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -114,6 +117,33 @@ impl Outcome {
     ];
 }
 
+/// At which bound something was refused (architecture, invariant 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Shed {
+    /// A request: too many are in flight on its core.
+    InFlight = 0,
+    /// A connection: too many are open, or its core does not take it.
+    Connections = 1,
+    /// A billing notice: the journal could not take it.
+    Journal = 2,
+    /// A request: its core's queue stands for too long.
+    Delay = 3,
+    /// A notice: its core is far behind, or too many wait for the disk.
+    Notices = 4,
+}
+
+impl Shed {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::InFlight, "in_flight"),
+        (Self::Connections, "connections"),
+        (Self::Journal, "journal"),
+        (Self::Delay, "delay"),
+        (Self::Notices, "notices"),
+    ];
+}
+
 /// Counts by reason: an array whose places have names.
 #[derive(Debug)]
 pub struct Reasons {
@@ -197,8 +227,14 @@ pub struct Metrics {
     pub journal_commit_seconds: Timing,
     /// Reloads that were published, and refused.
     pub reloads: [Counter; 2],
-    /// What was refused at a bound: requests in flight per core, connections, billing notices that the journal did not take.
+    /// What was refused at a bound, in the order of [`Shed::ALL`].
     pub shed: Reasons,
+    /// How long the probes stood in the cores' queues.
+    pub queue_delay_seconds: Timing,
+    /// Connections of media that are open now.
+    pub connections: AtomicU64,
+    /// Signs of life.
+    pub health: Health,
 }
 
 impl Metrics {
@@ -217,8 +253,16 @@ impl Metrics {
             notices: Reasons::new(notices),
             journal_commit_seconds: Timing::default(),
             reloads: Default::default(),
-            shed: Reasons::new(["in_flight", "connections", "journal"]),
+            shed: Reasons::new(Shed::ALL.map(|(_, label)| label)),
+            queue_delay_seconds: Timing::default(),
+            connections: AtomicU64::new(0),
+            health: Health::default(),
         }
+    }
+
+    /// Counts what was refused at a bound.
+    pub fn shed(&self, at: Shed) {
+        self.shed.one(at as usize);
     }
 
     /// Counts a request of a media, or of a stranger.

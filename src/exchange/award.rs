@@ -3,6 +3,7 @@
 use super::answer::Won;
 use super::core::Core;
 use super::live::Live;
+use super::trace::Trace;
 use crate::auction::admission::OfferedImp;
 use crate::auction::clearing::{Contender, ImpOutcome};
 use crate::auction::eligibility::Invited;
@@ -30,6 +31,7 @@ impl Core {
         let test = admitted.is_test();
         let mut ends: Vec<(DealId, Measure)> = Vec::new();
         let mut winner = None;
+        let trace = Trace::of(auction, market.terms.trace_one_in);
         for contender in outcome.contenders {
             let deal = contender.deal;
             // Two DSPs of one deal are two contenders and one opportunity.
@@ -42,11 +44,15 @@ impl Core {
             }
             match self.fund(&contender, imp, live, test) {
                 Ok(lease) => {
+                    trace.won(imp.index.0, &deal.wire, &contender.dsp.wire);
                     ends.push((deal.id, Measure::Stage(Stage::Won)));
                     winner = Some((contender, lease));
                 }
-                Err(Shortage::Empty) => ends.push((deal.id, Measure::Cause(Cause::BalanceEmpty))),
-                Err(Shortage::NoLease) => ends.push((deal.id, Measure::Cause(Cause::NoLease))),
+                Err(shortage) => {
+                    let cause = if shortage == Shortage::Empty { Cause::BalanceEmpty } else { Cause::NoLease };
+                    trace.unfunded(&deal.wire, cause);
+                    ends.push((deal.id, Measure::Cause(cause)));
+                }
             }
         }
         self.count(live, &ends, test);

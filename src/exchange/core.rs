@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
+use super::trace::Trace;
 use super::{Exchange, left_ms};
 use crate::auction::NoBid;
 use crate::auction::admission::admit;
@@ -62,7 +63,6 @@ pub struct Core {
     decoder: RefCell<Decoder>,
     arenas: Arenas,
     bidders: Bidders,
-    in_flight: Cell<usize>,
 }
 
 /// One request as it came in.
@@ -88,7 +88,6 @@ impl Core {
             decoder: RefCell::new(Decoder::new(Limits::default())),
             arenas: Arenas::default(),
             bidders: Bidders::new(exchange.clock.clone()),
-            in_flight: Cell::new(0),
             exchange,
         })
     }
@@ -99,15 +98,10 @@ impl Core {
         &self.exchange
     }
 
-    /// A place among the requests in flight; `None` when the core is at its bound and sheds.
+    /// Whether a credential is a media's: asked before the body is read, so that a stranger costs no memory.
     #[must_use]
-    pub fn enter(&self) -> Option<Entered<'_>> {
-        let most = self.exchange.market.load().terms.most_in_flight;
-        if self.in_flight.get() >= most {
-            return None;
-        }
-        self.in_flight.set(self.in_flight.get() + 1);
-        Some(Entered(&self.in_flight))
+    pub fn knows(&self, bearer: Option<&str>) -> bool {
+        authenticate(&self.exchange.market.load(), bearer).is_some()
     }
 
     /// Connects to every DSP of the market ahead of traffic.
@@ -123,12 +117,15 @@ impl Core {
             self.exchange.metrics.request(None, Outcome::Unauthorized);
             return Reply::Unauthorized;
         };
-        let waited = Cell::new(Duration::ZERO);
-        let reply = self.decide(&market, media, &incoming, &waited).await;
+        let (waited, told) = (Cell::new(Duration::ZERO), Cell::new(None));
+        let reply = self.decide(&market, media, &incoming, &waited, &told).await;
         let metrics = &self.exchange.metrics;
         let took = self.exchange.clock.instant().saturating_duration_since(incoming.arrived);
         metrics.request_seconds.note(took);
         metrics.overhead_seconds.note(took.saturating_sub(waited.get()));
+        if let Some(trace) = told.get() {
+            trace.answered(&reply, took, waited.get());
+        }
         let outcome = match &reply {
             Reply::Bid(_) => Outcome::Bid,
             Reply::NoBid(reason, _) => {
@@ -143,7 +140,14 @@ impl Core {
         reply
     }
 
-    async fn decide(&self, market: &Market, media: &Media, incoming: &Incoming<'_>, waited: &Cell<Duration>) -> Reply {
+    async fn decide(
+        &self,
+        market: &Market,
+        media: &Media,
+        incoming: &Incoming<'_>,
+        waited: &Cell<Duration>,
+        told: &Cell<Option<Trace>>,
+    ) -> Reply {
         let arena = self.arenas.lend();
         let request = match self.read(market, &incoming.body, &arena) {
             Ok(request) => request,
@@ -151,6 +155,9 @@ impl Core {
         };
         let now = self.exchange.clock.now();
         let auction = self.ids.borrow_mut().next(now);
+        let trace = Trace::of(auction, market.terms.trace_one_in);
+        told.set(Some(trace));
+        trace.read(media, &request);
         let no_bid = |reason| Reply::NoBid(reason, media.no_bid_body.then(|| no_bid_body(&request.id, reason)));
         let matched = admit(market, media, &request, now).and_then(|admitted| match_deals(market, admitted));
         let matched = match matched {
@@ -165,6 +172,7 @@ impl Core {
             self.count(&live, invited.ends(), test);
             return no_bid(NoBid::NoEligibleDeal);
         }
+        trace.invited(market, &invited);
         let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
             Ok(sheet) => sheet,
             // Nothing is counted: a request that is refused offered nothing to anybody.
@@ -235,7 +243,6 @@ impl Core {
                 unasked.push((tag, NoAnswer::Busy));
             }
         }
-        tracing::trace!(%auction, asked = invited.invitations().len() - unasked.len(), "asked");
         let why = |tag| unasked.iter().find(|(it, _)| *it == tag).map(|(_, why)| *why);
         let stages: Vec<_> = invited
             .opportunities()
@@ -249,8 +256,11 @@ impl Core {
             .collect();
         self.count(live, &stages, invited.matched().admitted().is_test());
         let mut clearing = Clearing::new(market, invited);
+        let trace = Trace::of(auction, market.terms.trace_one_in);
         for (tag, why) in unasked {
-            self.count_dsp(&clearing, tag, if why == NoAnswer::Busy { "busy" } else { "throttled" }, None);
+            let outcome = if why == NoAnswer::Busy { "busy" } else { "throttled" };
+            self.count_dsp(&clearing, tag, outcome, None);
+            trace.heard(&clearing, tag, outcome, None);
             clearing.unanswered(tag, why);
         }
         (clearing, inbox)
@@ -280,19 +290,23 @@ impl Core {
     /// Notes one answer. Tells whether a bid in it was rejected.
     fn take_in<'r>(&self, market: &'r Market, clearing: &mut Clearing<'r>, auction: AuctionId, answer: Answer) -> bool {
         let tag = answer.tag;
+        let trace = Trace::of(auction, market.terms.trace_one_in);
         // A kill switch is obeyed at once, though the request keeps its snapshot (R-DSP).
         if self.exchange.market.load().dsp_is_suspended(clearing.invited().invitations()[tag].dsp.id) {
+            trace.heard(clearing, tag, "suspended", Some(answer.took));
             self.count_dsp(clearing, tag, "suspended", Some(answer.took));
             clearing.unanswered(tag, NoAnswer::Suspended);
             return false;
         }
         match answer.result {
             Err(silence) => {
+                trace.heard(clearing, tag, silence.label(), Some(answer.took));
                 self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
                 clearing.unanswered(tag, no_answer(silence));
                 false
             }
             Ok(None) => {
+                trace.heard(clearing, tag, "no_bid", Some(answer.took));
                 self.count_dsp(clearing, tag, "no_bid", Some(answer.took));
                 clearing.answered(tag, crate::auction::bid_check::CheckedAnswer::default());
                 false
@@ -302,13 +316,13 @@ impl Core {
                 let mut decoder = self.decoder.borrow_mut();
                 let checked = check(market, clearing.invited(), invitation, auction, &mut decoder, &mut body);
                 let silent = checked.accepted.is_empty() && checked.rejected.is_empty();
-                self.count_dsp(clearing, tag, if silent { "no_bid" } else { "bid" }, Some(answer.took));
+                let outcome = if silent { "no_bid" } else { "bid" };
+                self.count_dsp(clearing, tag, outcome, Some(answer.took));
+                trace.heard(clearing, tag, outcome, Some(answer.took));
+                trace.checked(&invitation.dsp.wire, &checked);
                 let rejected = !checked.rejected.is_empty();
                 if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
                     checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
-                }
-                for bid in &checked.rejected {
-                    tracing::debug!(%auction, dsp = %invitation.dsp.wire, reason = bid.reason.label(), "bid rejected");
                 }
                 clearing.answered(tag, checked);
                 rejected
@@ -323,6 +337,9 @@ impl Core {
         let now = exchange.clock.now();
         let (answer, charge) = beacon::bill(notice, &self.tokens, &market, &*exchange.journal, self.lane, now).await;
         exchange.metrics.notices.one(notice_place(answer));
+        if let Some(charge) = &charge {
+            Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("bill", answer.label());
+        }
         if let (beacon::Answer::Posted, Some(charge)) = (answer, charge) {
             exchange.attribution.count(charge.deal, charge.day(), Measure::Stage(Stage::Billed));
             let place = usize::from(charge.method.code()) - 1;
@@ -334,7 +351,13 @@ impl Core {
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
     #[must_use]
     pub fn is_genuine(&self, purpose: Purpose, token: &str) -> bool {
-        self.tokens.borrow_mut().open(purpose, token).is_ok()
+        let opened = self.tokens.borrow_mut().open(purpose, token);
+        if let Ok(charge) = &opened {
+            let one_in = self.exchange.market.load().terms.trace_one_in;
+            Trace::of(charge.key.auction, one_in)
+                .noticed(if purpose == Purpose::Win { "win" } else { "loss" }, "counted");
+        }
+        opened.is_ok()
     }
 
     /// Counts what happened to deals; a test request counts for none.
@@ -353,16 +376,6 @@ impl Core {
         if let Some(took) = took {
             counts.seconds.note(took);
         }
-    }
-}
-
-/// A place among the requests in flight; leaves when dropped.
-#[derive(Debug)]
-pub struct Entered<'c>(&'c Cell<usize>);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -9,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::process::Figures;
 use super::{DSP_OUTCOMES, Metrics, Outcome, Timing};
 use crate::ids::{DspId, MediaId};
 
@@ -29,6 +31,9 @@ pub trait Names: Send + Sync {
     /// Counts of deals' stages and causes: at most 1,000 deals, then `other`.
     fn deal_events(&self) -> Vec<(String, &'static str, u64)>;
 }
+
+/// The label of requests without a known media. A media of that name is not counted by itself: a series stands once.
+const STRANGERS: &str = "unknown";
 
 /// Writes everything as OpenMetrics text.
 #[must_use]
@@ -80,9 +85,14 @@ impl Collector for Scrape {
             ("pmpx_suspensions", "Kill switches that are thrown", names.suspensions()),
         ];
         for (name, help, value) in gauges {
-            let value = i64::try_from(value).unwrap_or(i64::MAX);
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+            gauge(&mut encoder, name, help, Some(value))?;
         }
+        let help = "How long a request would have waited for its turn on a core, measured while requests come";
+        timing(&mut encoder, "pmpx_queue_delay_seconds", help, &metrics.queue_delay_seconds)?;
+        let connections = metrics.connections.load(Ordering::Relaxed);
+        gauge(&mut encoder, "pmpx_connections", "Open connections of media", Some(connections))?;
+        gauge(&mut encoder, "pmpx_in_flight", "Requests and notices in flight", Some(metrics.health.inside()))?;
+        process(&mut encoder)?;
         let mut deals = counter(&mut encoder, "pmpx_deal_events", "What happened to deals' opportunities")?;
         for (deal, stage, count) in self.names.deal_events() {
             number(&mut deals, &[("deal", deal.as_str()), ("stage", stage)], count)?;
@@ -97,12 +107,12 @@ impl Scrape {
         for (outcome, label) in Outcome::ALL {
             for (media, counts) in self.metrics.requests.touched() {
                 let count = counts[outcome as usize].get();
-                if let Some(name) = self.names.media(media).filter(|_| count > 0) {
+                if let Some(name) = self.names.media(media).filter(|name| count > 0 && name != STRANGERS) {
                     number(&mut family, &[("media", name.as_str()), ("outcome", label)], count)?;
                 }
             }
             let strangers = self.metrics.strangers[outcome as usize].get();
-            number(&mut family, &[("media", "unknown"), ("outcome", label)], strangers)?;
+            number(&mut family, &[("media", STRANGERS), ("outcome", label)], strangers)?;
         }
         Ok(())
     }
@@ -131,6 +141,27 @@ impl Scrape {
         }
         Ok(())
     }
+}
+
+/// What the system says of this process, under the names of Prometheus' own clients.
+fn process(encoder: &mut DescriptorEncoder) -> Written {
+    let figures = Figures::read();
+    if let Some(seconds) = figures.cpu_seconds {
+        counter(encoder, "process_cpu_seconds", "User and system time of the process")?
+            .encode_counter::<NoLabelSet, _, f64>(&seconds, None)?;
+    }
+    gauge(encoder, "process_resident_memory_bytes", "Resident memory of the process", figures.resident_bytes)?;
+    gauge(encoder, "process_open_fds", "Open file descriptors", figures.open_fds)?;
+    gauge(encoder, "process_max_fds", "The most file descriptors that may be open", figures.max_fds)?;
+    gauge(encoder, "process_threads", "Threads of the process", figures.threads)
+}
+
+/// Nothing where the value is not known.
+fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: Option<u64>) -> Written {
+    let Some(value) = value else { return Ok(()) };
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Gauge)?
+        .encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 fn counter<'e>(encoder: &'e mut DescriptorEncoder, name: &'e str, help: &str) -> Result<MetricEncoder<'e>, fmt::Error> {
