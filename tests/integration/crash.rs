@@ -73,7 +73,7 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 /// The example's terms end one day; this test runs on the machine's clock.
-fn valid_for_ever(config: &Path) {
+pub(crate) fn valid_for_ever(config: &Path) {
     let always = |key: &str| json!({key: "2099-12-31"});
     let deals =
         ["PDB-2026-SPRING-OPEN", "BPG-2026-X7-PREROLL", "PD-2026-PAOPAO", "PD-2026-X7-TOP", "PD-2026-DAIRY-FEED"];

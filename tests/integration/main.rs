@@ -5,10 +5,13 @@
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
 //! - `rules`: what a file cannot say well.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod door;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
@@ -19,6 +22,8 @@ mod json;
 mod life_of_a_charge;
 #[cfg(test)]
 mod patch;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
