@@ -1,7 +1,6 @@
 //! The data plane's calls (interfaces.md, "Data plane"): HTTP in, HTTP out; what happens between is the exchange's.
 
-use std::future::{Future, poll_fn};
-use std::task::Poll;
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -99,16 +98,6 @@ async fn auction(core: &Core, door: &Door, request: Request<Body>) -> Sent {
             return refusal.response(largest);
         }
     };
-    // One turn of the queue, in which the connection is looked at again: who has left by now is not asked for.
-    let mut looked = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut looked, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
     let reply = core.auction(Incoming { arrived, bearer, body }).await;
     let mut response = match reply {
         Reply::Bid(body) => json(StatusCode::OK, body, &head.headers),

@@ -101,14 +101,15 @@ fn a_slow_sender_takes_nobodys_place_and_is_cut_off() {
     let mut slow = Raw::to(pmpx.address());
     slow.send(&whole[..whole.len() - 20]);
     // It is inside for 10 ms at most.
-    pmpx.wait_until("another is served", || {
+    let another_is_served = || {
         let mut prompt = Raw::to(pmpx.address());
         prompt.send(&whole);
         prompt.answer().0 == 200
-    });
+    };
+    pmpx.wait_until("the slow one steps aside", another_is_served);
     let mut late = Raw::to(pmpx.address());
     late.send(&whole[..whole.len() - 20]);
-    std::thread::sleep(Duration::from_millis(50));
+    pmpx.wait_until("this one does", another_is_served);
     late.send(&whole[whole.len() - 20..]);
     assert_eq!(late.answer().0, 200, "slow and whole is served");
     let (status, _, body) = slow.answer();

@@ -55,8 +55,8 @@ pub(crate) fn example() -> PathBuf {
 
 /// A copy of the example config in a folder of its own.
 ///
-/// DSPs and requests get more time than in the example: a case is about what happens, not about how fast the machine is. A case
-/// about time takes it away again.
+/// DSPs and requests get more time than in the example, and a core may be late: a case is about what happens, not about how fast
+/// the machine is. A case about time takes it away again.
 pub(crate) fn copied_config() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(example()).unwrap() {
@@ -65,7 +65,10 @@ pub(crate) fn copied_config() -> TempDir {
     }
     let slow = json!({"timeout": "2s"});
     let base = json!({
-        "exchange.toml": {"auction": {"default_tmax": "3s", "longest_tmax": "3s"}},
+        "exchange.toml": {
+            "auction": {"default_tmax": "3s", "longest_tmax": "3s"},
+            "overload": {"target_delay": "10s", "burst_delay": "10s"},
+        },
         "dsps.toml": {"dsp": {"id=aurora": slow, "id=basalt": slow, "id=comet": slow}},
     });
     patch::apply(folder.path(), &base);

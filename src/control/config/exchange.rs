@@ -132,8 +132,8 @@ impl Overload {
 }
 
 fn overload(table: Table<'_>) -> Option<Overload> {
-    let target = table.optional("target_delay", short_ms(1, 1_000));
-    let burst = table.optional("burst_delay", short_ms(1, 1_000));
+    let target = table.optional("target_delay", short_ms(1, 10_000));
+    let burst = table.optional("burst_delay", short_ms(1, 10_000));
     let usual = Overload::USUAL;
     let target_delay_ms = target?.unwrap_or(usual.target_delay_ms);
     let burst_delay_ms = burst?.unwrap_or(usual.burst_delay_ms.max(target_delay_ms));
