@@ -5,16 +5,22 @@
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
 //! - `rules`: what a file cannot say well.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
+//!   program whose files change, that is rolled back, killed and started again.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod generations;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod kill_switches;
 #[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
