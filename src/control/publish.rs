@@ -184,8 +184,8 @@ impl Publisher {
         let mut standing = held(&self.standing);
         match outcome {
             // The files changed and nothing came of it: whoever reloaded before still wants to see their own report.
-            Ok(done) if !done.changed && by.trigger == Trigger::File && !standing.refused => return,
             Ok(done) if done.pinned && !done.changed => {}
+            Ok(done) if !done.changed && by.trigger == Trigger::File && !standing.refused => return,
             Ok(_) => standing.refused = false,
             Err(refused) => standing.refused |= by.trigger != Trigger::Rollback && refused.trouble.is_of_folder(),
         }

@@ -196,6 +196,8 @@ fn nobody_is_asked_for_a_client_that_left_before() {
         control: None,
         cores: 1,
         clock: Clock::manual(moment(NOON)),
+        watch: false,
+        unpin: false,
         variable: |_| None,
     };
     let node = Node::start(settings).unwrap();

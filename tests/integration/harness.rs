@@ -186,6 +186,17 @@ impl Pmpx {
         self.node.as_ref().unwrap().address()
     }
 
+    /// Asks the control plane: a GET, or a POST with a body. May be called while the runtime is busy.
+    pub(crate) fn control(&self, path: &str, body: Option<&Value>) -> (u16, Value) {
+        ask_control(self.node.as_ref().unwrap().control_address().unwrap(), path, body)
+    }
+
+    /// Suspends or resumes through the control plane: `switch("dsps/aurora/suspend")`.
+    pub(crate) fn switch(&self, path: &str) {
+        let (status, answer) = self.control(&format!("/api/v1/{path}"), Some(&json!({"reason": "a test"})));
+        assert_eq!((status, answer["changed"].as_bool()), (200, Some(true)), "{path}: {answer}");
+    }
+
     /// The hot plane's shared state.
     pub(crate) fn exchange(&self) -> &Arc<Exchange> {
         self.node.as_ref().unwrap().exchange()
@@ -302,7 +313,7 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         config: config.to_owned(),
         data: data.to_owned(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-        control: None,
+        control: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         cores: 1,
         clock: clock.clone(),
         watch: false,
@@ -310,6 +321,27 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         variable: |_| None,
     };
     Node::start(settings).unwrap_or_else(|why| panic!("the node does not start:\n{why}"))
+}
+
+/// Asks a control plane, on a thread of its own: the caller's runtime may be running.
+pub(crate) fn ask_control(address: SocketAddr, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let request = match body {
+        Some(body) => {
+            let head = Request::post(path).header("content-type", "application/json");
+            head.body(Full::new(Bytes::from(body.to_string())))
+        }
+        None => Request::get(path).body(Full::default()),
+    };
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = client_of(address);
+            let asking = tokio::time::timeout(PATIENCE, client.send(request.unwrap()));
+            let answer = asking.await.expect("an answer in time").unwrap_or_else(|why| panic!("{path}: {why}"));
+            (answer.status.as_u16(), parsed(&answer))
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(ask).join().unwrap())
 }
 
 pub(crate) fn client_of(address: SocketAddr) -> Client {

@@ -6,6 +6,8 @@
 //! - `rules`: what a file cannot say well.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
+//! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
+//!   program whose files change, that is rolled back, killed and started again.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
 #[cfg(test)]
@@ -13,11 +15,15 @@ mod crash;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod generations;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod kill_switches;
 #[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]

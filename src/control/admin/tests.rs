@@ -1,5 +1,7 @@
 //! The routes over a real socket, asked by a client that knows no more HTTP than it needs.
 
+mod changes;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
