@@ -108,7 +108,7 @@ impl Bench {
         let config = relocated_config(&example, &folder.path().join("config"), address, &moved).unwrap();
         enlarge(&config, deals.saturating_sub(catalog.deals.len()));
         let binary = Path::new(env!("CARGO_BIN_EXE_pmpx"));
-        let server = Server::exchange(binary, &config, &folder.path().join("data"), address, control).unwrap();
+        let server = Server::exchange(binary, &config, &folder.path().join("data"), address, control, None).unwrap();
         Self { catalog, delays, _dsps: dsps, folder, server, control, rate }
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         clock: Clock::system(),
         watch: true,
         unpin: arguments.unpin,
-        variable: |name| std::env::var(name).ok(),
+        variable,
     })?;
     tracing::info!(address = %node.address(), control = %arguments.control_listen, cores, "serving");
     wait_for_signals(|| {
@@ -123,11 +123,16 @@ fn hurry_at_signal() -> Result<Hurry> {
     Ok(hurry)
 }
 
+/// Looks up an `env:NAME` secret.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// `pmpx check`.
 pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
     let at = Moment { now: Clock::system().now(), generation: 1 };
-    let compiled =
-        config::load(&arguments.config).and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
+    let sources = config::load(&arguments.config).map(|sources| sources.with_environment(variable));
+    let compiled = sources.and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
     match compiled {
         Ok(compiled) => {
             for warning in &compiled.warnings {

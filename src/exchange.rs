@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::auction::{BidRejection, NoBid};
-use crate::bidding::Throttles;
+use crate::bidding::{Breakers, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
 use crate::clock::{Clock, UnixMillis};
 use crate::delivery::attribution::Attribution;
@@ -37,6 +37,8 @@ pub struct Exchange {
     pub attribution: Attribution,
     /// Rates promised to DSPs.
     pub throttles: Throttles,
+    /// Who of the DSPs fails.
+    pub breakers: Arc<Breakers>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -56,6 +58,7 @@ impl Exchange {
     #[must_use]
     pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let throttles = Throttles::new(clock.instant());
+        let breakers = Arc::new(Breakers::new(clock.instant()));
         let attribution = Attribution::default();
         attribution.turn(clock.now());
         Self {
@@ -64,6 +67,7 @@ impl Exchange {
             pacing: Pacing::default(),
             attribution,
             throttles,
+            breakers,
             metrics,
             journal,
             clock,

@@ -36,6 +36,28 @@ impl Counter {
     }
 }
 
+/// How many there are now.
+#[derive(Debug, Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    /// One more.
+    pub fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less; each follows an [`Level::up`].
+    pub fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Upper bounds of the buckets of every histogram, in microseconds: 50 µs to 10 s.
 pub const BOUNDS_US: [u64; 22] = [
     50, 100, 150, 200, 300, 400, 600, 800, 1_000, 1_500, 2_000, 3_000, 5_000, 8_000, 15_000, 30_000, 60_000, 100_000,
@@ -173,19 +195,23 @@ impl Reasons {
     }
 }
 
-/// How questions to a DSP ended, as [`DspCounts::asked`] counts them.
-pub const DSP_OUTCOMES: [&str; 11] = [
+/// How questions to a DSP ended, as [`DspCounts::asked`] counts them. The last three were not sent.
+pub const DSP_OUTCOMES: [&str; 15] = [
     "bid",
     "no_bid",
     "timeout",
     "connection",
     "forbidden",
+    "tls",
+    "protocol",
     "status",
     "content_type",
+    "encoding",
     "too_large",
+    "suspended",
     "busy",
     "throttled",
-    "suspended",
+    "breaker_open",
 ];
 
 /// Reasons for which a bid may be rejected: at most this many.
@@ -200,6 +226,10 @@ pub struct DspCounts {
     pub rejected: [Counter; MOST_REJECTIONS],
     /// How long answers took.
     pub seconds: Timing,
+    /// Questions whose answers are waited for, late ones too.
+    pub in_flight: Level,
+    /// Open connections.
+    pub connections: Level,
 }
 
 /// Everything that is counted.

@@ -97,7 +97,7 @@ impl Node {
         let now = clock.now();
         let watch = watch.then(|| Watch::new(&folder));
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
-        let choice = choose(&folder, newest_generation(&data, now)?, unpin, now)?;
+        let choice = choose(&folder, newest_generation(&data, now)?, unpin, variable, now)?;
         let node = choice.node();
         let metrics = Arc::new(Exchange::metrics());
         let timings = metrics.clone();
@@ -114,6 +114,7 @@ impl Node {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: store.clone(),
+            variable,
         };
         let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
         let Opened { market, token_keys, opening } = opened;

@@ -92,7 +92,7 @@ impl Publisher {
                 );
                 return Ok(unchanged(true));
             }
-            let sources = load(desk.folder())?;
+            let sources = load(desk.folder())?.with_environment(desk.variable());
             if sources.digest() != serving.digest {
                 return self.publish(desk, serving, &Candidate { sources: &sources, by, restores: None });
             }
@@ -114,7 +114,7 @@ impl Publisher {
     pub fn rollback(&self, number: u64, by: &By) -> Result<Published, Refused> {
         self.try_to(by, |desk, serving| {
             let packed = self.operations.sources(number)?.ok_or(Trouble::NotKept(number))?;
-            let sources = pack::unpack(number, &packed)?;
+            let sources = pack::unpack(number, &packed)?.with_environment(desk.variable());
             self.publish(desk, serving, &Candidate { sources: &sources, by, restores: Some(number) })
         })
     }

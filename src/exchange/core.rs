@@ -15,14 +15,14 @@ use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
 use super::trace::Trace;
 use super::{Exchange, left_ms};
-use crate::auction::NoBid;
 use crate::auction::admission::admit;
 use crate::auction::bid_check::check;
 use crate::auction::clearing::{Clearing, NoAnswer, Outcome as Decision};
 use crate::auction::eligibility::{Delivery, Invited, invite};
 use crate::auction::matching::match_deals;
 use crate::auction::offer::{Sheet, cut};
-use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence};
+use crate::auction::{BidRejection, NoBid};
+use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence, Unasked};
 use crate::billing::beacon::{self, Notice};
 use crate::billing::token::{Purpose, TokenKey, Tokens};
 use crate::clock::Chance;
@@ -79,7 +79,9 @@ pub struct Incoming<'i> {
 impl Core {
     /// A core; `None` without any token key.
     #[must_use]
-    pub fn new(exchange: Arc<Exchange>, seed: Seed) -> Option<Self> {
+    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Option<Self> {
+        let (clock, metrics) = (exchange.clock.clone(), exchange.metrics.clone());
+        let bidders = Bidders::new(clock, seed.chance.branch(), exchange.breakers.clone(), metrics);
         Some(Self {
             lane: seed.lane,
             ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
@@ -87,7 +89,7 @@ impl Core {
             tokens: RefCell::new(Tokens::new(&seed.keys)?),
             decoder: RefCell::new(Decoder::new(Limits::default())),
             arenas: Arenas::default(),
-            bidders: Bidders::new(exchange.clock.clone()),
+            bidders,
             exchange,
         })
     }
@@ -217,8 +219,8 @@ impl Core {
         Ok(request)
     }
 
-    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate forbids is
-    /// withheld for the buyer's reason; what the exchange's own limit forbids is neither (R-MAKEGOOD).
+    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate or its open
+    /// breaker forbids is withheld for the buyer's reason; what the exchange's own limit forbids is neither (R-MAKEGOOD).
     fn ask_all<'r>(
         &self,
         market: &'r Market,
@@ -233,14 +235,20 @@ impl Core {
         let mut unasked = Vec::new();
         for (tag, invitation) in invited.invitations().iter().enumerate() {
             let dsp = invitation.dsp;
+            if self.exchange.breakers.refuses(dsp.id, now) {
+                unasked.push((tag, NoAnswer::BreakerOpen));
+                continue;
+            }
             if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
                 unasked.push((tag, NoAnswer::Throttled));
                 continue;
             }
             let until = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
             let body = Bytes::from(sheet.body(&invited, invitation, left_ms(until, now)));
-            if !self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox) {
-                unasked.push((tag, NoAnswer::Busy));
+            match self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox) {
+                Ok(()) => {}
+                Err(Unasked::Busy) => unasked.push((tag, NoAnswer::Busy)),
+                Err(Unasked::BreakerOpen) => unasked.push((tag, NoAnswer::BreakerOpen)),
             }
         }
         let why = |tag| unasked.iter().find(|(it, _)| *it == tag).map(|(_, why)| *why);
@@ -248,9 +256,9 @@ impl Core {
             .opportunities()
             .filter_map(|(imp, deal)| {
                 let fates = || invited.invited_for(imp, deal).map(why);
-                let throttled = fates().any(|why| why == Some(NoAnswer::Throttled));
+                let withheld = |why| matches!(why, Some(NoAnswer::Throttled | NoAnswer::BreakerOpen));
                 let stage = if fates().any(|why| why.is_none()) { Some(Stage::Offered) } else { None };
-                let stage = stage.or(throttled.then_some(Stage::Withheld))?;
+                let stage = stage.or(fates().any(withheld).then_some(Stage::Withheld))?;
                 Some((deal, Measure::Stage(stage)))
             })
             .collect();
@@ -258,7 +266,11 @@ impl Core {
         let mut clearing = Clearing::new(market, invited);
         let trace = Trace::of(auction, market.terms.trace_one_in);
         for (tag, why) in unasked {
-            let outcome = if why == NoAnswer::Busy { "busy" } else { "throttled" };
+            let outcome = match why {
+                NoAnswer::BreakerOpen => "breaker_open",
+                NoAnswer::Throttled => "throttled",
+                _ => "busy",
+            };
             self.count_dsp(&clearing, tag, outcome, None);
             trace.heard(&clearing, tag, outcome, None);
             clearing.unanswered(tag, why);
@@ -320,6 +332,9 @@ impl Core {
                 self.count_dsp(clearing, tag, outcome, Some(answer.took));
                 trace.heard(clearing, tag, outcome, Some(answer.took));
                 trace.checked(&invitation.dsp.wire, &checked);
+                if checked.rejected.iter().any(|bid| bid.reason == BidRejection::InvalidResponse) {
+                    answer.health.malformed();
+                }
                 let rejected = !checked.rejected.is_empty();
                 if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
                     checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
@@ -422,9 +437,7 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
 const fn no_answer(silence: Silence) -> NoAnswer {
     match silence {
         Silence::Timeout => NoAnswer::Timeout,
-        Silence::Connection | Silence::Forbidden | Silence::Status | Silence::ContentType | Silence::TooLarge => {
-            NoAnswer::Failed
-        }
+        _ => NoAnswer::Failed,
     }
 }
 

@@ -20,6 +20,8 @@ pub trait Names: Send + Sync {
     fn media(&self, id: MediaId) -> Option<String>;
     /// A DSP's id on the wire.
     fn dsp(&self, id: DspId) -> Option<String>;
+    /// A DSP's breaker: 0 closed, 1 probing, 2 open.
+    fn breaker(&self, id: DspId) -> u8;
     /// The market's generation.
     fn generation(&self) -> u64;
     /// Whether changes of config files are ignored.
@@ -118,23 +120,36 @@ impl Scrape {
     }
 
     fn dsps(&self, encoder: &mut DescriptorEncoder) -> Written {
-        let known: Vec<_> =
-            self.metrics.dsps.touched().filter_map(|(id, it)| Some((self.names.dsp(id)?, it))).collect();
+        let named = |(id, counts)| Some((self.names.dsp(id)?, counts, self.names.breaker(id)));
+        let known: Vec<_> = self.metrics.dsps.touched().filter_map(named).collect();
         let mut family = counter(encoder, "pmpx_dsp_requests", "Questions to DSPs by outcome")?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             for (label, count) in DSP_OUTCOMES.iter().zip(&counts.asked) {
                 number(&mut family, &[("dsp", name.as_str()), ("outcome", label)], count.get())?;
             }
         }
         let mut family = counter(encoder, "pmpx_bids_rejected", "Bids that did not count, by reason")?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             for (label, count) in self.metrics.rejections.iter().zip(&counts.rejected) {
                 number(&mut family, &[("dsp", name.as_str()), ("reason", label)], count.get())?;
             }
         }
+        let mut family = gauge_family(encoder, "pmpx_dsp_breaker", "Breakers: 0 closed, 1 probing, 2 open")?;
+        for (name, _, breaker) in &known {
+            level(&mut family, name, u64::from(*breaker))?;
+        }
+        let mut family =
+            gauge_family(encoder, "pmpx_dsp_in_flight", "Questions to DSPs that are waited for, late ones too")?;
+        for (name, counts, _) in &known {
+            level(&mut family, name, counts.in_flight.get())?;
+        }
+        let mut family = gauge_family(encoder, "pmpx_dsp_connections", "Open connections to DSPs")?;
+        for (name, counts, _) in &known {
+            level(&mut family, name, counts.connections.get())?;
+        }
         let help = "How long DSPs took to answer";
         let mut family = encoder.encode_descriptor("pmpx_dsp_seconds", help, None, MetricType::Histogram)?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             let (sum, count, buckets) = counts.seconds.read();
             let labels = [("dsp", name.as_str())];
             family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
@@ -170,6 +185,18 @@ fn counter<'e>(encoder: &'e mut DescriptorEncoder, name: &'e str, help: &str) ->
 
 fn number(family: &mut MetricEncoder<'_>, labels: &[(&str, &str)], count: u64) -> Written {
     family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn gauge_family<'e>(
+    encoder: &'e mut DescriptorEncoder,
+    name: &'e str,
+    help: &str,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)
+}
+
+fn level(family: &mut MetricEncoder<'_>, dsp: &str, level: u64) -> Written {
+    family.encode_family(&[("dsp", dsp)])?.encode_gauge(&i64::try_from(level).unwrap_or(i64::MAX))
 }
 
 fn reasons<'l>(

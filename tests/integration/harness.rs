@@ -141,6 +141,11 @@ impl Pmpx {
         self.node = Some(node);
     }
 
+    /// The config folder.
+    pub(crate) fn config(&self) -> &Path {
+        self.config.path()
+    }
+
     /// Edits the config folder of the running node.
     pub(crate) fn edit(&self, edits: &Value) {
         patch::apply(self.config.path(), edits);

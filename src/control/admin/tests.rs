@@ -224,6 +224,7 @@ async fn dsps_show_outcomes_rejections_and_times() {
     assert_eq!((basalt["state"].as_str(), basalt["asked"].as_u64()), (Some("approved"), Some(3)));
     assert!(basalt["outcomes"].as_array().unwrap().contains(&serde_json::json!({ "name": "timeout", "count": 3 })));
     assert_eq!(basalt["rejected"], serde_json::json!([{ "name": "below_deal_price", "count": 1 }]));
+    assert_eq!(basalt["breaker"], "closed");
     assert_eq!((basalt["p50_us"].as_u64(), basalt["p99_us"].as_u64()), (Some(15_000), Some(15_000)));
 }
 

@@ -3,6 +3,7 @@
 mod format;
 mod robustness;
 mod rules;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::path::Path;
