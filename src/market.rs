@@ -5,6 +5,7 @@
 
 pub mod deal;
 pub mod demand;
+pub mod plan;
 pub mod supply;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, Medi
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use plan::DayPlan;
 use supply::{Format, Media, MediaKey, Placement, Size};
 
 /// Items by dense id, without holes in memory for ids that are not in this snapshot (4 bytes each).
@@ -148,6 +150,7 @@ pub struct Market {
     crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
     deal_names: HashMap<Box<str>, DealId>,
     by_placement: Table<PlacementId, Vec<DealId>>,
+    plans: Table<DealId, DayPlan>,
     by_fit: HashMap<Fit, Vec<CreativeId>>,
 }
 
@@ -183,6 +186,9 @@ impl Market {
         }
         let mut by_placement: Vec<_> = by_placement.into_iter().collect();
         by_placement.sort_unstable_by_key(|(placement, _)| *placement);
+        let guaranteed = parts.deals.iter().filter(|deal| deal.volume.is_some());
+        let plans = guaranteed.map(|deal| (deal.id, DayPlan::flat(deal.targeting.hours)));
+        let plans = Table::new(plans.collect::<Vec<_>>());
         Self {
             generation,
             loaded_at,
@@ -200,6 +206,7 @@ impl Market {
             crids,
             deal_names,
             by_placement: Table::new(by_placement),
+            plans,
             by_fit,
         }
     }
@@ -244,6 +251,12 @@ impl Market {
     #[must_use]
     pub fn deal_named(&self, wire: &str) -> Option<&Deal> {
         self.deals.get(*self.deal_names.get(wire)?)
+    }
+
+    /// How a guaranteed deal's volume spreads over a day; `None` for a preferred deal.
+    #[must_use]
+    pub fn plan_of(&self, deal: DealId) -> Option<&DayPlan> {
+        self.plans.get(deal)
     }
 
     /// The deals that may run on a placement, in the order of the config.

@@ -156,7 +156,7 @@ impl Core {
             Err(reason) => return no_bid(reason),
         };
         let test = matched.admitted().is_test();
-        let live = Live { exchange: &self.exchange, now, day: matched.admitted().day() };
+        let live = Live { exchange: &self.exchange, market, now, day: matched.admitted().day() };
         let delivery: &dyn Delivery = if test { &Rehearsal } else { &live };
         let invited = invite(market, matched, delivery, &mut self.chance.borrow_mut());
         if invited.invitations().is_empty() {

@@ -4,15 +4,17 @@ use super::Exchange;
 use crate::auction::eligibility::{Delivery, Funds, Standing};
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::delivery::pacing::Pace;
+use crate::delivery::pacing::{Pace, Promise};
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::DealId;
-use crate::market::deal::{Deal, Volume};
+use crate::market::Market;
+use crate::market::deal::Deal;
 use crate::money::MicroYuan;
 
 /// The live state at the moment of one request.
 pub(super) struct Live<'x> {
     pub(super) exchange: &'x Exchange,
+    pub(super) market: &'x Market,
     pub(super) now: UnixMillis,
     pub(super) day: ShanghaiDay,
 }
@@ -24,8 +26,8 @@ impl Live<'_> {
         today(Stage::Offered) + today(Stage::Withheld)
     }
 
-    fn behind(&self, deal: &Deal, volume: Volume, offered: u64) -> Option<u32> {
-        match self.exchange.pacing.pace(deal.id, volume, offered, self.now) {
+    fn behind(&self, deal: &Deal, offered: u64) -> Option<u32> {
+        match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal)?, offered, self.now) {
             Pace::Behind(behind) => Some(behind),
             Pace::Ahead => None,
         }
@@ -44,11 +46,12 @@ impl Delivery for Live<'_> {
         let offered = self.offered(deal);
         let returned = self.exchange.attribution.today(deal.id, self.day, Measure::Cause(Cause::Returned));
         let may_return = returned < volume.push.returnable_of(offered + 1);
-        Standing { behind: self.behind(deal, volume, offered), funds, may_return }
+        Standing { behind: self.behind(deal, offered), funds, may_return }
     }
 
     fn take(&self, deal: &Deal) -> bool {
-        deal.volume.is_some_and(|volume| self.exchange.pacing.take(deal.id, volume, self.offered(deal), self.now))
+        let promise = Promise::of(self.market, deal);
+        promise.is_some_and(|promise| self.exchange.pacing.take(deal.id, promise, self.offered(deal), self.now))
     }
 }
 
