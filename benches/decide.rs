@@ -17,7 +17,7 @@ use std::hint::black_box;
 
 use common::{REQUEST, Ready, auction, changed, example, media, noon};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use openrtb::{BidRequest, Decoder, Limits, Text};
+use openrtb::{Arena, BidRequest, Decoder, Imp, Limits, Text};
 use pmpx::auction::admission::admit;
 use pmpx::auction::bid_check::check;
 use pmpx::auction::clearing::Clearing;
@@ -33,8 +33,8 @@ use pmpx::market::supply::{Format, Placement};
 const ASKED: &str = "sunrise-open";
 const PER_PLACEMENT: u32 = 3;
 
-fn decode(body: &mut [u8]) -> BidRequest<'_> {
-    Decoder::new(Limits::default()).decode_request(body).unwrap()
+fn decode(arena: &Arena) -> BidRequest<'_> {
+    Decoder::new(Limits::default()).decode_request_in(arena.copy(REQUEST), arena).unwrap()
 }
 
 /// Admission, matching, eligibility.
@@ -45,8 +45,8 @@ fn decide<'r>(market: &'r Market, request: &'r BidRequest<'r>, chance: &mut Chan
 
 fn request(criterion: &mut Criterion) {
     let market = example();
-    let mut body = REQUEST.to_vec();
-    let request = decode(&mut body);
+    let arena = Arena::new();
+    let request = decode(&arena);
     let mut chance = Chance::seeded(1);
     let mut group = criterion.benchmark_group("decide/request");
     group.bench_function("admission", |bencher| {
@@ -68,8 +68,8 @@ fn request(criterion: &mut Criterion) {
 
 fn answer(criterion: &mut Criterion) {
     let market = example();
-    let mut body = REQUEST.to_vec();
-    let request = decode(&mut body);
+    let arena = Arena::new();
+    let request = decode(&arena);
     let mut decoder = Decoder::new(Limits::default());
     let answer = common::answer();
     let mut copy = answer.clone();
@@ -132,21 +132,21 @@ fn tagid(number: u32) -> String {
 }
 
 fn deals(criterion: &mut Criterion) {
-    let body = REQUEST.to_vec();
+    let arena = Arena::new();
+    let request = decode(&arena);
     let mut chance = Chance::seeded(1);
     let mut group = criterion.benchmark_group("decide/deals");
     for count in [10, 1_000, 100_000] {
         let market = with_deals(count);
         let full = (count / PER_PLACEMENT) as usize;
         let tags: Vec<_> = (0..full as u32).map(tagid).collect();
-        let mut copy = body.clone();
-        let mut request = decode(&mut copy);
         for (name, step) in [("same", 0), ("any", 7_919)] {
             let mut at = full / 2;
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| {
                     at = (at + step) % full;
-                    request.imp[0].tagid = Some(Text::from(tags[at].as_str()));
+                    let imp = Imp { tagid: Some(Text::from(tags[at].as_str())), ..request.imp[0] };
+                    let request = BidRequest { imp: &[imp], ..request };
                     let invited = decide(&market, black_box(&request), &mut chance);
                     assert_eq!(invited.matched().deals(0).len(), PER_PLACEMENT as usize);
                     black_box(&invited);
@@ -176,8 +176,8 @@ fn with_creatives(count: u32) -> Market {
 }
 
 fn creatives(criterion: &mut Criterion) {
-    let mut body = REQUEST.to_vec();
-    let request = decode(&mut body);
+    let arena = Arena::new();
+    let request = decode(&arena);
     let mut chance = Chance::seeded(1);
     let mut group = criterion.benchmark_group("decide/creatives");
     for count in [10, 1_000, 10_000] {

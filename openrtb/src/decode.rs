@@ -5,7 +5,9 @@ use std::fmt;
 
 use simd_json::{Buffers, ErrorType, Tape};
 
-use crate::read::{Fault, ReadValue, Reader};
+use crate::arena::Arena;
+use crate::fault::Fault;
+use crate::read::{Element, Nodes, Reader};
 use crate::request::BidRequest;
 use crate::response::BidResponse;
 
@@ -106,8 +108,16 @@ impl std::error::Error for DecodeError {}
 /// A body longer than this does not leave its buffers behind: a tape takes up to 24 times the body.
 const KEEP_BUFFERS_BELOW: usize = 64 << 10;
 
-/// Decodes body after body with the same buffers. One for each thread.
+/// Decodes body after body with the same buffers: once they have grown, decoding allocates nothing. One for each thread.
+///
+/// What is decoded borrows from the body and from an [`Arena`]: the decoder's own, which the next decoding uses again,
+/// or one of the caller's, for what is kept while other bodies are decoded.
 pub struct Decoder {
+    engine: Engine,
+    arena: Arena,
+}
+
+struct Engine {
     limits: Limits,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -121,7 +131,7 @@ impl Default for Decoder {
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Decoder").field("limits", &self.engine.limits).finish_non_exhaustive()
     }
 }
 
@@ -129,44 +139,74 @@ impl Decoder {
     /// A decoder that holds bodies to `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, buffers: Buffers::with_max_depth(4096, limits.depth), tape: Tape(Vec::new()) }
+        let buffers = Buffers::with_max_depth(4096, limits.depth);
+        Self { engine: Engine { limits, buffers, tape: Tape(Vec::new()) }, arena: Arena::new() }
     }
 
     /// Decodes a request. The body is rewritten in place (strings are unescaped) and borrowed by the result: whoever
     /// needs its bytes afterwards copies it first.
     ///
     /// # Errors
-    /// [`DecodeError`] if the body is not JSON, exceeds a limit, or a decoded field cannot be read. What the request
-    /// must contain is [`crate::validate_request`]'s.
-    pub fn decode_request<'a>(&mut self, body: &'a mut [u8]) -> Result<BidRequest<'a>, DecodeError> {
-        let text_bytes = self.limits.text_bytes;
-        let request: BidRequest<'a> = self.decode(body, text_bytes)?;
-        self.check_request_ids(&request).map_err(Fault::into_error)?;
-        Ok(request)
+    /// [`DecodeError`] if the body is not JSON, exceeds a limit, or a field cannot be read. What the request must
+    /// contain is [`crate::validate_request`]'s.
+    pub fn decode_request<'a>(&'a mut self, body: &'a mut [u8]) -> Result<BidRequest<'a>, DecodeError> {
+        self.arena.reset();
+        self.engine.request(body, &self.arena)
+    }
+
+    /// Decodes a request into an arena of the caller's; as [`Decoder::decode_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_request_in<'a>(
+        &mut self,
+        body: &'a mut [u8],
+        arena: &'a Arena,
+    ) -> Result<BidRequest<'a>, DecodeError> {
+        self.engine.request(body, arena)
     }
 
     /// Decodes a response; as [`Decoder::decode_request`].
     ///
     /// # Errors
     /// As there.
-    pub fn decode_response<'a>(&mut self, body: &'a mut [u8]) -> Result<BidResponse<'a>, DecodeError> {
-        let text_bytes = self.limits.markup_bytes;
-        let response: BidResponse<'a> = self.decode(body, text_bytes)?;
-        self.check_response(&response).map_err(Fault::into_error)?;
+    pub fn decode_response<'a>(&'a mut self, body: &'a mut [u8]) -> Result<BidResponse<'a>, DecodeError> {
+        self.arena.reset();
+        self.engine.response(body, &self.arena)
+    }
+}
+
+impl Engine {
+    fn request<'a>(&mut self, body: &'a mut [u8], arena: &'a Arena) -> Result<BidRequest<'a>, DecodeError> {
+        let request: BidRequest<'a> = self.decode(body, self.limits.text_bytes, arena)?;
+        check_request_ids(&request, &self.limits).map_err(Fault::into_error)?;
+        Ok(request)
+    }
+
+    fn response<'a>(&mut self, body: &'a mut [u8], arena: &'a Arena) -> Result<BidResponse<'a>, DecodeError> {
+        let response: BidResponse<'a> = self.decode(body, self.limits.markup_bytes, arena)?;
+        check_response(&response, &self.limits).map_err(Fault::into_error)?;
         Ok(response)
     }
 
-    fn decode<'a, T: ReadValue<'a>>(&mut self, body: &'a mut [u8], text_bytes: usize) -> Result<T, DecodeError> {
+    fn decode<'a, T: Element<'a>>(
+        &mut self,
+        body: &'a mut [u8],
+        text_bytes: usize,
+        arena: &'a Arena,
+    ) -> Result<T, DecodeError> {
         let length = body.len();
-        if length > self.limits.body_bytes {
-            let message = format!("{length} bytes, at most {} are accepted", self.limits.body_bytes);
-            return Err(Fault::new(DecodeCode::BodyTooLarge, message).into_error());
-        }
+        check_body(length, &self.limits)?;
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         // The depth is counted while the tape is built, with a stack of its own size and no recursion: a body that is
         // too deep is left at that bracket, so no pass over it is needed beforehand.
         let result = match simd_json::fill_tape(body, &mut self.buffers, &mut tape) {
-            Ok(()) => T::read(&mut Reader::new(&tape.0, &self.limits, text_bytes)).map_err(Fault::into_error),
+            Ok(()) => {
+                let nodes = Nodes { nodes: &tape.0, spans: &[], body: "" };
+                let mut object = T::default();
+                let read = object.read_element(&mut Reader::<false>::new(nodes, &self.limits, text_bytes, arena));
+                read.map(|()| object).map_err(Fault::into_error)
+            }
             Err(error) => Err(not_json(&error, self.limits.depth)),
         };
         if length <= KEEP_BUFFERS_BELOW {
@@ -176,49 +216,57 @@ impl Decoder {
         }
         result
     }
+}
 
-    fn check_request_ids(&self, request: &BidRequest<'_>) -> Result<(), Fault> {
-        self.check_id("id", &request.id)?;
-        for (index, imp) in request.imp.iter().enumerate() {
-            let in_imp = |fault: Fault| fault.in_element(index).in_member("imp");
-            self.check_id("id", &imp.id).map_err(in_imp)?;
-            let deals = imp.pmp.iter().flat_map(|pmp| &pmp.deals).enumerate();
-            for (at, deal) in deals {
-                self.check_id("id", &deal.id)
-                    .map_err(|fault| in_imp(fault.in_element(at).in_member("deals").in_member("pmp")))?;
-            }
-        }
-        Ok(())
+fn check_body(length: usize, limits: &Limits) -> Result<(), DecodeError> {
+    if length <= limits.body_bytes {
+        return Ok(());
     }
+    let message = format!("{length} bytes, at most {} are accepted", limits.body_bytes);
+    Err(Fault::new(DecodeCode::BodyTooLarge, message).into_error())
+}
 
-    fn check_response(&self, response: &BidResponse<'_>) -> Result<(), Fault> {
-        self.check_id("id", &response.id)?;
-        let bids: usize = response.seatbid.iter().map(|seatbid| seatbid.bid.len()).sum();
-        if bids > self.limits.bids {
-            let message = format!("{bids} bids, at most {} are accepted", self.limits.bids);
-            return Err(Fault::new(DecodeCode::TooMany, message).in_member("seatbid"));
+fn check_request_ids(request: &BidRequest<'_>, limits: &Limits) -> Result<(), Fault> {
+    check_id("id", &request.id, limits)?;
+    for (index, imp) in request.imp.iter().enumerate() {
+        let in_imp = |fault: Fault| fault.in_element(index).in_member("imp");
+        check_id("id", &imp.id, limits).map_err(in_imp)?;
+        let deals = imp.pmp.iter().flat_map(|pmp| pmp.deals).enumerate();
+        for (at, deal) in deals {
+            check_id("id", &deal.id, limits)
+                .map_err(|fault| in_imp(fault.in_element(at).in_member("deals").in_member("pmp")))?;
         }
-        for (index, seatbid) in response.seatbid.iter().enumerate() {
-            let in_seat = |fault: Fault| fault.in_element(index).in_member("seatbid");
-            self.check_id("seat", seatbid.seat.as_deref().unwrap_or_default()).map_err(in_seat)?;
-            for (at, bid) in seatbid.bid.iter().enumerate() {
-                let dealid = bid.dealid.as_deref().unwrap_or_default();
-                self.check_id("id", &bid.id)
-                    .and_then(|()| self.check_id("impid", &bid.impid))
-                    .and_then(|()| self.check_id("dealid", dealid))
-                    .map_err(|fault| in_seat(fault.in_element(at).in_member("bid")))?;
-            }
-        }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn check_id(&self, name: &'static str, id: &str) -> Result<(), Fault> {
-        if id.len() <= self.limits.id_bytes {
-            return Ok(());
-        }
-        let message = format!("{} bytes, at most {} are accepted", id.len(), self.limits.id_bytes);
-        Err(Fault::new(DecodeCode::TooLong, message).in_member(name))
+fn check_response(response: &BidResponse<'_>, limits: &Limits) -> Result<(), Fault> {
+    check_id("id", &response.id, limits)?;
+    let bids: usize = response.seatbid.iter().map(|seatbid| seatbid.bid.len()).sum();
+    if bids > limits.bids {
+        let message = format!("{bids} bids, at most {} are accepted", limits.bids);
+        return Err(Fault::new(DecodeCode::TooMany, message).in_member("seatbid"));
     }
+    for (index, seatbid) in response.seatbid.iter().enumerate() {
+        let in_seat = |fault: Fault| fault.in_element(index).in_member("seatbid");
+        check_id("seat", seatbid.seat.as_deref().unwrap_or_default(), limits).map_err(in_seat)?;
+        for (at, bid) in seatbid.bid.iter().enumerate() {
+            let dealid = bid.dealid.as_deref().unwrap_or_default();
+            check_id("id", &bid.id, limits)
+                .and_then(|()| check_id("impid", &bid.impid, limits))
+                .and_then(|()| check_id("dealid", dealid, limits))
+                .map_err(|fault| in_seat(fault.in_element(at).in_member("bid")))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_id(name: &'static str, id: &str, limits: &Limits) -> Result<(), Fault> {
+    if id.len() <= limits.id_bytes {
+        return Ok(());
+    }
+    let message = format!("{} bytes, at most {} are accepted", id.len(), limits.id_bytes);
+    Err(Fault::new(DecodeCode::TooLong, message).in_member(name))
 }
 
 #[cold]
@@ -245,10 +293,10 @@ mod tests {
         let body = |elements: usize| format!(r#"{{"ext":[{}1]}}"#, "1,".repeat(elements)).into_bytes();
         let mut decoder = Decoder::default();
         decoder.decode_request(&mut body(1_000)).unwrap();
-        let kept = decoder.tape.0.capacity();
+        let kept = decoder.engine.tape.0.capacity();
         assert!((1_000..10_000).contains(&kept), "an ordinary body's buffer is used again: {kept}");
         decoder.decode_request(&mut body(200_000)).unwrap();
-        assert_eq!(decoder.tape.0.capacity(), 0);
-        assert!(decoder.buffers.structural_indexes().is_empty());
+        assert_eq!(decoder.engine.tape.0.capacity(), 0);
+        assert!(decoder.engine.buffers.structural_indexes().is_empty());
     }
 }

@@ -3,7 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`decode`] | [`Decoder`]: body to borrowed [`BidRequest`] or [`BidResponse`], within [`Limits`] |
-//! | [`request`], [`media`], [`response`] | the borrowed types: the fields that a decision needs |
+//! | [`arena`] | where the lists and nested objects of a decoded body live |
+//! | [`request`], [`media`], [`deal`], [`inventory`], [`device`], [`user`], [`source`], [`response`] | the borrowed types: every object and field of 2.6-202606 |
+//! | [`rest`] | what an object holds beside its fields |
 //! | [`text`], [`number`] | a string that may be a number; prices as integers |
 //! | [`validate`] | the structural rules of a request |
 //! | [`scan`] | byte ranges of values in a body |
@@ -20,12 +22,17 @@
 //!   parties must not see two requests.
 //! - No price is a float past the reader: [`WirePrice`] is the decimal that the sender wrote, rounded once.
 //!
-//! Only what a decision needs is decoded; the rest travels as bytes. To decode one more field, add a line to its
-//! `wire_object!`.
+//! Fields are decoded; `ext` beyond the places where 2.5 put fields, and unknown members, travel as bytes. To decode one
+//! more field, add a line to its `wire_object!`.
 
 pub mod allow;
+pub mod arena;
+pub mod deal;
 pub mod decode;
+pub mod device;
 pub mod encode;
+mod fault;
+pub mod inventory;
 pub mod lists;
 pub mod macros;
 pub mod media;
@@ -33,21 +40,30 @@ pub mod number;
 mod read;
 pub mod request;
 pub mod response;
+pub mod rest;
 pub mod scan;
+pub mod source;
+mod table;
 pub mod text;
+pub mod user;
 pub mod validate;
 
 pub use allow::{Allow, Keep, copy_allowed};
+pub use arena::{Arena, Arenas, LentArena};
+pub use deal::{Deal, DurFloors, Pmp};
 pub use decode::{DecodeCode, DecodeError, Decoder, Limits};
+pub use device::{BrandVersion, Device, Geo, UserAgent};
 pub use encode::{BidDraft, RawObject, ResponseDraft, SeatBidDraft, write_bid_response};
+pub use inventory::{App, Channel, Content, Dooh, Network, Producer, Publisher, Site};
 pub use macros::{Macros, substitute, substituted};
-pub use media::{Audio, Banner, Format, Native, Video};
+pub use media::{Audio, Banner, Format, Native, NativeRequest, Video};
 pub use number::{Millionths, WirePrice};
-pub use request::{
-    App, BidRequest, Deal, Device, Dooh, DurFloors, Geo, Imp, NativeRequest, Pmp, Publisher, Qty, Regs, Site, Source,
-    User,
-};
+pub use request::{BidRequest, Imp, Metric, Qty, RefSettings, Refresh, RequestExt};
 pub use response::{Bid, BidResponse, SeatBid};
+pub use rest::{RawMember, Rest};
 pub use scan::{ArrayScan, Member, ObjectScan, ScanError, ScanErrorKind};
+pub use source::{Regs, RegsExt, Source, SourceExt, SupplyChain, SupplyChainNode};
+pub use table::WireObject;
 pub use text::Text;
+pub use user::{Data, Eid, Segment, Uid, User, UserExt};
 pub use validate::{Invalid, validate_request};

@@ -1,29 +1,39 @@
 //! The media objects of an impression (OpenRTB 2.6 §3.2.6 to §3.2.9).
 
+use crate::deal::DurFloors;
+use crate::fault::Fault;
 use crate::number::WirePrice;
-use crate::read::wire_object;
-use crate::request::{DurFloors, NativeRequest};
+use crate::read::{Member, Reader, Value};
+use crate::table::wire_object;
 use crate::text::Text;
 
 wire_object! { 'a;
     /// A banner (OpenRTB 2.6 §3.2.6).
-    Banner<'a> {
+    Banner {
         /// Permitted sizes.
-        format: Vec<Format>,
+        format: &'a [Format<'a>],
         /// Exact width, DIPS.
         w: Option<i32>,
         /// Exact height, DIPS.
         h: Option<i32>,
         /// Blocked banner types ([`crate::lists::banner_type`]).
-        btype: Vec<i32>,
+        btype: &'a [i32],
         /// Blocked creative attributes ([`crate::lists::creative_attribute`]).
-        battr: Vec<i32>,
+        battr: &'a [i32],
         /// Position ([`crate::lists::placement_position`]); 0 = unknown.
         pos: Option<i32>,
         /// MIME types supported.
-        mimes: Vec<Text<'a>>,
+        mimes: &'a [Text<'a>],
+        /// 1 = in the top frame, 0 = in an inner one.
+        topframe: Option<i32>,
+        /// Directions in which it may expand ([`crate::lists::expandable_direction`]).
+        expdir: &'a [i32],
         /// API frameworks ([`crate::lists::api_framework`]); unlisted = unsupported.
-        api: Vec<i32>,
+        api: &'a [i32],
+        /// Of a companion: its id within the impression.
+        id: Option<Text<'a>>,
+        /// Of a companion: 0 beside the video, 1 after it.
+        vcm: Option<i32>,
     }
 }
 
@@ -45,9 +55,9 @@ wire_object! { 'a;
 
 wire_object! { 'a;
     /// A video placement (OpenRTB 2.6 §3.2.7).
-    Video<'a> {
+    Video {
         /// MIME types supported; required.
-        mimes: Vec<Text<'a>>,
+        mimes: &'a [Text<'a>],
         /// Shortest ad, s; default 0. Not together with `rqddurs`.
         minduration: Option<i32>,
         /// Longest ad, s.
@@ -59,7 +69,7 @@ wire_object! { 'a;
         /// Length of the dynamic part of a pod, s.
         poddur: Option<i32>,
         /// Protocols ([`crate::lists::creative_subtype`]).
-        protocols: Vec<i32>,
+        protocols: &'a [i32],
         /// Player width, DIPS.
         w: Option<i32>,
         /// Player height, DIPS.
@@ -69,13 +79,19 @@ wire_object! { 'a;
         /// Position of the pod ([`crate::lists::pod_sequence`]); default 0.
         podseq: Option<i32>,
         /// The exact durations accepted, s.
-        rqddurs: Vec<i32>,
+        rqddurs: &'a [i32],
+        /// Old kind of placement; deprecated, see `plcmt`.
+        placement: Option<i32>,
         /// Kind of placement ([`crate::lists::plcmt`]).
         plcmt: Option<i32>,
         /// 1 linear, 2 not; absent = all.
         linearity: Option<i32>,
         /// 1 = the player lets the viewer skip; absent = unknown.
         skip: Option<i32>,
+        /// Only ads longer than this can be skipped, s; default 0.
+        skipmin: Option<i32>,
+        /// Seconds before the viewer may skip; default 0.
+        skipafter: Option<i32>,
         /// Old position in a pod; deprecated.
         sequence: Option<i32>,
         /// Position guaranteed in the pod ([`crate::lists::slot_in_pod`]); default 0.
@@ -83,23 +99,41 @@ wire_object! { 'a;
         /// Least price per second in the dynamic part, as CPM.
         mincpmpersec: Option<WirePrice>,
         /// Floors by duration.
-        durfloors: Vec<DurFloors>,
+        durfloors: &'a [DurFloors<'a>],
         /// Blocked creative attributes.
-        battr: Vec<i32>,
+        battr: &'a [i32],
+        /// Most that an ad may exceed `maxduration`, s; 0 or absent = nothing, -1 = any.
+        maxextended: Option<i32>,
         /// Least bit rate, kbps.
         minbitrate: Option<i32>,
         /// Most bit rate, kbps.
         maxbitrate: Option<i32>,
+        /// 1 = 4:3 may be letter-boxed in 16:9; default 1.
+        boxingallowed: Option<i32>,
+        /// How it starts ([`crate::lists::playback_method`]); only the first counts.
+        playbackmethod: &'a [i32],
+        /// When it ends ([`crate::lists::playback_end`]).
+        playbackend: Option<i32>,
+        /// Deliveries supported ([`crate::lists::delivery_method`]); absent = all.
+        delivery: &'a [i32],
+        /// Position on screen; 0 = unknown.
+        pos: Option<i32>,
+        /// Companion banners.
+        companionad: &'a [Banner<'a>],
         /// API frameworks; unlisted = unsupported.
-        api: Vec<i32>,
+        api: &'a [i32],
+        /// Kinds of companion ([`crate::lists::companion_type`]).
+        companiontype: &'a [i32],
+        /// How ads of a pod are kept apart ([`crate::lists::pod_deduplication`]); provisional.
+        poddedupe: &'a [i32],
     }
 }
 
 wire_object! { 'a;
     /// An audio placement (OpenRTB 2.6 §3.2.8).
-    Audio<'a> {
+    Audio {
         /// MIME types supported; required.
-        mimes: Vec<Text<'a>>,
+        mimes: &'a [Text<'a>],
         /// Shortest ad, s; default 0. Not together with `rqddurs`.
         minduration: Option<i32>,
         /// Longest ad, s.
@@ -111,13 +145,13 @@ wire_object! { 'a;
         /// Length of the dynamic part of a pod, s.
         poddur: Option<i32>,
         /// Protocols.
-        protocols: Vec<i32>,
+        protocols: &'a [i32],
         /// Impressions with the same id are in the same pod.
         podid: Option<Text<'a>>,
         /// Position of the pod; default 0.
         podseq: Option<i32>,
         /// The exact durations accepted, s.
-        rqddurs: Vec<i32>,
+        rqddurs: &'a [i32],
         /// Old position in a pod; deprecated.
         sequence: Option<i32>,
         /// Position guaranteed in the pod; default 0.
@@ -125,28 +159,83 @@ wire_object! { 'a;
         /// Least price per second in the dynamic part, as CPM.
         mincpmpersec: Option<WirePrice>,
         /// Floors by duration.
-        durfloors: Vec<DurFloors>,
+        durfloors: &'a [DurFloors<'a>],
         /// Blocked creative attributes.
-        battr: Vec<i32>,
+        battr: &'a [i32],
+        /// Most that an ad may exceed `maxduration`, s; 0 or absent = nothing, -1 = any.
+        maxextended: Option<i32>,
         /// Least bit rate, kbps.
         minbitrate: Option<i32>,
         /// Most bit rate, kbps.
         maxbitrate: Option<i32>,
+        /// Deliveries supported; absent = all.
+        delivery: &'a [i32],
+        /// Companion banners.
+        companionad: &'a [Banner<'a>],
         /// API frameworks.
-        api: Vec<i32>,
+        api: &'a [i32],
+        /// Kinds of companion ([`crate::lists::companion_type`]).
+        companiontype: &'a [i32],
+        /// Kind of feed ([`crate::lists::feed_type`]).
+        feed: Option<i32>,
+        /// 1 = the ad is stitched in.
+        stitched: Option<i32>,
+        /// How loudness is evened out ([`crate::lists::volume_normalization`]).
+        nvol: Option<i32>,
     }
 }
 
 wire_object! { 'a;
     /// A native placement (OpenRTB 2.6 §3.2.9).
-    Native<'a> {
+    Native {
         /// The native request; required.
         request: NativeRequest<'a>,
         /// Version of the native API.
         ver: Option<Text<'a>>,
         /// API frameworks.
-        api: Vec<i32>,
+        api: &'a [i32],
         /// Blocked creative attributes.
-        battr: Vec<i32>,
+        battr: &'a [i32],
+    }
+}
+
+/// `native.request`: JSON in a string by the text, an object by practice (OpenRTB 2.6 §3.2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NativeRequest<'a> {
+    /// The JSON text, unescaped.
+    Json(&'a str),
+    /// An object with so many members; its bytes are in the body.
+    Object {
+        /// Number of members.
+        members: usize,
+    },
+}
+
+impl Default for NativeRequest<'_> {
+    fn default() -> Self {
+        Self::Json("")
+    }
+}
+
+impl NativeRequest<'_> {
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Json(text) => text.trim().is_empty(),
+            Self::Object { members } => *members == 0,
+        }
+    }
+}
+
+impl<'a> Member<'a> for NativeRequest<'a> {
+    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        if let Some(members) = reader.peek_object() {
+            reader.skip();
+            *self = Self::Object { members };
+            return Ok(());
+        }
+        *self = Self::Json(<&str>::read(reader)?);
+        Ok(())
     }
 }

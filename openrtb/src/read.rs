@@ -1,81 +1,60 @@
-//! Typed values read from simd-json's tape.
+//! Typed values read from a tape: the nodes of a body in order, objects and arrays with their sizes.
 //!
-//! The tape is used and not serde: an undecoded member is stepped over in one addition however large it is, nothing
-//! recurses over foreign data, an error knows its path, and an array is never mistaken for an object by position.
-
-use std::borrow::Cow;
+//! Two tapes are read by this one reader: simd-json's, and that of [`crate::tape`], which also knows where in the body
+//! each node stands (`KEEP`). The tape is used and not serde: an unknown member is stepped over in one addition however
+//! large it is, nothing recurses over foreign data, an error knows its path, and an array is never mistaken for an
+//! object by position.
 
 use simd_json::{Node, StaticNode};
 
-use crate::decode::{DecodeCode, DecodeError, Limits};
+use crate::arena::Arena;
+use crate::decode::{DecodeCode, Limits};
+use crate::fault::Fault;
 use crate::number::{Millionths, WirePrice, millionths_from_decimal, millionths_from_f64, millionths_from_units};
-use crate::text::Text;
+use crate::rest::{RawMember, Rest};
+use crate::text::{NumberText, Text};
 
-/// Why a value was refused; gathers its path while the error travels outwards.
-pub(crate) struct Fault(Box<FaultParts>);
-
-struct FaultParts {
-    code: DecodeCode,
-    message: Cow<'static, str>,
-    inner_to_outer: Vec<Step>,
+/// Where a node stands in the body; of a string, what is between its quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
-enum Step {
-    Member(&'static str),
-    Element(usize),
+/// A body as nodes.
+#[derive(Clone, Copy)]
+pub(crate) struct Nodes<'t, 'a> {
+    pub(crate) nodes: &'t [Node<'a>],
+    /// One for each node; empty unless `KEEP`.
+    pub(crate) spans: &'t [Span],
+    /// The text that the spans are of; empty unless `KEEP`.
+    pub(crate) body: &'a str,
 }
 
-impl Fault {
-    #[cold]
-    pub(crate) fn new(code: DecodeCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(FaultParts { code, message: message.into(), inner_to_outer: Vec::new() }))
-    }
-
-    #[cold]
-    pub(crate) fn in_member(mut self, name: &'static str) -> Self {
-        self.0.inner_to_outer.push(Step::Member(name));
-        self
-    }
-
-    #[cold]
-    pub(crate) fn in_element(mut self, index: usize) -> Self {
-        self.0.inner_to_outer.push(Step::Element(index));
-        self
-    }
-
-    #[cold]
-    pub(crate) fn into_error(self) -> DecodeError {
-        let mut path = String::new();
-        for step in self.0.inner_to_outer.iter().rev() {
-            match step {
-                Step::Member(name) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(name);
-                }
-                Step::Element(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        DecodeError { code: self.0.code, message: self.0.message, path, offset: None }
-    }
-}
-
-/// Walks the tape from front to back; every `read` leaves it behind the value.
-pub(crate) struct Reader<'t, 'a> {
-    nodes: &'t [Node<'a>],
+/// Walks a tape from front to back; every `read` leaves it behind the value. With `KEEP`, what is no field is kept.
+pub(crate) struct Reader<'t, 'a, const KEEP: bool> {
+    tape: Nodes<'t, 'a>,
     at: usize,
     limits: &'t Limits,
     text_bytes: usize,
+    arena: &'a Arena,
 }
 
-impl<'t, 'a> Reader<'t, 'a> {
-    pub(crate) fn new(nodes: &'t [Node<'a>], limits: &'t Limits, text_bytes: usize) -> Self {
-        Self { nodes, at: 0, limits, text_bytes }
+/// What an object holds beside its fields, while it is read.
+#[derive(Default)]
+pub(crate) struct RestSoFar<'a> {
+    unknown: &'a mut [RawMember<'a>],
+    used: usize,
+    ext: Option<&'a str>,
+}
+
+impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
+    pub(crate) fn new(tape: Nodes<'t, 'a>, limits: &'t Limits, text_bytes: usize, arena: &'a Arena) -> Self {
+        Self { tape, at: 0, limits, text_bytes, arena }
     }
 
     fn peek(&self) -> Option<Node<'a>> {
-        self.nodes.get(self.at).copied()
+        self.tape.nodes.get(self.at).copied()
     }
 
     /// The number of members, if an object comes next.
@@ -100,6 +79,21 @@ impl<'t, 'a> Reader<'t, 'a> {
         };
     }
 
+    /// The bytes of the node at `at`, as they stand in the body.
+    fn raw(&self, at: usize) -> &'a str {
+        let span = self.tape.spans.get(at).copied().unwrap_or_default();
+        self.tape.body.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The value that comes next, as it stands in the body.
+    fn raw_value(&self) -> &'a str {
+        let span = self.tape.spans.get(self.at).copied().unwrap_or_default();
+        match self.peek() {
+            Some(Node::String(_)) => self.tape.body.get(span.start - 1..span.end + 1).unwrap_or_default(),
+            _ => self.raw(self.at),
+        }
+    }
+
     /// Enters an object; the number of its members.
     pub(crate) fn object(&mut self) -> Result<usize, Fault> {
         match self.next()? {
@@ -115,28 +109,190 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
     }
 
-    /// Reads a known member. `null`, and `[]` where an object belongs (an empty PHP array), stand for absence.
-    ///
-    /// A second member of the same name is refused: the party that reads the last one would see another request than
-    /// the one that reads the first.
-    pub(crate) fn member<T: ReadValue<'a>>(
-        &mut self,
-        slot: &mut T,
-        seen: &mut u64,
-        field: u32,
-        name: &'static str,
-    ) -> Result<(), Fault> {
+    /// Notes a known key. The second of the same name is refused: the party that reads the last one would see another
+    /// request than the one that reads the first.
+    #[inline]
+    pub(crate) fn once(&self, seen: &mut u64, field: u32, name: &'static str) -> Result<(), Fault> {
         let bit = 1u64 << field;
         if *seen & bit != 0 {
             return Err(Fault::new(DecodeCode::Duplicate, "this key stands twice in its object").in_member(name));
         }
         *seen |= bit;
+        Ok(())
+    }
+
+    /// Reads a known member. `null`, and `[]` where an object belongs (an empty PHP array), stand for absence.
+    #[inline]
+    pub(crate) fn member<T: Member<'a>>(&mut self, slot: &mut T, name: &'static str) -> Result<(), Fault> {
         match self.peek() {
             Some(Node::Static(StaticNode::Null)) => {}
             Some(Node::Array { len: 0, .. }) if T::IS_OBJECT => {}
-            _ => return T::read_into(slot, self).map_err(|fault| fault.in_member(name)),
+            _ => return slot.read_member(self).map_err(|fault| fault.in_member(name)),
         }
         self.at += 1;
+        Ok(())
+    }
+
+    /// Steps over a member whose key, already read, is no field.
+    #[inline]
+    pub(crate) fn unknown(&mut self, members: usize, rest: &mut RestSoFar<'a>) {
+        if KEEP {
+            if rest.unknown.is_empty() {
+                rest.unknown = self.arena.list(members);
+            }
+            let member = RawMember { key: self.raw(self.at - 1), value: self.raw_value() };
+            if let Some(slot) = rest.unknown.get_mut(rest.used) {
+                *slot = member;
+                rest.used += 1;
+            }
+        }
+        self.skip();
+    }
+
+    /// Keeps the value of `ext`, which comes next and is not yet stepped over.
+    #[inline]
+    pub(crate) fn keep_ext(&self, rest: &mut RestSoFar<'a>) {
+        if KEEP && self.peek() != Some(Node::Static(StaticNode::Null)) {
+            rest.ext = Some(self.raw_value());
+        }
+    }
+
+    /// `None` where there is nothing.
+    #[inline]
+    pub(crate) fn rest(&self, rest: RestSoFar<'a>) -> Option<&'a Rest<'a>> {
+        let RestSoFar { unknown, used, ext } = rest;
+        if !KEEP || (used == 0 && ext.is_none()) {
+            return None;
+        }
+        let (unknown, _) = unknown.split_at_checked(used)?;
+        let kept = self.arena.object::<Rest<'a>>();
+        *kept = Rest { unknown, ext };
+        Some(kept)
+    }
+
+    fn string(&self, text: &'a str) -> Result<&'a str, Fault> {
+        if text.len() <= self.text_bytes {
+            return Ok(text);
+        }
+        let message = format!("{} bytes, at most {} are accepted", text.len(), self.text_bytes);
+        Err(Fault::new(DecodeCode::TooLong, message))
+    }
+
+    fn list<T: Element<'a>>(&mut self) -> Result<&'a [T], Fault> {
+        let len = match self.peek() {
+            Some(Node::Array { len, .. }) => len,
+            // A bare scalar is a list of one.
+            Some(Node::String(_) | Node::Static(_)) if !T::IS_OBJECT => {
+                let list = self.arena.list::<T>(1);
+                list.iter_mut().try_for_each(|slot| slot.read_element(self))?;
+                return Ok(list);
+            }
+            _ => return Err(wrong_type("an array", self.next()?)),
+        };
+        let limit = T::list_limit(self.limits);
+        if len > limit {
+            return Err(Fault::new(DecodeCode::TooMany, format!("{len} elements, at most {limit} are accepted")));
+        }
+        self.at += 1;
+        let list = self.arena.list::<T>(len);
+        let mut slots = list.iter_mut();
+        let mut used = 0;
+        for index in 0..len {
+            // A null scalar says nothing. A null object is refused: dropping it would shift the others' indices
+            // against the raw array.
+            if !T::IS_OBJECT && self.peek() == Some(Node::Static(StaticNode::Null)) {
+                self.at += 1;
+                continue;
+            }
+            if let Some(slot) = slots.next() {
+                slot.read_element(self).map_err(|fault| fault.in_element(index))?;
+                used += 1;
+            }
+        }
+        Ok(list.get(..used).unwrap_or_default())
+    }
+}
+
+/// A field of an object: read into its default.
+pub(crate) trait Member<'a>: Default {
+    /// Whether the value is an object: then `[]` stands for absence.
+    const IS_OBJECT: bool = false;
+
+    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault>;
+}
+
+/// A value that is not null.
+pub(crate) trait Value<'a>: Sized {
+    const IS_OBJECT: bool = false;
+
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault>;
+}
+
+/// An element of a list. Objects fill themselves in place, since moving one costs more than reading it.
+pub(crate) trait Element<'a>: Copy + Default + 'a {
+    /// Whether the value is an object: then no scalar stands for a list of one.
+    const IS_OBJECT: bool = false;
+
+    fn read_element<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault>;
+
+    /// The most elements that an array of these may have.
+    fn list_limit(limits: &Limits) -> usize {
+        limits.list_items
+    }
+}
+
+/// An object with a table (see [`crate::table`]).
+pub(crate) trait Object<'a>: Element<'a> {}
+
+impl<'a, T: Value<'a>> Member<'a> for Option<T> {
+    const IS_OBJECT: bool = T::IS_OBJECT;
+
+    #[inline]
+    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        *self = Some(T::read(reader)?);
+        Ok(())
+    }
+}
+
+impl<'a, T: Element<'a>> Member<'a> for &'a [T] {
+    #[inline]
+    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        *self = reader.list()?;
+        Ok(())
+    }
+}
+
+impl<'a> Member<'a> for Text<'a> {
+    #[inline]
+    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        *self = Self::read(reader)?;
+        Ok(())
+    }
+}
+
+impl<'a, T: Object<'a>> Value<'a> for &'a T {
+    const IS_OBJECT: bool = true;
+
+    #[inline]
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
+        let object = reader.arena.object::<T>();
+        object.read_element(reader)?;
+        Ok(object)
+    }
+}
+
+impl<'a> Element<'a> for i32 {
+    #[inline]
+    fn read_element<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        *self = Self::read(reader)?;
+        Ok(())
+    }
+}
+
+impl<'a> Element<'a> for Text<'a> {
+    #[inline]
+    fn read_element<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
+        *self = Self::read(reader)?;
         Ok(())
     }
 }
@@ -159,68 +315,8 @@ fn out_of_range(what: &'static str) -> Fault {
     Fault::new(DecodeCode::OutOfRange, what)
 }
 
-/// A type that can be read from the tape. The reader stands on the value, which is not null unless in an array.
-pub(crate) trait ReadValue<'a>: Sized + Default {
-    /// Whether the value is an object: then `[]` stands for absence, and no scalar for a list of one.
-    const IS_OBJECT: bool = false;
-
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault>;
-
-    /// Reads into a default: objects fill themselves in place, since moving one out of three results costs more than
-    /// reading it.
-    fn read_into(slot: &mut Self, reader: &mut Reader<'_, 'a>) -> Result<(), Fault> {
-        *slot = Self::read(reader)?;
-        Ok(())
-    }
-
-    /// The most elements that an array of these may have.
-    fn list_limit(limits: &Limits) -> usize {
-        limits.list_items
-    }
-}
-
-impl<'a, T: ReadValue<'a>> ReadValue<'a> for Option<T> {
-    const IS_OBJECT: bool = T::IS_OBJECT;
-
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
-        T::read(reader).map(Some)
-    }
-
-    fn read_into(slot: &mut Self, reader: &mut Reader<'_, 'a>) -> Result<(), Fault> {
-        T::read_into(slot.insert(T::default()), reader)
-    }
-}
-
-impl<'a, T: ReadValue<'a>> ReadValue<'a> for Vec<T> {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
-        let len = match reader.peek() {
-            Some(Node::Array { len, .. }) => len,
-            // A bare scalar is a list of one.
-            Some(Node::String(_) | Node::Static(_)) if !T::IS_OBJECT => return Ok(vec![T::read(reader)?]),
-            _ => return Err(wrong_type("an array", reader.next()?)),
-        };
-        let limit = T::list_limit(reader.limits);
-        if len > limit {
-            return Err(Fault::new(DecodeCode::TooMany, format!("{len} elements, at most {limit} are accepted")));
-        }
-        reader.at += 1;
-        let mut list = Self::with_capacity(len);
-        for index in 0..len {
-            // A null scalar says nothing. A null object is refused: dropping it would shift the others' indices
-            // against the raw array.
-            if !T::IS_OBJECT && reader.peek() == Some(Node::Static(StaticNode::Null)) {
-                reader.at += 1;
-                continue;
-            }
-            let slot = list.push_mut(T::default());
-            T::read_into(slot, reader).map_err(|fault| fault.in_element(index))?;
-        }
-        Ok(list)
-    }
-}
-
-impl<'a> ReadValue<'a> for i32 {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
+impl<'a> Value<'a> for i32 {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
         const RANGE: &str = "the integer does not fit 32 bits";
         match reader.next()? {
             Node::Static(StaticNode::I64(value)) => Self::try_from(value).map_err(|_| out_of_range(RANGE)),
@@ -255,8 +351,8 @@ fn parse_f64(text: &str) -> Result<f64, Fault> {
     }
 }
 
-impl<'a> ReadValue<'a> for f64 {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
+impl<'a> Value<'a> for f64 {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
         match reader.next()? {
             Node::Static(StaticNode::I64(value)) => Ok(value as Self),
             Node::Static(StaticNode::U64(value)) => Ok(value as Self),
@@ -268,7 +364,7 @@ impl<'a> ReadValue<'a> for f64 {
     }
 }
 
-fn read_millionths(reader: &mut Reader<'_, '_>) -> Result<i64, Fault> {
+fn read_millionths<const KEEP: bool>(reader: &mut Reader<'_, '_, KEEP>) -> Result<i64, Fault> {
     const RANGE: &str = "the amount is out of range (10^12 units)";
     match reader.next()? {
         Node::Static(StaticNode::I64(value)) => millionths_from_units(value).ok_or_else(|| out_of_range(RANGE)),
@@ -283,123 +379,38 @@ fn read_millionths(reader: &mut Reader<'_, '_>) -> Result<i64, Fault> {
     }
 }
 
-impl<'a> ReadValue<'a> for WirePrice {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
+impl<'a> Value<'a> for WirePrice {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
         read_millionths(reader).map(Self)
     }
 }
 
-impl<'a> ReadValue<'a> for Millionths {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
+impl<'a> Value<'a> for Millionths {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
         read_millionths(reader).map(Self)
     }
 }
 
 /// A string where a number would be a mistake, such as a consent string.
-impl<'a> ReadValue<'a> for &'a str {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
+impl<'a> Value<'a> for &'a str {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
         match reader.next()? {
-            Node::String(text) if text.len() <= reader.text_bytes => Ok(text),
-            Node::String(text) => {
-                let message = format!("{} bytes, at most {} are accepted", text.len(), reader.text_bytes);
-                Err(Fault::new(DecodeCode::TooLong, message))
-            }
+            Node::String(text) => reader.string(text),
             other => Err(wrong_type("a string", other)),
         }
     }
 }
 
-impl<'a> ReadValue<'a> for Text<'a> {
-    fn read(reader: &mut Reader<'_, 'a>) -> Result<Self, Fault> {
-        let number = match reader.peek() {
-            Some(Node::Static(StaticNode::I64(value))) => Self::from_number(value),
-            Some(Node::Static(StaticNode::U64(value))) => Self::from_number(value),
-            Some(Node::Static(StaticNode::F64(value))) => Self::from_number(value),
-            _ => return <&str>::read(reader).map(Self::from),
+impl<'a> Value<'a> for Text<'a> {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
+        let number = match reader.next()? {
+            Node::String(text) => return reader.string(text).map(Self::from),
+            Node::Static(StaticNode::I64(value)) => NumberText::new(value),
+            Node::Static(StaticNode::U64(value)) => NumberText::new(value),
+            Node::Static(StaticNode::F64(value)) => NumberText::new(value),
+            other => return Err(wrong_type("a string", other)),
         };
-        reader.at += 1;
-        number.ok_or_else(|| out_of_range("the number is too long for a string's place"))
+        let number = number.ok_or_else(|| out_of_range("the number is too long for a string's place"))?;
+        Ok(Self::from(reader.arena.text(number.as_str())))
     }
 }
-
-/// A hash of a key, so that a known key is found by a few integer comparisons and one of strings.
-pub(crate) const fn key_hash(key: &str) -> u64 {
-    let bytes = key.as_bytes();
-    let (head, tail) = if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-    } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        (u32::from_le_bytes(*head) as u64, u32::from_le_bytes(*tail) as u64)
-    } else {
-        match bytes {
-            [a, b, c] => (*a as u64, (*b as u64) << 8 | *c as u64),
-            [a, b] => (*a as u64, *b as u64),
-            [a] => (*a as u64, 0),
-            _ => (0, 0),
-        }
-    };
-    (head ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ tail.wrapping_mul(0xc2b2_ae3d_27d4_eb4f)
-}
-
-/// The key of a field: its own name unless the wire's name is no Rust identifier.
-macro_rules! wire_key {
-    ($field:ident) => {
-        stringify!($field)
-    };
-    ($field:ident, $key:literal) => {
-        $key
-    };
-}
-
-/// Declares a wire object and how it is read. Up to 64 fields; a field's type is anything that is `ReadValue + Default`.
-///
-/// `wire_object! { 'a; Name<'a> { field: Type, renamed = "type": Type } }`
-macro_rules! wire_object {
-    ($life:lifetime; $(#[$meta:meta])* $name:ident $(<$generic:lifetime>)? $([limit $limit:ident])? {
-        $($(#[$field_meta:meta])* $field:ident $(= $key:literal)? : $type:ty),* $(,)?
-    }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $name $(<$generic>)? {
-            $($(#[$field_meta])* pub $field: $type,)*
-        }
-
-        impl<$life> crate::read::ReadValue<$life> for $name $(<$generic>)? {
-            const IS_OBJECT: bool = true;
-
-            fn read(reader: &mut crate::read::Reader<'_, $life>) -> Result<Self, crate::read::Fault> {
-                let mut object = Self::default();
-                Self::read_into(&mut object, reader)?;
-                Ok(object)
-            }
-
-            fn read_into(
-                object: &mut Self,
-                reader: &mut crate::read::Reader<'_, $life>,
-            ) -> Result<(), crate::read::Fault> {
-                #[allow(non_camel_case_types, reason = "named as the fields are")]
-                enum Field { $($field,)* }
-                struct Hash;
-                #[allow(non_upper_case_globals, reason = "named as the fields are")]
-                impl Hash {
-                    $(const $field: u64 = crate::read::key_hash(crate::read::wire_key!($field $(, $key)?));)*
-                }
-                let mut seen = 0u64;
-                for _ in 0..reader.object()? {
-                    let key = reader.key()?;
-                    match crate::read::key_hash(key) {
-                        $(Hash::$field if key == crate::read::wire_key!($field $(, $key)?) => {
-                            let name = crate::read::wire_key!($field $(, $key)?);
-                            reader.member(&mut object.$field, &mut seen, Field::$field as u32, name)?;
-                        })*
-                        _ => reader.skip(),
-                    }
-                }
-                Ok(())
-            }
-
-            $(fn list_limit(limits: &crate::decode::Limits) -> usize { limits.$limit })?
-        }
-    };
-}
-
-pub(crate) use {wire_key, wire_object};

@@ -1,16 +1,16 @@
-//! The bid response: every field but `ext` (OpenRTB 2.6 §4.2).
+//! The bid response (OpenRTB 2.6 §4.2).
 
 use crate::number::WirePrice;
-use crate::read::wire_object;
+use crate::table::wire_object;
 use crate::text::Text;
 
 wire_object! { 'a;
     /// A bidder's answer (OpenRTB 2.6 §4.2.1).
-    BidResponse<'a> {
+    BidResponse {
         /// The request's id; required.
         id: Text<'a>,
         /// Bids by seat; none is a no-bid.
-        seatbid: Vec<SeatBid<'a>>,
+        seatbid: &'a [SeatBid<'a>],
         /// The bidder's id of this response, for `${AUCTION_BID_ID}`.
         bidid: Option<Text<'a>>,
         /// Currency of all the bids, ISO 4217; default USD.
@@ -24,9 +24,9 @@ wire_object! { 'a;
 
 wire_object! { 'a;
     /// The bids of a seat (OpenRTB 2.6 §4.2.2).
-    SeatBid<'a> [limit seatbids] {
+    SeatBid [limit seatbids] {
         /// Required; one or more.
-        bid: Vec<Bid<'a>>,
+        bid: &'a [Bid<'a>],
         /// The buyer.
         seat: Option<Text<'a>>,
         /// 1 = all of these win or none does; default 0.
@@ -36,7 +36,7 @@ wire_object! { 'a;
 
 wire_object! { 'a;
     /// A bid (OpenRTB 2.6 §4.2.3).
-    Bid<'a> [limit bids] {
+    Bid [limit bids] {
         /// The bidder's id of the bid; required.
         id: Text<'a>,
         /// The impression bid for; required.
@@ -54,7 +54,7 @@ wire_object! { 'a;
         /// Id of an ad preloaded.
         adid: Option<Text<'a>>,
         /// Advertiser's domains.
-        adomain: Vec<Text<'a>>,
+        adomain: &'a [Text<'a>],
         /// Store id of the app advertised.
         bundle: Option<Text<'a>>,
         /// Sample image.
@@ -68,11 +68,11 @@ wire_object! { 'a;
         /// Taxonomy of `cat`; default 1.
         cattax: Option<i32>,
         /// Categories of the creative.
-        cat: Vec<Text<'a>>,
+        cat: &'a [Text<'a>],
         /// Creative attributes ([`crate::lists::creative_attribute`]).
-        attr: Vec<i32>,
+        attr: &'a [i32],
         /// API frameworks the markup needs.
-        apis: Vec<i32>,
+        apis: &'a [i32],
         /// One of them; deprecated.
         api: Option<i32>,
         /// Protocol of the markup ([`crate::lists::creative_subtype`]).

@@ -75,11 +75,11 @@ fn check_context(request: &BidRequest<'_>) -> Broken {
     if !request.acat.is_empty() && !request.bcat.is_empty() {
         return broken("bcat", "not together with acat");
     }
-    if let Some(regs) = &request.regs {
+    if let Some(regs) = request.regs {
         let flags = [
             ("regs.coppa", regs.coppa),
             ("regs.gdpr", regs.gdpr),
-            ("regs.ext.gdpr", regs.ext.as_ref().and_then(|ext| ext.gdpr)),
+            ("regs.ext.gdpr", regs.ext.and_then(|ext| ext.gdpr)),
         ];
         for (path, flag) in flags {
             if flag.is_some_and(|flag| flag != 0 && flag != 1) {
@@ -87,7 +87,7 @@ fn check_context(request: &BidRequest<'_>) -> Broken {
             }
         }
     }
-    let device = request.device.as_ref();
+    let device = request.device;
     negative(&[
         ("tmax", request.tmax),
         ("device.w", device.and_then(|device| device.w)),
@@ -114,17 +114,17 @@ fn check_imp(imp: &Imp<'_>) -> Broken {
     if imp.bidfloor.is_some_and(|floor| floor.0 < 0) {
         return broken("bidfloor", "must not be negative");
     }
-    if imp.native.as_ref().is_some_and(|native| native.request.is_empty()) {
+    if imp.native.is_some_and(|native| native.request.is_empty()) {
         return broken("native.request", "required");
     }
-    let media = imp.banner.as_ref().and_then(|banner| below("banner", check_banner(banner)));
-    let media = media.or_else(|| imp.video.as_ref().and_then(|video| below("video", check_video(video))));
-    let media = media.or_else(|| imp.audio.as_ref().and_then(|audio| below("audio", check_audio(audio))));
+    let media = imp.banner.and_then(|banner| below("banner", check_banner(banner)));
+    let media = media.or_else(|| imp.video.and_then(|video| below("video", check_video(video))));
+    let media = media.or_else(|| imp.audio.and_then(|audio| below("audio", check_audio(audio))));
     media.or_else(|| negative(&[("exp", imp.exp)])).or_else(|| check_deals(imp))
 }
 
 fn check_deals(imp: &Imp<'_>) -> Broken {
-    let deals = &imp.pmp.as_ref()?.deals;
+    let deals = imp.pmp?.deals;
     deals.iter().enumerate().find_map(|(index, deal)| {
         let (field, message) = if deal.id.is_empty() {
             ("id", "required")
@@ -152,7 +152,7 @@ fn check_banner(banner: &Banner<'_>) -> Broken {
         .find_map(|(index, format)| below(&format!("format[{index}]"), check_format(format)))
 }
 
-fn check_format(format: &Format) -> Broken {
+fn check_format(format: &Format<'_>) -> Broken {
     let exact = format.w.is_some() && format.h.is_some();
     let flexible = format.wratio.is_some() && format.hratio.is_some() && format.wmin.is_some();
     if !exact && !flexible {

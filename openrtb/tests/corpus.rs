@@ -78,7 +78,7 @@ fn every_response_decodes() {
             Ok(response) => {
                 let seats = line["body"]["seatbid"].as_array().into_iter().flatten();
                 let bids = seats.flat_map(|seat| seat["bid"].as_array().into_iter().flatten());
-                for (bid, json) in response.seatbid.iter().flat_map(|seat| &seat.bid).zip(bids) {
+                for (bid, json) in response.seatbid.iter().flat_map(|seat| seat.bid).zip(bids) {
                     let price = json["price"].as_f64().map(|price| (price * 1e6).round() as i64);
                     assert_eq!(bid.price.map(|price| price.0), price, "{}", line["source"]);
                     assert_eq!(bid.adm.as_deref(), json["adm"].as_str());

@@ -42,11 +42,11 @@ fn every_field_needed_is_read() {
     assert_eq!(request.id, "r1");
     assert_eq!((request.at, request.tmax, request.test, request.cattax), (Some(1), Some(120), Some(0), Some(1)));
     assert_eq!(request.cur, ["CNY", "USD"]);
-    assert_eq!((&request.wseat[..], &request.bcat[..]), (&["s1".into()][..], &["IAB7".into()][..]));
+    assert_eq!((request.wseat, request.bcat), (&["s1".into()][..], &["IAB7".into()][..]));
     assert_eq!((&request.badv[0][..], &request.bapp[0][..]), ("bad.example", "com.bad"));
     assert!(request.bseat.is_empty() && request.acat.is_empty() && request.app.is_none() && request.dooh.is_none());
-    let source = request.source.as_ref().unwrap();
-    assert!(source.has_supply_chain() && source.schain.is_none() && source.tid.unwrap() == "t1");
+    let source = request.source.unwrap();
+    assert!(request.supply_chain().is_some() && source.schain.is_none() && source.tid.unwrap() == "t1");
     let regs = request.regs.as_ref().unwrap();
     assert_eq!((regs.coppa, regs.gdpr, regs.gdpr_applies()), (Some(0), None, Some(1)));
     assert_eq!((regs.us_privacy.unwrap(), regs.gpp.unwrap()), ("1YNN", "DB"));
@@ -67,7 +67,7 @@ fn every_field_needed_is_read() {
     assert_eq!((imp.bidfloor, imp.secure, imp.exp), (Some(WirePrice(35_100_000)), Some(0), Some(30)));
     assert_eq!(imp.qty.as_ref().unwrap().multiplier, Some(Millionths(500_000)));
     let banner = imp.banner.as_ref().unwrap();
-    assert_eq!((banner.battr.as_slice(), banner.api.as_slice(), banner.pos), (&[16, 500][..], &[5][..], Some(0)));
+    assert_eq!((banner.battr, banner.api, banner.pos), (&[16, 500][..], &[5][..], Some(0)));
     assert_eq!((banner.format[0].w, banner.format[1].wmin, banner.format[1].w), (Some(300), Some(320), None));
     let pmp = imp.pmp.as_ref().unwrap();
     let deal = &pmp.deals[0];
@@ -77,7 +77,7 @@ fn every_field_needed_is_read() {
     let imp = &request.imp[1];
     let video = imp.video.as_ref().unwrap();
     assert_eq!((video.startdelay, video.podseq, video.slotinpod, video.skip), (Some(0), Some(-1), Some(2), Some(0)));
-    assert_eq!((video.protocols.as_slice(), video.rqddurs.as_slice()), (&[7, 8][..], &[15][..]));
+    assert_eq!((video.protocols, video.rqddurs), (&[7, 8][..], &[15][..]));
     assert_eq!(imp.audio.as_ref().unwrap().maxduration, Some(30));
     let native = imp.native.as_ref().unwrap();
     assert_eq!(native.request, NativeRequest::Json(r#"{"ver":"1.2","assets":[]}"#));
@@ -131,9 +131,9 @@ fn a_bare_scalar_is_a_list_of_one() {
     let mut body = br#"{"id":"1","cur":"CNY","bcat":7,"imp":[{"banner":{"battr":"3","api":true}}]}"#.to_vec();
     let mut decoder = Decoder::default();
     let request = decoder.decode_request(&mut body).unwrap();
-    assert_eq!((&request.cur[..], &request.bcat[..]), (&["CNY".into()][..], &["7".into()][..]));
+    assert_eq!((request.cur, request.bcat), (&["CNY".into()][..], &["7".into()][..]));
     let banner = request.imp[0].banner.as_ref().unwrap();
-    assert_eq!((&banner.battr[..], &banner.api[..]), (&[3][..], &[1][..]));
+    assert_eq!((banner.battr, banner.api), (&[3][..], &[1][..]));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn every_field_of_a_response_is_read() {
     assert_eq!(texts.map(Option::unwrap), ["n", "bu", "l", r#"<a href="x">"#, "ad", "com.a", "i", "3", "cr", "t"]);
     assert_eq!([bid.language, bid.langb, bid.dealid].map(Option::unwrap), ["zh", "zh-CN", "d"]);
     assert_eq!((&bid.adomain[0][..], &bid.cat[0][..]), ("a.example", "1"));
-    assert_eq!((&bid.attr[..], &bid.apis[..]), (&[1, 2][..], &[7][..]));
+    assert_eq!((bid.attr, bid.apis), (&[1, 2][..], &[7][..]));
     let integers = [bid.cattax, bid.api, bid.protocol, bid.qagmediarating, bid.w, bid.h, bid.wratio, bid.hratio];
     assert_eq!(integers.map(Option::unwrap), [6, 5, 8, 1, 300, 250, 6, 5]);
     assert_eq!([bid.exp, bid.dur, bid.mtype, bid.slotinpod].map(Option::unwrap), [60, 15, 2, -1]);

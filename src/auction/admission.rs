@@ -133,7 +133,7 @@ fn consents(request: &BidRequest<'_>, media: &Media, day: ShanghaiDay) -> bool {
     let limited = device.is_some_and(|device| device.lmt == Some(1) || device.dnt == Some(1));
     let regs = request.regs.as_ref();
     let child = regs.is_some_and(|regs| regs.coppa == Some(1));
-    let consent = request.user.as_ref().and_then(openrtb::request::User::consent_string);
+    let consent = request.user.and_then(openrtb::User::consent_string);
     let given = consent.is_some_and(|text| !text.is_empty());
     let gdpr = regs.is_some_and(|regs| regs.gdpr_applies() == Some(1)) && !given;
     let asserted = media.consent_since.is_some_and(|since| since <= day);

@@ -76,8 +76,8 @@ pub fn check<'r>(
         return answer;
     }
     let context = Context { market, invited, invitation, response: &response };
-    for seatbid in &response.seatbid {
-        for bid in &seatbid.bid {
+    for seatbid in response.seatbid {
+        for bid in seatbid.bid {
             match context.bid(bid, seatbid.seat.as_deref()) {
                 Ok(accepted) => answer.accepted.push(accepted),
                 Err(rejected) => answer.rejected.push(rejected),
@@ -170,7 +170,7 @@ fn advertised(
     if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
         return Err(BidRejection::ForeignAdvertiser);
     }
-    allowed(creative, advertiser, admitted, &bid.adomain, &bid.cat)
+    allowed(creative, advertiser, admitted, bid.adomain, bid.cat)
 }
 
 /// R-QUALIFY, R-CATEGORY: whether a creative may be shown on this media today, by its own domains and categories and by

@@ -59,9 +59,9 @@ pub(super) fn takes_duration(imp: &Imp<'_>, format: Format, seconds: Option<u32>
 /// The creative attributes that the imp blocks for a format (OpenRTB 2.6 `battr`).
 pub(super) fn blocked_attributes<'i>(imp: &'i Imp<'_>, format: Format) -> &'i [i32] {
     match format {
-        Format::Banner => imp.banner.as_ref().map_or(&[], |banner| &banner.battr),
-        Format::Video => imp.video.as_ref().map_or(&[], |video| &video.battr),
-        Format::Audio => imp.audio.as_ref().map_or(&[], |audio| &audio.battr),
-        Format::Native => imp.native.as_ref().map_or(&[], |native| &native.battr),
+        Format::Banner => imp.banner.as_ref().map_or(&[], |banner| banner.battr),
+        Format::Video => imp.video.as_ref().map_or(&[], |video| video.battr),
+        Format::Audio => imp.audio.as_ref().map_or(&[], |audio| audio.battr),
+        Format::Native => imp.native.as_ref().map_or(&[], |native| native.battr),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openrtb::request::BidRequest;
-use openrtb::{DecodeCode, Decoder, Limits, ScanError};
+use openrtb::{Arena, Arenas, DecodeCode, Decoder, Limits, ScanError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, timeout_at};
@@ -60,6 +60,7 @@ pub struct Core {
     chance: RefCell<Chance>,
     pub(super) tokens: RefCell<Tokens>,
     decoder: RefCell<Decoder>,
+    arenas: Arenas,
     bidders: Bidders,
     in_flight: Cell<usize>,
 }
@@ -85,6 +86,7 @@ impl Core {
             chance: RefCell::new(seed.chance),
             tokens: RefCell::new(Tokens::new(&seed.keys)?),
             decoder: RefCell::new(Decoder::new(Limits::default())),
+            arenas: Arenas::default(),
             bidders: Bidders::new(exchange.clock.clone()),
             in_flight: Cell::new(0),
             exchange,
@@ -142,8 +144,8 @@ impl Core {
     }
 
     async fn decide(&self, market: &Market, media: &Media, incoming: &Incoming<'_>, waited: &Cell<Duration>) -> Reply {
-        let mut copy = incoming.body.to_vec();
-        let request = match self.read(market, &mut copy) {
+        let arena = self.arenas.lend();
+        let request = match self.read(market, &incoming.body, &arena) {
             Ok(request) => request,
             Err(reply) => return reply,
         };
@@ -193,8 +195,9 @@ impl Core {
     }
 
     /// Decodes a request and holds it to the rules of the wire.
-    fn read<'b>(&self, market: &Market, body: &'b mut [u8]) -> Result<BidRequest<'b>, Reply> {
-        let request = self.decoder.borrow_mut().decode_request(body).map_err(|error| refused(&error))?;
+    fn read<'b>(&self, market: &Market, body: &[u8], arena: &'b Arena) -> Result<BidRequest<'b>, Reply> {
+        let decoded = self.decoder.borrow_mut().decode_request_in(arena.copy(body), arena);
+        let request = decoded.map_err(|error| refused(&error))?;
         if request.imp.len() > market.terms.most_imps {
             let message = format!("more than {} imps", market.terms.most_imps);
             return Err(Reply::BadRequest(BadRequest { code: "too_many", message, path: "imp".into() }));
