@@ -1,6 +1,7 @@
 //! The hot plane composed: one auction from its bytes to its answer, in the order of architecture §1.
 
 mod answer;
+mod asking;
 mod award;
 mod core;
 mod live;

@@ -174,6 +174,18 @@ impl Decoder {
         self.arena.reset();
         self.engine.response(body, &self.arena)
     }
+
+    /// Decodes a response into an arena of the caller's; as [`Decoder::decode_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_response_in<'a>(
+        &mut self,
+        body: &'a mut [u8],
+        arena: &'a Arena,
+    ) -> Result<BidResponse<'a>, DecodeError> {
+        self.engine.response(body, arena)
+    }
 }
 
 impl Engine {

@@ -3,6 +3,7 @@
 use openrtb::request::{BidRequest, Imp};
 
 use super::NoBid;
+use super::pod::{self, Separation};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{DealId, ImpIndex};
 use crate::market::Market;
@@ -33,6 +34,10 @@ pub struct OfferedImp<'r> {
     pub formats: Formats,
     /// How much of an impression it is (OpenRTB 2.6 §3.2.31).
     pub quantity: Quantity,
+    /// The first admitted imp of its pod, by its place: its own where it is in no pod, or the first.
+    pub pod: usize,
+    /// What may not stand twice in its pod; the same for all imps of a pod.
+    pub separation: Separation,
     /// The deals that it is restricted to by `pmp.deals`; `None`: not restricted.
     pub only: Option<Vec<DealId>>,
 }
@@ -86,7 +91,8 @@ pub fn admit<'r>(
         return Err(NoBid::Currency);
     }
     let indexed = request.imp.iter().enumerate().filter_map(|(index, imp)| Some((u8::try_from(index).ok()?, imp)));
-    let imps: Vec<_> = indexed.filter_map(|(index, imp)| offered(market, media, ImpIndex(index), imp)).collect();
+    let mut imps: Vec<_> = indexed.filter_map(|(index, imp)| offered(market, media, ImpIndex(index), imp)).collect();
+    join_pods(&mut imps);
     if imps.is_empty() {
         return Err(NoBid::UnknownPlacement);
     }
@@ -109,8 +115,30 @@ fn offered<'r>(market: &'r Market, media: &Media, index: ImpIndex, imp: &'r Imp<
         placement,
         formats: formats.and(placement.formats),
         quantity: quantity(imp),
+        pod: 0,
+        separation: separation(imp),
         only: restriction(market, imp),
     })
+}
+
+/// Tells each imp its pod. The imps of a pod share the strictest of what they ask for.
+fn join_pods(imps: &mut [OfferedImp<'_>]) {
+    for place in 0..imps.len() {
+        let pod = pod::id_of(imps[place].imp);
+        let first = pod.and_then(|_| (0..place).find(|other| pod::id_of(imps[*other].imp) == pod));
+        imps[place].pod = first.unwrap_or(place);
+        if let Some(first) = first {
+            imps[first].separation = imps[first].separation.and(imps[place].separation);
+        }
+    }
+    for place in 0..imps.len() {
+        imps[place].separation = imps[imps[place].pod].separation;
+    }
+}
+
+fn separation(imp: &Imp<'_>) -> Separation {
+    let dedupe = imp.video.map_or(&[][..], |video| video.poddedupe);
+    Separation::of(dedupe, true)
 }
 
 /// `qty.multiplier` in thousandths, at least one of them; one impression where there is none.

@@ -5,6 +5,7 @@ use openrtb::request::Imp;
 use super::admission::OfferedImp;
 use crate::market::demand::Creative;
 use crate::market::supply::{Format, Size};
+use crate::money::CpmMicroYuan;
 
 /// Whether an ad of that size fits the imp and its placement. Players scale video; audio and native have no size.
 pub(super) fn takes_size(offered: &OfferedImp<'_>, format: Format, size: Size) -> bool {
@@ -54,6 +55,30 @@ pub(super) fn takes_duration(imp: &Imp<'_>, format: Format, seconds: Option<u32>
         return required.contains(&seconds);
     }
     least.is_none_or(|least| seconds >= least) && most.is_none_or(|most| seconds <= most)
+}
+
+/// The shortest ad that the imp takes of a format, s; at least one.
+pub(super) fn shortest(imp: &Imp<'_>, format: Format) -> u32 {
+    let (required, least) = match (format, &imp.video, &imp.audio) {
+        (Format::Video, Some(video), _) => (&video.rqddurs, video.minduration),
+        (Format::Audio, _, Some(audio)) => (&audio.rqddurs, audio.minduration),
+        _ => return 1,
+    };
+    let least = required.iter().copied().min().or(least).unwrap_or(1);
+    u32::try_from(least).unwrap_or(1).max(1)
+}
+
+/// Whether what the media earns meets its floor per second (`mincpmpersec`) for an ad of that length. In the media's own
+/// currency, and net, as it is told prices; other floors do not filter deals (interfaces.md, "From media").
+pub(super) fn meets_floor(offered: &OfferedImp<'_>, creative: &Creative, earning: CpmMicroYuan) -> bool {
+    let floor = match creative.format {
+        Format::Video => offered.imp.video.as_ref().and_then(|video| video.mincpmpersec),
+        Format::Audio => offered.imp.audio.as_ref().and_then(|audio| audio.mincpmpersec),
+        Format::Banner | Format::Native => None,
+    };
+    let Some(floor) = floor.filter(|floor| floor.0 > 0) else { return true };
+    let least = i128::from(floor.0) * i128::from(creative.duration_s.unwrap_or(0));
+    i128::from(earning.micro_yuan_per_mille()) >= least
 }
 
 /// The creative attributes that the imp blocks for a format (OpenRTB 2.6 `battr`).

@@ -9,27 +9,26 @@ use openrtb::request::BidRequest;
 use openrtb::{Arena, Arenas, DecodeCode, Decoder, Limits, ScanError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
 use super::{Exchange, left_ms};
 use crate::auction::NoBid;
 use crate::auction::admission::admit;
-use crate::auction::bid_check::check;
-use crate::auction::clearing::{Clearing, NoAnswer, Outcome as Decision};
-use crate::auction::eligibility::{Delivery, Invited, invite};
+use crate::auction::eligibility::{Delivery, invite};
 use crate::auction::matching::match_deals;
-use crate::auction::offer::{Sheet, cut};
-use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence};
+use crate::auction::offer::Sheet;
+use crate::auction::outcome::Award;
+use crate::bidding::Bidders;
 use crate::billing::beacon::{self, Notice};
 use crate::billing::token::{Purpose, TokenKey, Tokens};
 use crate::clock::Chance;
 use crate::event::{Cause, Measure, Stage};
-use crate::ids::{AuctionId, AuctionIds, Boot, DealId, Lane, NodeId};
+use crate::ids::{AuctionIds, Boot, DealId, Lane, NodeId};
 use crate::market::Market;
 use crate::market::supply::Media;
-use crate::metrics::{DSP_OUTCOMES, Outcome};
+use crate::metrics::Outcome;
 
 /// Tokio's timers fire up to 2 ms late; the deadline is that much earlier (performance.md).
 const TIMER_SLACK: Duration = Duration::from_millis(2);
@@ -59,9 +58,10 @@ pub struct Core {
     ids: RefCell<AuctionIds>,
     chance: RefCell<Chance>,
     pub(super) tokens: RefCell<Tokens>,
-    decoder: RefCell<Decoder>,
+    pub(super) decoder: RefCell<Decoder>,
+    pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
-    bidders: Bidders,
+    pub(super) bidders: Bidders,
     in_flight: Cell<usize>,
 }
 
@@ -86,6 +86,7 @@ impl Core {
             chance: RefCell::new(seed.chance),
             tokens: RefCell::new(Tokens::new(&seed.keys)?),
             decoder: RefCell::new(Decoder::new(Limits::default())),
+            sheet: RefCell::default(),
             arenas: Arenas::default(),
             bidders: Bidders::new(exchange.clock.clone()),
             in_flight: Cell::new(0),
@@ -165,33 +166,38 @@ impl Core {
             self.count(&live, invited.ends(), test);
             return no_bid(NoBid::NoEligibleDeal);
         }
-        let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
-            Ok(sheet) => sheet,
+        if let Err(error) = self.sheet.borrow_mut().cut(&incoming.body, &invited, &market.terms, auction) {
             // Nothing is counted: a request that is refused offered nothing to anybody.
-            Err(error) => return ambiguous(&error),
-        };
+            live.give_back(&invited, true);
+            return ambiguous(&error);
+        }
         self.count(&live, invited.ends(), test);
         let open = Open::new(&live, invited.opportunities().filter(|_| !test).map(|(_, deal)| deal));
         let deadline = deadline(market, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
             open.end(Cause::NoTime);
+            live.give_back(&invited, false);
             return no_bid(NoBid::NoTime);
         };
-        let asking = self.ask_all(market, invited, &sheet, auction, deadline, &live);
-        let (clearing, heard) = self.hear(market, asking, auction, deadline, waited).await;
+        let asking = self.ask_all(market, invited, auction, deadline, &live);
+        let (clearing, heard) = self.hear(market, asking, (auction, &arena), deadline, waited).await;
         open.decided();
-        let late = self.exchange.clock.instant() >= deadline;
-        let Decision { invited, imps, ends } = clearing.decide(late);
+        let outcome = clearing.decide(self.exchange.clock.instant() >= deadline);
+        let nothing = outcome.is_empty();
+        let Award { invited, winners, ends, losses } = self.award(outcome, &live, test);
         self.count(&live, &ends, test);
-        if imps.is_empty() {
+        for lost in &losses {
+            let reason = lost.reason.code();
+            tracing::trace!(%auction, dsp = %lost.dsp.wire, reason, "bid lost");
+        }
+        if nothing {
             return no_bid(if heard { NoBid::AllRejected } else { NoBid::NoBids });
         }
-        let won: Vec<_> =
-            imps.into_iter().filter_map(|imp| self.award(market, &invited, imp, auction, &live)).collect();
-        if won.is_empty() {
+        if winners.is_empty() {
             return no_bid(NoBid::Unfunded);
         }
-        Reply::Bid(bid_body(&request.id, auction, &won))
+        let won = winners.iter().map(|winner| self.won(market, &invited, winner, auction));
+        Reply::Bid(bid_body(&request.id, auction, won))
     }
 
     /// Decodes a request and holds it to the rules of the wire.
@@ -207,107 +213,6 @@ impl Core {
             Reply::BadRequest(BadRequest { code: "invalid", message, path: invalid.path })
         })?;
         Ok(request)
-    }
-
-    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate forbids is
-    /// withheld for the buyer's reason; what the exchange's own limit forbids is neither (R-MAKEGOOD).
-    fn ask_all<'r>(
-        &self,
-        market: &'r Market,
-        invited: Invited<'r>,
-        sheet: &Sheet,
-        auction: AuctionId,
-        deadline: Instant,
-        live: &Live<'_>,
-    ) -> (Clearing<'r>, Inbox<Answer>) {
-        let now = self.exchange.clock.instant();
-        let mut inbox = Inbox::new();
-        let mut unasked = Vec::new();
-        for (tag, invitation) in invited.invitations().iter().enumerate() {
-            let dsp = invitation.dsp;
-            if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
-                unasked.push((tag, NoAnswer::Throttled));
-                continue;
-            }
-            let until = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
-            let body = Bytes::from(sheet.body(&invited, invitation, left_ms(until, now)));
-            if !self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox) {
-                unasked.push((tag, NoAnswer::Busy));
-            }
-        }
-        tracing::trace!(%auction, asked = invited.invitations().len() - unasked.len(), "asked");
-        let why = |tag| unasked.iter().find(|(it, _)| *it == tag).map(|(_, why)| *why);
-        let stages: Vec<_> = invited
-            .opportunities()
-            .filter_map(|(imp, deal)| {
-                let fates = || invited.invited_for(imp, deal).map(why);
-                let throttled = fates().any(|why| why == Some(NoAnswer::Throttled));
-                let stage = if fates().any(|why| why.is_none()) { Some(Stage::Offered) } else { None };
-                let stage = stage.or(throttled.then_some(Stage::Withheld))?;
-                Some((deal, Measure::Stage(stage)))
-            })
-            .collect();
-        self.count(live, &stages, invited.matched().admitted().is_test());
-        let mut clearing = Clearing::new(market, invited);
-        for (tag, why) in unasked {
-            self.count_dsp(&clearing, tag, if why == NoAnswer::Busy { "busy" } else { "throttled" }, None);
-            clearing.unanswered(tag, why);
-        }
-        (clearing, inbox)
-    }
-
-    /// Takes in answers until none can change the decision or time is up. Tells whether any bid was rejected.
-    async fn hear<'r>(
-        &self,
-        market: &'r Market,
-        (mut clearing, mut inbox): (Clearing<'r>, Inbox<Answer>),
-        auction: AuctionId,
-        deadline: Instant,
-        waited: &Cell<Duration>,
-    ) -> (Clearing<'r>, bool) {
-        let clock = &self.exchange.clock;
-        let mut rejected = false;
-        while !clearing.is_settled() {
-            let waiting = clock.instant();
-            let answer = timeout_at(deadline, inbox.next()).await;
-            waited.set(waited.get() + clock.instant().saturating_duration_since(waiting));
-            let Ok(Some(answer)) = answer else { break };
-            rejected |= self.take_in(market, &mut clearing, auction, answer);
-        }
-        (clearing, rejected)
-    }
-
-    /// Notes one answer. Tells whether a bid in it was rejected.
-    fn take_in<'r>(&self, market: &'r Market, clearing: &mut Clearing<'r>, auction: AuctionId, answer: Answer) -> bool {
-        let tag = answer.tag;
-        match answer.result {
-            Err(silence) => {
-                self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
-                clearing.unanswered(tag, no_answer(silence));
-                false
-            }
-            Ok(None) => {
-                self.count_dsp(clearing, tag, "no_bid", Some(answer.took));
-                clearing.answered(tag, crate::auction::bid_check::CheckedAnswer::default());
-                false
-            }
-            Ok(Some(mut body)) => {
-                let invitation = &clearing.invited().invitations()[tag];
-                let mut decoder = self.decoder.borrow_mut();
-                let checked = check(market, clearing.invited(), invitation, auction, &mut decoder, &mut body);
-                let silent = checked.accepted.is_empty() && checked.rejected.is_empty();
-                self.count_dsp(clearing, tag, if silent { "no_bid" } else { "bid" }, Some(answer.took));
-                let rejected = !checked.rejected.is_empty();
-                if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
-                    checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
-                }
-                for bid in &checked.rejected {
-                    tracing::debug!(%auction, dsp = %invitation.dsp.wire, reason = bid.reason.label(), "bid rejected");
-                }
-                clearing.answered(tag, checked);
-                rejected
-            }
-        }
     }
 
     /// Bills one display; see [`beacon::bill`].
@@ -335,17 +240,6 @@ impl Core {
     pub(super) fn count(&self, live: &Live<'_>, ends: &[(DealId, Measure)], test: bool) {
         for (deal, measure) in ends.iter().filter(|_| !test) {
             self.exchange.attribution.count(*deal, live.day, *measure);
-        }
-    }
-
-    fn count_dsp(&self, clearing: &Clearing<'_>, invitation: usize, outcome: &str, took: Option<Duration>) {
-        let dsp = clearing.invited().invitations()[invitation].dsp.id;
-        let Some(counts) = self.exchange.metrics.dsps.get(dsp) else { return };
-        if let Some(place) = DSP_OUTCOMES.iter().position(|label| *label == outcome) {
-            counts.asked[place].one();
-        }
-        if let Some(took) = took {
-            counts.seconds.note(took);
         }
     }
 }
@@ -398,15 +292,6 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
         message.push_str(&format!(" (byte {offset})"));
     }
     Reply::BadRequest(BadRequest { code, message, path: error.path.clone() })
-}
-
-const fn no_answer(silence: Silence) -> NoAnswer {
-    match silence {
-        Silence::Timeout => NoAnswer::Timeout,
-        Silence::Connection | Silence::Forbidden | Silence::Status | Silence::ContentType | Silence::TooLarge => {
-            NoAnswer::Failed
-        }
-    }
 }
 
 /// The place of an answer among the names of [`Exchange::metrics`].

@@ -1,7 +1,7 @@
 //! The live state behind one request, as plain values for the pure decision.
 
 use super::Exchange;
-use crate::auction::eligibility::{Delivery, Funds, Standing};
+use crate::auction::eligibility::{Delivery, Funds, Invited, Standing};
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::delivery::pacing::{Pace, Promise};
@@ -30,6 +30,19 @@ impl Live<'_> {
         match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal)?, offered, self.now) {
             Pace::Behind(behind) => Some(behind),
             Pace::Ahead => None,
+        }
+    }
+
+    /// Gives back what was taken from plans and is offered to nobody after all; also what was to be withheld, where that was
+    /// not counted either.
+    pub(super) fn give_back(&self, invited: &Invited<'_>, withheld: bool) {
+        if invited.matched().admitted().is_test() {
+            return;
+        }
+        let offered = invited.opportunities().map(|(_, deal)| deal);
+        let held = invited.ends().iter().filter(|(_, measure)| withheld && *measure == Measure::Stage(Stage::Withheld));
+        for deal in offered.chain(held.map(|(deal, _)| *deal)) {
+            self.exchange.pacing.give_back(deal, self.now);
         }
     }
 }
