@@ -20,7 +20,6 @@ use pmpx::ids::{
     AdvertiserId, AuctionIds, Boot, BuyerId, CreativeId, CreativeVersion, DealId, DspId, ImpIndex, Lane, LeaseId,
     MediaId, NodeId, PlacementId, Slot,
 };
-use pmpx::market::deal::Hours;
 use pmpx::market::plan::DayPlan;
 use pmpx::money::{CpmMicroYuan, MicroYuan, Quantity};
 
@@ -86,7 +85,7 @@ fn state(criterion: &mut Criterion) {
 
     let pacing = Pacing::default();
     // So much that the next offer is always due.
-    let plan = DayPlan::flat(Hours::ALL);
+    let plan = DayPlan::flat(0xff_ffff);
     let promise = Promise { offers: 1_000_000_000_000, plan: &plan };
     group.bench_function("pace_and_take", |bencher| {
         bencher.iter(|| {

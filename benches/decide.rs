@@ -26,9 +26,10 @@ use pmpx::auction::matching::match_deals;
 use pmpx::clock::Chance;
 use pmpx::ids::{CreativeId, DealId, PlacementId};
 use pmpx::market::Market;
-use pmpx::market::deal::{Deal, Targeting};
+use pmpx::market::deal::Deal;
 use pmpx::market::demand::Creative;
 use pmpx::market::supply::{Format, Placement};
+use pmpx::market::targeting::{Place, Targeting};
 
 const ASKED: &str = "sunrise-open";
 const PER_PLACEMENT: u32 = 3;
@@ -104,16 +105,16 @@ fn answer(criterion: &mut Criterion) {
 fn with_deals(count: u32) -> Market {
     changed(&example(), |parts| {
         let asked = parts.placements.iter().find(|placement| placement.tagid == ASKED).unwrap().clone();
-        let fits = |deal: &&Deal| deal.targeting.placements.contains(&asked.id);
+        let fits = |deal: &&Deal| deal.targeting.places.contains(&Place::Placement(asked.id));
         let models: Vec<_> = parts.deals.iter().filter(fits).cloned().collect();
         let placement = |number: u32| Placement { id: PlacementId(number), tagid: tagid(number), ..asked.clone() };
         let deal = |number: u32| {
             let model = &models[(number % PER_PLACEMENT).min(1) as usize];
-            let placements = vec![PlacementId(number / PER_PLACEMENT)];
+            let places = [Place::Placement(PlacementId(number / PER_PLACEMENT))].into_iter().collect();
             Deal {
                 id: DealId(number),
                 wire: format!("{}-{number}", model.wire),
-                targeting: Targeting { placements, ..model.targeting.clone() },
+                targeting: Targeting { places, ..model.targeting.clone() },
                 ..model.clone()
             }
         };

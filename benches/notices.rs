@@ -28,6 +28,8 @@ use pmpx::billing::token::{Purpose, TokenKey, Tokens};
 use pmpx::clock::{Clock, UnixMillis};
 use pmpx::event::{Charge, ChargeKey, LeaseRequest, Leases, Ledger, Source};
 use pmpx::ids::{AuctionId, ImpIndex, LeaseId, Slot};
+use pmpx::market::supply::Placement;
+use pmpx::market::targeting::Place;
 use pmpx::money::{MicroYuan, Quantity};
 use pmpx::node::{Node, Settings};
 use tokio::runtime::{Builder, Runtime};
@@ -64,7 +66,8 @@ impl Mint {
     fn new(node: &Node, now: UnixMillis) -> Self {
         let market = node.exchange().market.load_full();
         let deal = market.deals.iter().find(|deal| !deal.method.is_guaranteed()).unwrap();
-        let placement = market.placements.get(deal.targeting.placements[0]).unwrap();
+        let named = |it: &&Placement| deal.targeting.places.contains(&Place::Placement(it.id));
+        let placement = market.placements.iter().find(named).unwrap();
         let creative = market.creatives.iter().find(|creative| creative.buyer == deal.buyer).unwrap();
         let store = node.store();
         let amount = MicroYuan(1_000_000_000_000);

@@ -71,6 +71,8 @@ dense_ids! {
     CreativeId = Creative,
     /// A deal. Wire: OpenRTB `deal.id`.
     DealId = Deal,
+    /// An app, a site or a set of screens of a media. Wire: `media/property`.
+    PropertyId = Property,
 }
 
 /// A creative's version: from 1, one more for each change (R-REVIEW).

@@ -5,18 +5,25 @@
 
 pub mod deal;
 pub mod demand;
+pub mod few;
 pub mod plan;
+pub mod rates;
 pub mod supply;
+pub mod targeting;
+mod traffic;
 
 use std::collections::HashMap;
 
-use crate::clock::UnixMillis;
-use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, MediaId, PlacementId};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, MediaId, PlacementId, PropertyId};
+use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
-use plan::DayPlan;
-use supply::{Format, Media, MediaKey, Placement, Size};
+use plan::{DayPlan, WeekPlan};
+use rates::Rates;
+use supply::{Format, Media, MediaKey, Placement, Property, Size};
+use targeting::Place;
 
 /// Items by dense id, without holes in memory for ids that are not in this snapshot (4 bytes each).
 #[derive(Clone, Debug)]
@@ -104,6 +111,8 @@ pub struct ExchangeTerms {
 pub struct Parts {
     /// Media.
     pub media: Vec<Media>,
+    /// Their apps, sites and screens.
+    pub properties: Vec<Property>,
     /// Their keys.
     pub keys: Vec<MediaKey>,
     /// Placements.
@@ -118,6 +127,8 @@ pub struct Parts {
     pub creatives: Vec<Creative>,
     /// Deals in every state that must be counted: all but drafts and ended ones.
     pub deals: Vec<Deal>,
+    /// What other currencies are worth.
+    pub rates: Rates,
 }
 
 /// One immutable snapshot.
@@ -133,6 +144,8 @@ pub struct Market {
     pub terms: ExchangeTerms,
     /// Media by id.
     pub media: Table<MediaId, Media>,
+    /// Apps, sites and screens by id.
+    pub properties: Table<PropertyId, Property>,
     /// Placements by id.
     pub placements: Table<PlacementId, Placement>,
     /// DSPs by id.
@@ -145,12 +158,14 @@ pub struct Market {
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
     pub deals: Table<DealId, Deal>,
+    /// What other currencies are worth, by day.
+    pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
     tags: HashMap<(MediaId, Box<str>), PlacementId>,
     crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
     deal_names: HashMap<Box<str>, DealId>,
-    by_placement: Table<PlacementId, Vec<DealId>>,
-    plans: Table<DealId, DayPlan>,
+    by_place: HashMap<Place, Vec<DealId>>,
+    plans: Table<DealId, WeekPlan>,
     by_fit: HashMap<Fit, Vec<CreativeId>>,
 }
 
@@ -178,34 +193,32 @@ impl Market {
             }
             crids.entry(creative.buyer).or_default().insert(creative.crid.as_str().into(), creative.id);
         }
-        let mut by_placement: HashMap<PlacementId, Vec<DealId>> = HashMap::new();
+        let mut by_place: HashMap<Place, Vec<DealId>> = HashMap::new();
         for deal in &parts.deals {
-            for placement in &deal.targeting.placements {
-                by_placement.entry(*placement).or_default().push(deal.id);
+            for place in &deal.targeting.places {
+                by_place.entry(*place).or_default().push(deal.id);
             }
         }
-        let mut by_placement: Vec<_> = by_placement.into_iter().collect();
-        by_placement.sort_unstable_by_key(|(placement, _)| *placement);
-        let guaranteed = parts.deals.iter().filter(|deal| deal.volume.is_some());
-        let plans = guaranteed.map(|deal| (deal.id, DayPlan::flat(deal.targeting.hours)));
-        let plans = Table::new(plans.collect::<Vec<_>>());
+        let plans = plan::plans_of(&parts.deals, &parts.placements);
         Self {
             generation,
             loaded_at,
             digest,
             terms,
             media: Table::new(parts.media.into_iter().map(|it| (it.id, it))),
+            properties: Table::new(parts.properties.into_iter().map(|it| (it.id, it))),
             placements: Table::new(parts.placements.into_iter().map(|it| (it.id, it))),
             dsps: Table::new(parts.dsps.into_iter().map(|it| (it.id, it))),
             buyers: Table::new(parts.buyers.into_iter().map(|it| (it.id, it))),
             advertisers: Table::new(parts.advertisers.into_iter().map(|it| (it.id, it))),
             creatives: Table::new(parts.creatives.into_iter().map(|it| (it.id, it))),
             deals: Table::new(parts.deals.into_iter().map(|it| (it.id, it))),
+            rates: parts.rates,
             keys,
             tags,
             crids,
             deal_names,
-            by_placement: Table::new(by_placement),
+            by_place,
             plans,
             by_fit,
         }
@@ -255,14 +268,22 @@ impl Market {
 
     /// How a guaranteed deal's volume spreads over a day; `None` for a preferred deal.
     #[must_use]
-    pub fn plan_of(&self, deal: DealId) -> Option<&DayPlan> {
-        self.plans.get(deal)
+    pub fn plan_of(&self, deal: DealId, day: ShanghaiDay) -> Option<&DayPlan> {
+        self.plans.get(deal).map(|week| week.on(day))
     }
 
-    /// The deals that may run on a placement, in the order of the config.
-    pub fn deals_on(&self, placement: PlacementId) -> impl Iterator<Item = &Deal> {
-        let ids = self.by_placement.get(placement).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| self.deals.get(*id))
+    /// What a unit of a currency is worth in yuan on a day; `None` when it is not traded in (architecture §5, "money").
+    #[must_use]
+    pub fn rate_on(&self, currency: Currency, day: ShanghaiDay) -> Option<Rate> {
+        self.rates.on(currency, day)
+    }
+
+    /// The deals that name a placement, its property or its media, each in the order of the config.
+    pub fn deals_on(&self, placement: &Placement) -> impl Iterator<Item = &Deal> {
+        let places =
+            [Place::Placement(placement.id), Place::Property(placement.property), Place::Media(placement.media)];
+        let ids = places.into_iter().filter_map(|place| self.by_place.get(&place)).flatten();
+        ids.filter_map(|id| self.deals.get(*id))
     }
 }
 

@@ -5,10 +5,16 @@
 //! | [`MicroYuan`] | 10⁻⁶ RMB | every amount: charges, balances, ledger entries |
 //! | [`CpmMicroYuan`] | 10⁻⁶ RMB per thousand impressions | agreed prices, rate cards, what media earn |
 //! | [`Fen`] | 10⁻² RMB | printed totals only |
+//! | [`ConvertedCpm`] | 10⁻⁶ of a partner's currency per thousand impressions | told to partners, never billed |
 //!
-//! Rounding happens in four named places and nowhere else (`docs/decisions/0003-money.md`):
+//! Rounding happens in five named places and nowhere else (`docs/decisions/0003-money.md`):
 //! [`CpmMicroYuan::cost`] (a fractional quantity, half up), [`CpmMicroYuan::after_margin`] (down, per impression),
-//! [`MicroYuan::to_fen`] (a statement's total, half up), and the wire's decimal price (`openrtb`, to the millionth, half up).
+//! [`MicroYuan::to_fen`] (a statement's total, half up), [`CpmMicroYuan::converted_up`] and [`CpmMicroYuan::converted_down`] (four
+//! decimals of a partner's currency), and the wire's decimal price (`openrtb`, to the millionth, half up).
+
+mod currency;
+
+pub use currency::{ConvertedCpm, Currency, Rate};
 
 use std::fmt;
 use std::iter::Sum;

@@ -44,12 +44,14 @@ pub(crate) fn changed(market: &Market, change: impl FnOnce(&mut Parts)) -> Marke
         // In the example, a media's one key is called as the media is.
         keys: market.media.iter().filter_map(|media| market.key(&media.wire)).cloned().collect(),
         media: market.media.iter().cloned().collect(),
+        properties: market.properties.iter().cloned().collect(),
         placements: market.placements.iter().cloned().collect(),
         dsps: market.dsps.iter().cloned().collect(),
         buyers: market.buyers.iter().cloned().collect(),
         advertisers: market.advertisers.iter().cloned().collect(),
         creatives: market.creatives.iter().cloned().collect(),
         deals: market.deals.iter().cloned().collect(),
+        rates: market.rates.clone(),
     };
     change(&mut parts);
     Market::assemble(market.generation, market.loaded_at, market.digest, market.terms.clone(), parts)

@@ -116,7 +116,7 @@ fn offered<'r>(market: &'r Market, media: &Media, index: ImpIndex, imp: &'r Imp<
         formats: formats.and(placement.formats),
         quantity: quantity(imp),
         pod: 0,
-        separation: separation(imp),
+        separation: separation(imp, placement),
         only: restriction(market, imp),
     })
 }
@@ -136,9 +136,9 @@ fn join_pods(imps: &mut [OfferedImp<'_>]) {
     }
 }
 
-fn separation(imp: &Imp<'_>) -> Separation {
+fn separation(imp: &Imp<'_>, placement: &Placement) -> Separation {
     let dedupe = imp.video.map_or(&[][..], |video| video.poddedupe);
-    Separation::of(dedupe, true)
+    Separation::of(dedupe, placement.competitive_separation)
 }
 
 /// `qty.multiplier` in thousandths, at least one of them; one impression where there is none.

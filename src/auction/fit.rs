@@ -35,6 +35,14 @@ pub(super) fn sizes_for<'o>(offered: &'o OfferedImp<'_>, format: Format) -> impl
     sizes.filter(placed).map(Some).chain((format != Format::Banner).then_some(None))
 }
 
+/// The sizes that an imp says it takes, for banner and video, within its placement's; native and audio have none.
+pub(super) fn asked_sizes<'o>(offered: &'o OfferedImp<'_>) -> impl Iterator<Item = Size> + 'o {
+    let banner = sizes_for(offered, Format::Banner).flatten();
+    let side = |side: Option<i32>| side.and_then(|side| u16::try_from(side).ok());
+    let video = offered.imp.video.as_ref().and_then(|video| Some(Size { w: side(video.w)?, h: side(video.h)? }));
+    banner.chain(video)
+}
+
 /// The first approved size of a creative that fits; `None` when none does. Formats without sizes give the creative's first.
 pub(super) fn fitting_size(offered: &OfferedImp<'_>, creative: &Creative) -> Option<Option<Size>> {
     if creative.format != Format::Banner {

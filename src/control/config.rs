@@ -8,6 +8,7 @@
 mod build;
 mod buyers;
 mod creatives;
+mod currencies;
 mod deals;
 mod diagnostic;
 mod dsps;
@@ -19,6 +20,7 @@ mod rate_card;
 mod reader;
 mod rules;
 mod sources;
+mod targeting;
 mod units;
 
 #[cfg(test)]
@@ -68,6 +70,7 @@ struct Folder {
     buyers: buyers::Buyers,
     dsps: reader::Register<dsps::DspEntry>,
     creatives: reader::Register<creatives::CreativeEntry>,
+    currencies: currencies::Currencies,
     rates: rate_card::RateCard,
     deals: reader::Register<deals::DealEntry>,
 }
@@ -80,6 +83,7 @@ impl Folder {
             buyers: buyers::read(sources.text(File::Buyers), report),
             dsps: dsps::read(sources.text(File::Dsps), report),
             creatives: creatives::read(sources.text(File::Creatives), report),
+            currencies: currencies::read(sources.text(File::Currencies), report),
             rates: rate_card::read(sources.text(File::RateCard), report),
             deals: deals::read(sources.text(File::Deals), report),
         }
@@ -102,7 +106,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
         return Err(vec![Diagnostic { file, line: 1, message: "this file is refused".to_owned() }].into());
     };
 
-    let parts = build::parts(folder, links, exchange.terms.token_life_ms, book);
+    let parts = build::parts(folder, links, &exchange.terms, book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();
     let market = Market::assemble(at.generation, at.now, sources.digest(), exchange.terms, parts);
     Ok(Compiled { market, warnings, node: exchange.node, token_keys: exchange.token_keys, top_ups })

@@ -1,5 +1,7 @@
 //! Deals and DSPs as operators see them: the shapes that the API and the dashboard share.
 
+mod targets;
+
 use serde::Serialize;
 
 use crate::billing::budget::{Shortage, source_of};
@@ -11,9 +13,9 @@ use crate::market::Market;
 use crate::market::deal::{Deal, DealState, PushRatio, Volume};
 use crate::market::demand::Dsp;
 use crate::market::plan::DayPlan;
-use crate::market::supply::Format;
 use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts};
 use crate::money::{CpmMicroYuan, MicroYuan};
+use targets::Targets;
 
 /// What is asked, and when.
 #[derive(Clone, Copy)]
@@ -137,17 +139,6 @@ pub(super) struct DealPage {
     pub(super) causes: Vec<Ended>,
 }
 
-/// Where a deal applies; empty lists: everywhere.
-#[derive(Debug, Serialize)]
-pub(super) struct Targets {
-    placements: Vec<String>,
-    formats: Vec<&'static str>,
-    regions: Vec<String>,
-    operating_systems: Vec<String>,
-    /// Hours of the day in Shanghai.
-    hours: Vec<u8>,
-}
-
 /// One stage of the funnel.
 #[derive(Debug, Serialize)]
 pub(super) struct Reached {
@@ -191,7 +182,7 @@ impl Progress {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
         let to_offer = volume.push.offers_for(volume.daily);
-        let promise = Promise::of(now.market, deal);
+        let promise = Promise::of(now.market, deal, now.day());
         let passed = promise.map_or(0, |promise| promise.plan.passed_at(now.at));
         let planned = u128::from(to_offer) * u128::from(passed) / u128::from(DayPlan::WHOLE);
         let pace = promise.map(|promise| now.exchange.pacing.pace(deal.id, promise, offered + withheld, now.at));
@@ -220,11 +211,6 @@ impl Progress {
 impl DealPage {
     pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
         let market = now.market;
-        let placement = |id: &_| {
-            let placement = market.placements.get(*id)?;
-            Some(format!("{}/{}", market.media.get(placement.media)?.wire, placement.tagid))
-        };
-        let targeting = &deal.targeting;
         let source = source_of(deal.method, deal.id, deal.buyer, now.day());
         let reached = |stage: &Stage| Reached { stage: stage.label(), count: now.today(deal, Measure::Stage(*stage)) };
         Self {
@@ -233,13 +219,7 @@ impl DealPage {
             priority: deal.priority,
             fallback: deal.fallback.and_then(|id| market.creatives.get(id)).map(|creative| creative.crid.clone()),
             identifiers: deal.identifiers,
-            targeting: Targets {
-                placements: targeting.placements.iter().filter_map(placement).collect(),
-                formats: Format::ALL.iter().filter(|it| targeting.formats.has(**it)).map(|it| it.name()).collect(),
-                regions: targeting.regions.clone(),
-                operating_systems: targeting.operating_systems.clone(),
-                hours: (0..24).filter(|hour| targeting.hours.0 >> hour & 1 == 1).collect(),
-            },
+            targeting: Targets::of(market, &deal.targeting),
             funds: match now.exchange.budgets.probe(source, deal.price.per_impression(), now.at) {
                 Ok(()) => "ready",
                 Err(Shortage::Empty) => "empty",

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock::UnixMillis;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{Cells, DealId};
 use crate::market::Market;
 use crate::market::deal;
@@ -21,11 +21,11 @@ pub struct Promise<'p> {
 }
 
 impl<'m> Promise<'m> {
-    /// What a deal is promised; `None` for a preferred deal.
+    /// What a deal is promised on a day; `None` for a preferred deal.
     #[must_use]
-    pub fn of(market: &'m Market, deal: &deal::Deal) -> Option<Self> {
+    pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay) -> Option<Self> {
         let volume = deal.volume?;
-        Some(Self { offers: volume.push.offers_for(volume.daily), plan: market.plan_of(deal.id)? })
+        Some(Self { offers: volume.push.offers_for(volume.daily), plan: market.plan_of(deal.id, day)? })
     }
 }
 
@@ -134,12 +134,12 @@ fn day_mark(now: UnixMillis) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ShanghaiDay;
-    use crate::market::deal::{Hours, PushRatio};
+    use crate::market::deal::PushRatio;
     use proptest::prelude::*;
 
     const DEAL: DealId = DealId(1);
     const HOUR_MS: u64 = 3_600_000;
+    const ALL: u32 = 0xff_ffff;
     const DAY_MS: u64 = 24 * HOUR_MS;
 
     fn at(ms: u64) -> UnixMillis {
@@ -167,7 +167,7 @@ mod tests {
     /// A day with a quiet night and a peak in the evening; nothing at three.
     fn evening() -> ([u32; 24], DayPlan) {
         let weights = [2, 1, 1, 0, 1, 2, 4, 6, 7, 6, 6, 7, 8, 7, 6, 6, 6, 7, 9, 12, 14, 12, 8, 4];
-        (weights, DayPlan::new(Hours::ALL, [(weights, 1)]))
+        (weights, DayPlan::new(ALL, [(weights, 1)]))
     }
 
     #[test]
@@ -181,13 +181,13 @@ mod tests {
             let planned = offers * u64::from(*weight) / u64::from(whole);
             assert!(hours[hour].abs_diff(planned) <= 2, "hour {hour}: {} instead of {planned}", hours[hour]);
         }
-        let flat = day(&DayPlan::flat(Hours::ALL), 31_200, 0, 1_000, 0..0);
+        let flat = day(&DayPlan::flat(ALL), 31_200, 0, 1_000, 0..0);
         assert!(flat.iter().all(|offers| (1_299..=1_301).contains(offers)), "{flat:?}");
     }
 
     #[test]
     fn a_deal_of_some_hours_spreads_its_volume_over_them() {
-        let hours = Hours(0b11_1111 << 18);
+        let hours = 0b11_1111 << 18;
         let served = day(&DayPlan::flat(hours), 6_000, 0, 1_000, 0..18);
         assert_eq!(served.iter().sum::<u64>(), 6_000);
         assert!(served[18..].iter().all(|offers| (998..=1_002).contains(offers)), "{served:?}");
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_late_start_spreads_over_the_rest_of_the_day_without_a_burst() {
-        let hours = day(&DayPlan::flat(Hours::ALL), 24_000, 12 * HOUR_MS, 500, 0..0);
+        let hours = day(&DayPlan::flat(ALL), 24_000, 12 * HOUR_MS, 500, 0..0);
         assert_eq!(hours.iter().sum::<u64>(), 24_000);
         assert!(hours[12..].iter().all(|offers| (1_990..=2_010).contains(offers)), "{hours:?}");
     }
@@ -217,7 +217,7 @@ mod tests {
     fn an_hour_without_forecast_offers_nothing_unless_only_such_hours_are_left() {
         let mut weights = [0; 24];
         weights[8..20].fill(5);
-        let plan = DayPlan::new(Hours::ALL, [(weights, 1)]);
+        let plan = DayPlan::new(ALL, [(weights, 1)]);
         let hours = day(&plan, 12_000, 0, 1_000, 0..0);
         assert_eq!((hours[..8].iter().sum::<u64>(), hours[20..].iter().sum::<u64>()), (0, 0), "{hours:?}");
         let late = day(&plan, 12_000, 0, 1_000, 17..20);
@@ -229,10 +229,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn never_more_than_promised_and_all_of_it_when_traffic_suffices(
-            weights in prop::array::uniform24(0..10_u32), hours in 1..=Hours::ALL.0, offers in 1..3_000_u64,
+            weights in prop::array::uniform24(0..10_u32), hours in 1..=ALL, offers in 1..3_000_u64,
             start in 0..20 * HOUR_MS, gap in 1_000..20_000_u64,
         ) {
-            let plan = DayPlan::new(Hours(hours), [(weights, 1)]);
+            let plan = DayPlan::new(hours, [(weights, 1)]);
             let served = day(&plan, offers, start, gap, 0..0).iter().sum::<u64>();
             prop_assert!(served <= offers);
             // Whatever the curve, the rest of the day's steps are longer than the gap when its sparsest hour could take all.
@@ -245,7 +245,7 @@ mod tests {
 
         #[test]
         fn threads_that_read_old_counts_never_take_more_than_promised(offers in 1..20_u64, reads in 0..5_u64) {
-            let plan = DayPlan::flat(Hours::ALL);
+            let plan = DayPlan::flat(ALL);
             let (pacing, promise) = (Pacing::default(), Promise { offers, plan: &plan });
             let mut taken = 0;
             for ms in (0..DAY_MS).step_by(60_000) {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_is_given_back_is_offered_again_and_a_restart_keeps_what_was_counted() {
-        let plan = DayPlan::flat(Hours::ALL);
+        let plan = DayPlan::flat(ALL);
         let (pacing, promise) = (Pacing::default(), Promise { offers: 2, plan: &plan });
         assert!(!pacing.take(DEAL, promise, 0, at(HOUR_MS)), "the first of two is due at six");
         assert!(pacing.take(DEAL, promise, 0, at(6 * HOUR_MS)));
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_further_behind_is_told_apart() {
-        let plan = DayPlan::flat(Hours::ALL);
+        let plan = DayPlan::flat(ALL);
         let (pacing, promise) = (Pacing::default(), Promise { offers: 1_000, plan: &plan });
         let pace = |offered| pacing.pace(DEAL, promise, offered, at(DAY_MS / 2));
         assert_eq!((pace(400), pace(450)), (Pace::Behind(100_000), Pace::Behind(50_000)));

@@ -27,7 +27,7 @@ impl Live<'_> {
     }
 
     fn behind(&self, deal: &Deal, offered: u64) -> Option<u32> {
-        match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal)?, offered, self.now) {
+        match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal, self.day)?, offered, self.now) {
             Pace::Behind(behind) => Some(behind),
             Pace::Ahead => None,
         }
@@ -63,7 +63,7 @@ impl Delivery for Live<'_> {
     }
 
     fn take(&self, deal: &Deal) -> bool {
-        let promise = Promise::of(self.market, deal);
+        let promise = Promise::of(self.market, deal, self.day);
         promise.is_some_and(|promise| self.exchange.pacing.take(deal.id, promise, self.offered(deal), self.now))
     }
 }

@@ -1,9 +1,10 @@
 //! Deals: what was agreed, for whom, where, when and for how much.
 
-use super::supply::Formats;
-use crate::clock::{ShanghaiDay, UnixMillis};
+use super::few::Few;
+pub use super::targeting::Targeting;
+use crate::clock::ShanghaiDay;
 use crate::event::Method;
-use crate::ids::{BuyerId, CreativeId, DealId, DspId, PlacementId};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DspId};
 use crate::money::{CpmMicroYuan, MicroYuan};
 
 /// Where a deal stands.
@@ -89,35 +90,26 @@ pub struct Volume {
     pub push: PushRatio,
 }
 
-/// The hours of a day in Shanghai on which a deal runs, one bit an hour.
+/// How often one user sees a deal (R-FREQUENCY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hours(pub u32);
-
-impl Hours {
-    /// The whole day.
-    pub const ALL: Self = Self(0xff_ffff);
-
-    /// Whether a moment is within them.
-    #[must_use]
-    pub fn include(self, at: UnixMillis) -> bool {
-        let hour = at.shanghai_time_of_day_ms() / 3_600_000;
-        self.0 >> hour & 1 == 1
-    }
+pub struct FrequencyCap {
+    /// Impressions at most, 1 to 65,535.
+    pub impressions: u16,
+    /// Within what.
+    pub per: FrequencyPeriod,
+    /// Whether it serves a user that cannot be recognised.
+    pub serves_unknown: bool,
 }
 
-/// Where a deal applies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Targeting {
-    /// Placements; never empty.
-    pub placements: Vec<PlacementId>,
-    /// Formats.
-    pub formats: Formats,
-    /// Regions, ISO 3166-2 (`CN-SH`); empty: everywhere.
-    pub regions: Vec<String>,
-    /// Operating systems, lower case; empty: any.
-    pub operating_systems: Vec<String>,
-    /// Hours of the day.
-    pub hours: Hours,
+/// The period of a frequency cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrequencyPeriod {
+    /// A calendar day in Shanghai.
+    Day,
+    /// A calendar week in Shanghai, from Monday.
+    Week,
+    /// The whole of the deal.
+    Flight,
 }
 
 /// A deal.
@@ -134,7 +126,9 @@ pub struct Deal {
     /// Who buys.
     pub buyer: BuyerId,
     /// The DSPs that are asked for it.
-    pub dsps: Vec<DspId>,
+    pub dsps: Few<DspId>,
+    /// The only advertisers of the buyer that may run under it; empty: all of them (R-OWN). Told to DSPs as `deal.wadomain`.
+    pub advertisers: Few<AdvertiserId>,
     /// First and last day.
     pub period: (ShanghaiDay, ShanghaiDay),
     /// The agreed price.
@@ -147,6 +141,8 @@ pub struct Deal {
     pub fallback: Option<CreativeId>,
     /// Whether the buyer needs identifiers, where consent allows them (R-CONSENT).
     pub identifiers: bool,
+    /// How often one user sees it; `None`: as often as it wins.
+    pub frequency: Option<FrequencyCap>,
     /// Where it applies.
     pub targeting: Targeting,
 }
@@ -197,13 +193,5 @@ mod tests {
             let ratio = PushRatio::reduced(milli, 1_000);
             prop_assert!(ratio.deliverable_of(ratio.offers_for(ordered)) >= ordered);
         }
-    }
-
-    #[test]
-    fn hours_are_those_of_shanghai() {
-        let hours = Hours(1 << 20);
-        let eight_in_the_evening = ShanghaiDay(20_000).starts_at().plus_ms(20 * 3_600_000);
-        assert!(hours.include(eight_in_the_evening));
-        assert!(!hours.include(UnixMillis(eight_in_the_evening.0 - 1)));
     }
 }

@@ -3,7 +3,7 @@
 use super::supply::{Format, Size};
 use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
-use crate::money::MicroYuan;
+use crate::money::{Currency, MicroYuan};
 
 /// A demand-side platform that the exchange has approved (R-DSP).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Dsp {
     pub most_in_flight: usize,
     /// The most time that it gets, ms.
     pub timeout_ms: u32,
+    /// The currency that it is told floors in and bids in.
+    pub currency: Currency,
     /// Whether it is stopped.
     pub suspended: bool,
 }

@@ -1,9 +1,17 @@
 //! How a guaranteed deal's volume spreads over a day.
 
-use super::deal::Hours;
-use crate::clock::UnixMillis;
+use std::collections::HashMap;
+
+use super::Table;
+use super::deal::Deal;
+use super::supply::Placement;
+use super::targeting::{Dayparts, Place};
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::ids::DealId;
 
 const HOURS: usize = 24;
+/// The bits of all hours.
+const ALL: u32 = 0xff_ffff;
 const HOUR_MS: u64 = 3_600_000;
 /// More impressions a day than any placement has; keeps the sums in their integers.
 const MOST_CAPACITY: u64 = 1 << 40;
@@ -24,10 +32,10 @@ impl DayPlan {
     /// The whole day.
     pub const WHOLE: u64 = 1 << 47;
 
-    /// The plan of a deal that runs in `hours` on placements, each with its 24 hourly weights (midnight first) and its forecast
+    /// The plan of a deal that runs in `hours` (one bit each, from midnight) on placements, each with its 24 hourly weights (midnight first) and its forecast
     /// impressions a day. Without any traffic the deal's hours count alike; without any hours, those of the day.
     #[must_use]
-    pub fn new(hours: Hours, traffic: impl IntoIterator<Item = ([u32; HOURS], u64)>) -> Self {
+    pub fn new(hours: u32, traffic: impl IntoIterator<Item = ([u32; HOURS], u64)>) -> Self {
         let mut shares = [0_u128; HOURS];
         for (weights, capacity) in traffic {
             let sum: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
@@ -37,8 +45,8 @@ impl DayPlan {
                     / u128::from(sum.max(1));
             }
         }
-        let hours = if hours.0 & Hours::ALL.0 == 0 { Hours::ALL } else { hours };
-        let runs = |hour: usize| hours.0 >> hour & 1 == 1;
+        let hours = if hours & ALL == 0 { ALL } else { hours };
+        let runs = |hour: usize| hours >> hour & 1 == 1;
         let whole: u128 = (0..HOURS).filter(|hour| runs(*hour)).map(|hour| shares[hour]).sum();
         let faint = (whole / FAINT).max(1);
         let mut sums = [0; HOURS + 1];
@@ -56,7 +64,7 @@ impl DayPlan {
 
     /// The same share in every hour of a deal.
     #[must_use]
-    pub fn flat(hours: Hours) -> Self {
+    pub fn flat(hours: u32) -> Self {
         Self::new(hours, [])
     }
 
@@ -78,6 +86,67 @@ impl DayPlan {
     }
 }
 
+/// The plans of a week, Monday first: a deal's hours may differ by day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeekPlan {
+    /// Those that differ.
+    plans: Box<[DayPlan]>,
+    days: [u8; 7],
+}
+
+impl WeekPlan {
+    fn new(dayparts: &Dayparts, traffic: &[([u32; HOURS], u64)]) -> Self {
+        let mut plans: Vec<DayPlan> = Vec::with_capacity(1);
+        let days = dayparts.0.map(|hours| {
+            let plan = DayPlan::new(hours, traffic.iter().copied());
+            let known = plans.iter().position(|known| *known == plan);
+            let place = known.unwrap_or(plans.len());
+            if known.is_none() {
+                plans.push(plan);
+            }
+            place as u8
+        });
+        Self { plans: plans.into(), days }
+    }
+
+    /// The plan of a day.
+    #[must_use]
+    pub fn on(&self, day: ShanghaiDay) -> &DayPlan {
+        // A weekday is below seven and every place in `days` was pushed before it was noted.
+        &self.plans[usize::from(self.days[usize::from(day.weekday())])]
+    }
+}
+
+/// The plan of every guaranteed deal, from the traffic of all placements that it names and does not exclude.
+pub(super) fn plans_of(deals: &[Deal], placements: &[Placement]) -> Table<DealId, WeekPlan> {
+    let mut by_place: HashMap<Place, Vec<&Placement>> = HashMap::new();
+    for placement in placements {
+        for place in places_of(placement) {
+            by_place.entry(place).or_default().push(placement);
+        }
+    }
+    let plan = |deal: &Deal| {
+        let conditions = deal.targeting.conditions.as_deref();
+        let excluded = |placement: &Placement| {
+            let places = places_of(placement);
+            conditions.is_some_and(|it| places.iter().any(|place| it.excluded_places.contains(place)))
+        };
+        let named = deal.targeting.places.iter().filter_map(|place| by_place.get(place)).flatten();
+        let traffic = named.filter(|placement| !excluded(placement)).map(|placement| {
+            let mut weights = [0; HOURS];
+            weights.iter_mut().zip(placement.traffic.weights()).for_each(|(weight, told)| *weight = told);
+            (weights, placement.daily_capacity)
+        });
+        let dayparts = conditions.map_or(Dayparts::ALL, |conditions| conditions.dayparts);
+        (deal.id, WeekPlan::new(&dayparts, &traffic.collect::<Vec<_>>()))
+    };
+    Table::new(deals.iter().filter(|deal| deal.volume.is_some()).map(plan))
+}
+
+const fn places_of(placement: &Placement) -> [Place; 3] {
+    [Place::Placement(placement.id), Place::Property(placement.property), Place::Media(placement.media)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +163,7 @@ mod tests {
         let (mut morning, mut evening) = ([0; HOURS], [0; HOURS]);
         morning[8] = 10;
         evening[20] = 1;
-        let plan = DayPlan::new(Hours::ALL, [(morning, 1_000), (evening, 3_000)]);
+        let plan = DayPlan::new(ALL, [(morning, 1_000), (evening, 3_000)]);
         assert_eq!((share(&plan, 8), share(&plan, 20), share(&plan, 9)), (250, 750, 0));
     }
 
@@ -102,19 +171,19 @@ mod tests {
     fn hours_in_which_the_deal_does_not_run_get_nothing() {
         let mut weights = [1; HOURS];
         weights[20] = 5;
-        let plan = DayPlan::new(Hours(0b11_1111 << 18), [(weights, 7)]);
+        let plan = DayPlan::new(0b11_1111 << 18, [(weights, 7)]);
         assert_eq!((plan.passed_by(18 * HOUR_MS), plan.passed_by(24 * HOUR_MS)), (0, DayPlan::WHOLE));
         assert_eq!((share(&plan, 18), share(&plan, 20)), (100, 500));
-        let elsewhere = DayPlan::new(Hours(1), [([0; HOURS], 7)]);
-        assert_eq!(elsewhere, DayPlan::flat(Hours(1)), "no traffic forecast in the deal's hours: they count alike");
+        let elsewhere = DayPlan::new(1, [([0; HOURS], 7)]);
+        assert_eq!(elsewhere, DayPlan::flat(1), "no traffic forecast in the deal's hours: they count alike");
     }
 
     proptest! {
         #[test]
         fn a_plan_never_falls_and_ends_at_the_whole(
-            weights in prop::array::uniform24(0..1_000_000_u32), hours in 0..=Hours::ALL.0, capacity in any::<u64>(),
+            weights in prop::array::uniform24(0..1_000_000_u32), hours in 0..=ALL, capacity in any::<u64>(),
         ) {
-            let plan = DayPlan::new(Hours(hours), [(weights, capacity)]);
+            let plan = DayPlan::new(hours, [(weights, capacity)]);
             let passed: Vec<_> = (0..=96).map(|quarter| plan.passed_by(quarter * HOUR_MS / 4)).collect();
             prop_assert_eq!((passed[0], passed[96]), (0, DayPlan::WHOLE));
             prop_assert!(passed.is_sorted());

@@ -1,16 +1,22 @@
 //! Media and their placements.
 
-use crate::clock::ShanghaiDay;
-use crate::ids::{MediaId, PlacementId};
-use crate::money::{CpmMicroYuan, Margin};
+use std::sync::Arc;
 
-/// What a media is.
+use crate::clock::ShanghaiDay;
+use crate::ids::{MediaId, PlacementId, PropertyId};
+use crate::money::{CpmMicroYuan, Currency, Margin};
+
+pub use super::traffic::TrafficCurve;
+
+/// What a media is, and what its requests carry (OpenRTB 2.6 §3.2.1: one of `app`, `site`, `dooh`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaKind {
     /// An app.
     App,
     /// A web site.
     Site,
+    /// Screens in public places (OpenRTB 2.6 §3.2.32).
+    Dooh,
 }
 
 /// A media: an app or site owner who sends requests and is paid.
@@ -22,7 +28,7 @@ pub struct Media {
     pub wire: String,
     /// Its name.
     pub name: String,
-    /// App or site.
+    /// App, site or screens; its properties may differ.
     pub kind: MediaKind,
     /// The exchange's margin on its gross prices (R-SHARE).
     pub margin: Margin,
@@ -34,8 +40,29 @@ pub struct Media {
     pub prohibited_advertisers: Vec<String>,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
     pub no_bid_body: bool,
+    /// What a request of it without `tmax` gets, ms.
+    pub default_tmax_ms: u32,
+    /// What it is told prices in when a request says no `cur`.
+    pub currency: Currency,
     /// Whether all its traffic is stopped.
     pub suspended: bool,
+}
+
+/// An app, a site or a set of screens of a media. A media that lists none is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    /// Its id.
+    pub id: PropertyId,
+    /// Whose it is.
+    pub media: MediaId,
+    /// Its id in config.
+    pub wire: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: MediaKind,
+    /// What the world knows it by: an app's bundle, a site's or a screen owner's domain; `None` where the media did not say.
+    pub address: Option<String>,
 }
 
 impl Media {
@@ -141,6 +168,12 @@ impl Formats {
         Self(self.0 & other.0)
     }
 
+    /// Those that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether a format is in it.
     #[must_use]
     pub const fn has(self, format: Format) -> bool {
@@ -176,6 +209,8 @@ pub struct Placement {
     pub id: PlacementId,
     /// Whose it is.
     pub media: MediaId,
+    /// The app, site or screens that it is part of.
+    pub property: PropertyId,
     /// What the media calls it: `imp.tagid`.
     pub tagid: String,
     /// What can be shown there.
@@ -188,6 +223,10 @@ pub struct Placement {
     pub token_life_ms: u64,
     /// Forecast impressions a day that may be reserved (R-INVENTORY).
     pub daily_capacity: u64,
+    /// How its traffic spreads over the day.
+    pub traffic: Arc<TrafficCurve>,
+    /// Whether an ad pod shows one ad of an advertiser at most (竞品隔离).
+    pub competitive_separation: bool,
     /// The rate card: each price from its day on, ascending (R-RATE).
     pub card: Vec<(ShanghaiDay, CpmMicroYuan)>,
 }

@@ -18,6 +18,7 @@ use pmpx::market::Market;
 use pmpx::market::deal::{Deal, PushRatio, Volume};
 use pmpx::market::demand::{Advertiser, Creative};
 use pmpx::market::supply::{Format, Formats, Media};
+use pmpx::market::targeting::Place;
 use pmpx::money::{CpmMicroYuan, MicroYuan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ fn market(chance: &mut Chance) -> Market {
     common::changed(&common::example(), |parts| {
         let model = parts.creatives.iter().find(|it| it.format == Format::Video).unwrap().clone();
         let here = parts.placements.iter().find(|it| it.tagid == "harbor-preroll").unwrap().id;
-        let template = parts.deals.iter().find(|it| it.targeting.placements.contains(&here)).unwrap().clone();
+        let template = parts.deals.iter().find(|it| it.wire.starts_with("BPG")).unwrap().clone();
         let first: Vec<_> = parts.advertisers.clone();
         let second = first.iter().map(|it| Advertiser {
             id: AdvertiserId(it.id.0 + 100),
@@ -70,8 +71,8 @@ fn market(chance: &mut Chance) -> Market {
                 priority: chance.below(2) as u8,
                 ..template.clone()
             };
-            deal.dsps = if asked.is_empty() { vec![dsps[0]] } else { asked };
-            deal.targeting.placements = vec![here];
+            deal.dsps = if asked.is_empty() { vec![dsps[0]] } else { asked }.into();
+            deal.targeting.places = vec![Place::Placement(here)].into();
             deal.targeting.formats = Formats::ALL;
             deal.fallback = (method.is_guaranteed() && chance.below(2) == 0)
                 .then(|| parts.creatives.iter().find(|it| it.buyer == *buyer).map(|it| it.id))
@@ -112,7 +113,7 @@ struct Due;
 impl Delivery for Due {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
         let behind = deal.volume.map(|_| deal.id.0 * 7_919 % 13);
-        Standing { behind, funds: Funds::Ready, may_return: deal.id.0 % 2 == 0 }
+        Standing { behind, funds: Funds::Ready, may_return: deal.id.0.is_multiple_of(2) }
     }
 
     fn take(&self, _: &Deal) -> bool {

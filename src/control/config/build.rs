@@ -1,16 +1,23 @@
 //! Entries with names to a market with numbers. Runs only on a folder without errors.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::Folder;
-use super::deals::Standing;
-use super::links::{DealLinks, Links};
-use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId};
-use crate::market::Parts;
+use super::deals::{DealEntry, Standing};
+use super::links::{DealLinks, Links, PlaceRow};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
 use crate::market::demand::{Advertiser, Buyer, Creative, Dsp};
-use crate::market::supply::{Media, MediaKey, Placement};
+use crate::market::rates::Rates;
+use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
+use crate::market::targeting::{Conditions, Place};
+use crate::market::{ExchangeTerms, Parts};
 
 /// The numbers, by the rows of the registers.
 struct Numbers {
+    media: Vec<MediaId>,
+    properties: Vec<PropertyId>,
     placements: Vec<PlacementId>,
     dsps: Vec<DspId>,
     buyers: Vec<BuyerId>,
@@ -18,17 +25,27 @@ struct Numbers {
     creatives: Vec<CreativeId>,
 }
 
-/// The parts of the market, in the order of the files. `token_life_ms` is that of placements that say nothing.
-pub(super) fn parts(folder: Folder, links: Links, token_life_ms: u64, book: &mut IdBook) -> Parts {
-    let mut parts = Parts::default();
-    let placements = supply(&folder, links.prices, token_life_ms, book, &mut parts);
+/// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing.
+pub(super) fn parts(mut folder: Folder, links: Links, terms: &ExchangeTerms, book: &mut IdBook) -> Parts {
+    let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
+    media(&folder, terms, book, &mut parts);
+    placements(&folder, &links.properties, links.prices, terms, book, &mut parts);
     let buyers = assign(book, folder.buyers.buyers.entries.iter().map(|it| it.account.as_str()));
     let full = folder.buyers.advertisers.entries.iter().map(|it| format!("{}/{}", it.account, it.id));
     let advertisers = assign(book, full);
     let dsps = assign(book, folder.dsps.entries.iter().map(|it| it.id.as_str()));
     let full = folder.creatives.entries.iter().map(|it| format!("{}/{}", it.account.value, it.crid));
     let creatives = assign(book, full);
-    let numbers = Numbers { placements, dsps, buyers, advertisers, creatives };
+    let numbers = Numbers {
+        media: parts.media.iter().map(|it| it.id).collect(),
+        properties: parts.properties.iter().map(|it| it.id).collect(),
+        placements: parts.placements.iter().map(|it| it.id).collect(),
+
+        dsps,
+        buyers,
+        advertisers,
+        creatives,
+    };
     demand(&folder, &links.dsps, &numbers, &mut parts);
     creatives_of(&folder, &links.creatives, &numbers, &mut parts);
     deals(folder, links.deals, &numbers, book, &mut parts);
@@ -39,13 +56,7 @@ fn assign<I: DenseId>(book: &mut IdBook, names: impl Iterator<Item = impl AsRef<
     names.map(|name| book.assign(name.as_ref())).collect()
 }
 
-fn supply(
-    folder: &Folder,
-    prices: Vec<super::links::Prices>,
-    token_life_ms: u64,
-    book: &mut IdBook,
-    parts: &mut Parts,
-) -> Vec<PlacementId> {
+fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut Parts) {
     for media in &folder.supply.media.entries {
         parts.media.push(Media {
             id: book.assign(&media.id),
@@ -57,27 +68,53 @@ fn supply(
             prohibited_categories: media.prohibited_categories.clone(),
             prohibited_advertisers: media.prohibited_advertisers.clone(),
             no_bid_body: media.no_bid_body,
-            suspended: false,
+            default_tmax_ms: media.default_tmax_ms.map_or(terms.default_tmax_ms, |tmax| tmax.value),
+            currency: media.currency.value,
+            suspended: media.suspended,
+        });
+    }
+    for property in &folder.supply.properties.entries {
+        parts.properties.push(Property {
+            id: book.assign(&property.full),
+            media: book.assign(&property.media),
+            wire: property.id.clone(),
+            name: property.name.clone(),
+            kind: property.kind,
+            address: property.address.clone(),
         });
     }
     for key in &folder.supply.keys.entries {
         let media: MediaId = book.assign(&key.media);
         parts.keys.push(MediaKey { key_id: key.key_id.clone(), sha256: key.sha256, media });
     }
-    for (placement, card) in folder.supply.placements.entries.iter().zip(prices) {
+}
+
+fn placements(
+    folder: &Folder,
+    properties: &[Option<usize>],
+    prices: Vec<super::links::Prices>,
+    terms: &ExchangeTerms,
+    book: &mut IdBook,
+    parts: &mut Parts,
+) {
+    let flat = Arc::new(TrafficCurve::flat());
+    for ((placement, property), card) in folder.supply.placements.entries.iter().zip(properties).zip(prices) {
+        let Some(property) = property.and_then(|row| parts.properties.get(row)) else { continue };
         parts.placements.push(Placement {
             id: book.assign(&placement.name),
             media: book.assign(&placement.media),
+            property: property.id,
             tagid: placement.tagid.clone(),
             formats: placement.formats,
             sizes: placement.sizes.clone(),
             minimum_display_ms: placement.minimum_display_ms,
-            token_life_ms: placement.token_life_ms.unwrap_or(token_life_ms),
+            token_life_ms: placement.token_life_ms.unwrap_or(terms.token_life_ms),
             daily_capacity: placement.daily_capacity,
+            traffic: placement.traffic.clone().map_or_else(|| Arc::clone(&flat), Arc::new),
+            competitive_separation: placement.competitive_separation,
             card,
         });
     }
-    parts.placements.iter().map(|placement| placement.id).collect()
 }
 
 fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers, parts: &mut Parts) {
@@ -89,7 +126,7 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
             contract: buyer.contract.clone(),
             opening_balance: buyer.opening_balance.clone(),
             monthly_minimum: buyer.monthly_minimum,
-            suspended: false,
+            suspended: buyer.suspended,
         });
     }
     for (advertiser, id) in folder.buyers.advertisers.entries.iter().zip(&numbers.advertisers) {
@@ -119,7 +156,8 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
             queries_per_second: dsp.queries_per_second,
             most_in_flight: dsp.most_in_flight,
             timeout_ms: dsp.timeout_ms,
-            suspended: false,
+            currency: dsp.currency.value,
+            suspended: dsp.suspended,
         });
     }
 }
@@ -145,9 +183,10 @@ fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Nu
 }
 
 fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book: &mut IdBook, parts: &mut Parts) {
+    let mut shared = HashMap::new();
     for (deal, resolved) in folder.deals.entries.into_iter().zip(links) {
         let (Standing::Live(state), Some(resolved)) = (deal.standing, resolved) else { continue };
-        let formats = deal.format_set();
+        let targeting = targeting(&deal, &resolved, numbers, &mut shared);
         parts.deals.push(Deal {
             id: book.assign::<DealId>(&deal.id),
             wire: deal.id,
@@ -161,13 +200,35 @@ fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book:
             priority: deal.priority,
             fallback: resolved.fallback.map(|row| numbers.creatives[row]),
             identifiers: deal.identifiers,
-            targeting: Targeting {
-                placements: resolved.placements.iter().map(|row| numbers.placements[*row]).collect(),
-                formats,
-                regions: deal.regions,
-                operating_systems: deal.operating_systems,
-                hours: deal.hours,
-            },
+            advertisers: resolved.advertisers.iter().map(|row| numbers.advertisers[*row]).collect(),
+            frequency: deal.frequency,
+            targeting,
         });
     }
+}
+
+/// A deal's targeting; the same conditions are kept once for all deals.
+fn targeting(
+    deal: &DealEntry,
+    resolved: &DealLinks,
+    numbers: &Numbers,
+    shared: &mut HashMap<Arc<Conditions>, ()>,
+) -> Targeting {
+    let place = |row: &PlaceRow| match row {
+        PlaceRow::Media(row) => Place::Media(numbers.media[*row]),
+        PlaceRow::Property(row) => Place::Property(numbers.properties[*row]),
+        PlaceRow::Placement(row) => Place::Placement(numbers.placements[*row]),
+    };
+    let excluded_places = resolved.places.excluded.iter().map(place).collect();
+    let conditions = super::targeting::conditions(&deal.include, &deal.exclude, excluded_places);
+    let conditions = (conditions != Conditions::default()).then(|| {
+        let made = Arc::new(conditions);
+        let kept = shared.get_key_value(&made).map(|(kept, ())| Arc::clone(kept));
+        kept.unwrap_or_else(|| {
+            shared.insert(Arc::clone(&made), ());
+            made
+        })
+    });
+    let places = resolved.places.included.iter().map(|named| place(&named.value)).collect();
+    Targeting { places, formats: deal.format_set(), conditions }
 }

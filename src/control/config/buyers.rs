@@ -1,21 +1,24 @@
 //! `buyers.toml`: buyers by ACCOUNT ID and the advertisers that they buy for (R-OWN, R-QUALIFY).
 
 use super::diagnostic::{At, File, Report};
+use super::names::SUSPENSION;
 use super::names::{account, category, domain, id, label};
 use super::reader::{Register, Table, read_file};
 use super::units::{amount, day};
-use super::values;
+use super::{choice, values};
 use crate::clock::ShanghaiDay;
 use crate::market::demand::TopUp;
 use crate::money::MicroYuan;
 
-const BUYER_KEYS: &[&str] = &["account", "name", "contract", "opening_balance", "monthly_minimum", "advertisers"];
+const BUYER_KEYS: &[&str] =
+    &["account", "name", "contract", "state", "opening_balance", "monthly_minimum", "advertisers"];
 const ADVERTISER_KEYS: &[&str] = &["id", "name", "source", "domains", "category", "qualified_until"];
 
 pub(super) struct BuyerEntry {
     pub(super) account: String,
     pub(super) name: String,
     pub(super) contract: String,
+    pub(super) suspended: bool,
     pub(super) opening_balance: Option<TopUp>,
     pub(super) monthly_minimum: MicroYuan,
 }
@@ -52,6 +55,7 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
     let account = table.required_at("account", account);
     let name = table.required("name", label);
     let contract = table.required("contract", label);
+    let suspended = table.optional("state", choice(SUSPENSION));
     let opening_balance = opening_balance(table);
     let monthly_minimum =
         table.required("monthly_minimum", |value| amount(value).map_err(|wrong| wrong + " (R-MINIMUM)"));
@@ -67,6 +71,7 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
             account: owner?.to_owned(),
             name: name?,
             contract: contract?,
+            suspended: suspended?.unwrap_or(false),
             opening_balance: opening_balance?,
             monthly_minimum: monthly_minimum?,
         })

@@ -1,14 +1,14 @@
 //! `deals.toml`: what was agreed, and the rules that one deal alone can break (R-METHODS, R-PUSH, R-RATE, R-COMMIT).
 
+use super::choice;
 use super::diagnostic::{At, File, Place, Report};
-use super::names::{account, format, id, operating_system, region, wire};
-use super::rate_card::PlacementRef;
+use super::names::{account, id, wire};
 use super::reader::{Register, Table, read_file};
-use super::units::{day, flag, hours, price, push_ratio, small, whole};
-use super::{choice, values};
+use super::targeting::{self, Side};
+use super::units::{day, flag, price, push_ratio, small, whole};
 use crate::clock::ShanghaiDay;
 use crate::event::Method;
-use crate::market::deal::{DealState, Hours, PushRatio, Volume};
+use crate::market::deal::{DealState, FrequencyCap, FrequencyPeriod, PushRatio, Volume};
 use crate::market::supply::{Format, Formats};
 use crate::money::{CpmMicroYuan, MicroYuan};
 
@@ -27,11 +27,27 @@ const KEYS: &[&str] = &[
     "priority",
     "fallback",
     "identifiers",
+    "advertisers",
+    "frequency",
+    "exclude",
+    // As `targeting::KEYS`.
+    "media",
+    "properties",
     "placements",
     "formats",
-    "regions",
+    "sizes",
     "hours",
+    "dayparts",
+    "countries",
+    "regions",
+    "cities",
+    "device_types",
     "operating_systems",
+    "makes",
+    "carriers",
+    "connections",
+    "segments",
+    "languages",
 ];
 const METHODS: &[(&str, Method)] = &[("PDB", Method::Pdb), ("BPG", Method::Bpg), ("PD", Method::Pd)];
 const STATES: &[(&str, Standing)] = &[
@@ -41,6 +57,10 @@ const STATES: &[(&str, Standing)] = &[
     ("suspended", Standing::Live(DealState::Suspended)),
     ("ended", Standing::Ended),
 ];
+const PERIODS: &[(&str, FrequencyPeriod)] =
+    &[("day", FrequencyPeriod::Day), ("week", FrequencyPeriod::Week), ("flight", FrequencyPeriod::Flight)];
+/// Whether they are served.
+const UNKNOWN_USER: &[(&str, bool)] = &[("serve", true), ("skip", false)];
 
 /// PDB's push ratio where the order does not say one (R-PUSH).
 const DEFAULT_PUSH: &str = "1.3";
@@ -71,12 +91,10 @@ pub(super) struct DealEntry {
     pub(super) priority: u8,
     pub(super) fallback: Option<At<String>>,
     pub(super) identifiers: bool,
-    pub(super) placements: Vec<At<PlacementRef>>,
-    /// As given; empty: all.
-    pub(super) formats: Vec<At<Format>>,
-    pub(super) regions: Vec<String>,
-    pub(super) operating_systems: Vec<String>,
-    pub(super) hours: Hours,
+    pub(super) advertisers: Vec<At<String>>,
+    pub(super) frequency: Option<FrequencyCap>,
+    pub(super) include: Side,
+    pub(super) exclude: Side,
     pub(super) place: Place,
 }
 
@@ -88,10 +106,9 @@ impl DealEntry {
 
     /// The formats as a set.
     pub(super) fn format_set(&self) -> Formats {
-        if self.formats.is_empty() {
-            return Formats::ALL;
-        }
-        self.formats.iter().map(|format| format.value).collect()
+        let set = |formats: &[At<Format>]| formats.iter().map(|format| format.value).collect::<Formats>();
+        let included = if self.include.formats.is_empty() { Formats::ALL } else { set(&self.include.formats) };
+        included.without(set(&self.exclude.formats))
     }
 }
 
@@ -122,11 +139,16 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     let priority = table.optional_at("priority", small(0_u8, u8::MAX));
     let fallback = table.optional_at("fallback", wire);
     let identifiers = table.optional("identifiers", flag);
-    let placements = table.filled_tables("placements", PlacementRef::KEYS, PlacementRef::read);
-    let formats = chosen(table, "formats", table.list("formats", format));
-    let regions = chosen(table, "regions", table.list("regions", region));
-    let hours = chosen(table, "hours", table.list("hours", hours));
-    let operating_systems = chosen(table, "operating_systems", table.list("operating_systems", operating_system));
+    let advertisers = chosen(table, "advertisers", table.list("advertisers", id));
+    let frequency = frequency(table);
+    let include = Side::read(table);
+    if include.as_ref().is_some_and(Side::has_no_place) {
+        table.missing("placements");
+    }
+    let exclude = match table.optional_section("exclude", targeting::KEYS) {
+        Some(Some(section)) => Side::read(section),
+        absent => absent.map(|_| Side::default()),
+    };
 
     let (method, standing, cpm, from, until) = (method?, standing?, cpm?, from?, until?);
     let terms = Terms {
@@ -143,7 +165,6 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         table.report().error(until.place, format!("`until` {} is before `from` {from}", until.value));
     }
     let volume = terms.volume(cpm, table);
-    let hours = hours?.iter().fold(0, |bits, hours| bits | hours.value);
     Some(DealEntry {
         id: name?,
         method,
@@ -157,17 +178,26 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         priority: terms.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
         fallback: terms.fallback,
         identifiers: identifiers?.unwrap_or(false),
-        placements: placements?,
-        formats: formats?,
-        regions: values(regions?),
-        operating_systems: values(operating_systems?),
-        hours: if hours == 0 { Hours::ALL } else { Hours(hours) },
+        advertisers: advertisers?,
+        frequency: frequency?,
+        include: include?,
+        exclude: exclude?,
         place: table.place,
     })
 }
 
+/// R-FREQUENCY: whether a user who cannot be recognised is served must be said.
+fn frequency(table: Table<'_>) -> Option<Option<FrequencyCap>> {
+    let keys = &["impressions", "per", "unknown_user"];
+    let Some(cap) = table.optional_section("frequency", keys)? else { return Some(None) };
+    let impressions = cap.required("impressions", small(1_u16, u16::MAX));
+    let per = cap.required("per", choice(PERIODS));
+    let serves_unknown = cap.required("unknown_user", choice(UNKNOWN_USER));
+    Some(Some(FrequencyCap { impressions: impressions?, per: per?, serves_unknown: serves_unknown? }))
+}
+
 /// A list that narrows a deal: left out it narrows nothing, so that an empty one would say the opposite of what it looks like.
-fn chosen<T>(table: Table<'_>, key: &str, list: Option<Vec<At<T>>>) -> Option<Vec<At<T>>> {
+pub(super) fn chosen<T>(table: Table<'_>, key: &str, list: Option<Vec<At<T>>>) -> Option<Vec<At<T>>> {
     let place = table.place_of(key);
     if list.as_ref().is_some_and(Vec::is_empty) && table.has(key) {
         table.report().error(place, format!("`{key}` is empty; leave it out where it does not narrow the deal"));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum File {
     Buyers,
     Creatives,
+    Currencies,
     Deals,
     Dsps,
     Exchange,
@@ -18,13 +19,22 @@ pub(super) enum File {
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Buyers, Self::Creatives, Self::Deals, Self::Dsps, Self::Exchange, Self::Media, Self::RateCard];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Buyers,
+        Self::Creatives,
+        Self::Currencies,
+        Self::Deals,
+        Self::Dsps,
+        Self::Exchange,
+        Self::Media,
+        Self::RateCard,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Buyers => "buyers.toml",
             Self::Creatives => "creatives.toml",
+            Self::Currencies => "currencies.toml",
             Self::Deals => "deals.toml",
             Self::Dsps => "dsps.toml",
             Self::Exchange => "exchange.toml",

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::currencies::currency;
 use super::diagnostic::{At, File, Report};
-use super::names::{account, endpoint, id, is_internal, label, wire};
+use super::names::{SUSPENSION, account, endpoint, id, is_internal, label, wire};
 use super::reader::{Register, Table, read_file};
 use super::units::{day, flag, short_ms, small, whole};
-use super::values;
+use super::{choice, values};
 use crate::clock::ShanghaiDay;
 use crate::market::demand::Endpoint;
+use crate::money::Currency;
 
 const DSP_KEYS: &[&str] = &[
     "id",
@@ -21,6 +23,8 @@ const DSP_KEYS: &[&str] = &[
     "queries_per_second",
     "most_in_flight",
     "timeout",
+    "currency",
+    "state",
 ];
 
 pub(super) struct DspEntry {
@@ -33,6 +37,8 @@ pub(super) struct DspEntry {
     pub(super) queries_per_second: u32,
     pub(super) most_in_flight: usize,
     pub(super) timeout_ms: u32,
+    pub(super) currency: At<Currency>,
+    pub(super) suspended: bool,
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Register<DspEntry> {
@@ -58,6 +64,8 @@ fn dsp(table: Table<'_>, dsps: &mut Register<DspEntry>) {
     let queries_per_second = table.required("queries_per_second", small(1_u32, 10_000_000));
     let most_in_flight = table.required("most_in_flight", whole(1, 1_000_000));
     let timeout = table.required("timeout", short_ms(1, 10_000));
+    let currency = table.optional_at("currency", currency);
+    let suspended = table.optional("state", choice(SUSPENSION));
 
     if let (Some(endpoint), Some(false)) = (&endpoint, allow_internal)
         && is_internal(&endpoint.value.host)
@@ -84,6 +92,8 @@ fn dsp(table: Table<'_>, dsps: &mut Register<DspEntry>) {
             queries_per_second: queries_per_second?,
             most_in_flight: usize::try_from(most_in_flight?).ok()?,
             timeout_ms: timeout?,
+            currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),
+            suspended: suspended?.unwrap_or(false),
         })
     })();
     dsps.add(dsp_id, entry, report);

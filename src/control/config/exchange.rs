@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::diagnostic::{At, File, Report};
-use super::names::{SecretSource, domain, public_url};
+use super::names::{SecretSource, domain, label, public_url};
 use super::reader::{Table, read_file};
 use super::units::{bytes, duration_ms, short_ms, small, whole};
 use crate::ids::NodeId;
@@ -29,10 +29,12 @@ pub(super) struct Exchange {
     pub(super) node: NodeId,
     pub(super) terms: ExchangeTerms,
     pub(super) token_keys: Vec<TokenKeySource>,
+    /// What no deal may target (R-SENSITIVE), lower case; `None`: nobody has said.
+    pub(super) forbidden_segment_labels: Option<Vec<String>>,
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
-    let keys = &["schema", "public_url", "domain", "node", "auction", "notices"];
+    let keys = &["schema", "public_url", "domain", "node", "auction", "notices", "targeting"];
     read_file(File::Exchange, text, keys, report, exchange)?
 }
 
@@ -42,6 +44,10 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
     let node = table.required("node", small(0_u16, u16::MAX));
     let auction = table.section("auction", AUCTION_KEYS).and_then(auction);
     let notices = table.section("notices", NOTICE_KEYS).and_then(notices);
+    let targeting = match table.optional_section("targeting", &["forbidden_segment_labels"]) {
+        Some(Some(section)) => section.filled_list("forbidden_segment_labels", label).map(Some),
+        absent => absent.map(|_| None),
+    };
     let (auction, notices) = (auction?, notices?);
     Some(Exchange {
         node: NodeId(node?),
@@ -58,6 +64,8 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             clock_skew_ms: notices.clock_skew_ms,
         },
         token_keys: notices.token_keys,
+        forbidden_segment_labels: targeting?
+            .map(|labels| labels.into_iter().map(|label| label.value.to_lowercase()).collect()),
     })
 }
 

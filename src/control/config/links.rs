@@ -1,5 +1,9 @@
 //! Who is meant where one file names an entry of another; the rows are those of the registers.
 
+mod places;
+
+pub(super) use places::{PlaceRow, Places};
+
 use std::collections::{HashMap, HashSet};
 
 use super::Folder;
@@ -9,6 +13,7 @@ use super::rate_card::{Card, PlacementRef};
 use super::reader::Register;
 use crate::clock::ShanghaiDay;
 use crate::money::CpmMicroYuan;
+use places::Homes;
 
 /// A placement's prices, the oldest first.
 pub(super) type Prices = Vec<(ShanghaiDay, CpmMicroYuan)>;
@@ -21,7 +26,8 @@ pub(super) fn price_on(prices: &Prices, day: ShanghaiDay) -> Option<CpmMicroYuan
 pub(super) struct DealLinks {
     pub(super) buyer: usize,
     pub(super) dsps: Vec<usize>,
-    pub(super) placements: Vec<usize>,
+    pub(super) advertisers: Vec<usize>,
+    pub(super) places: Places,
     pub(super) fallback: Option<usize>,
 }
 
@@ -34,6 +40,8 @@ pub(super) struct Links {
     pub(super) dsps: Vec<Option<Vec<usize>>>,
     /// Buyer and advertiser of each creative.
     pub(super) creatives: Vec<Option<(usize, usize)>>,
+    /// Property of each placement.
+    pub(super) properties: Vec<Option<usize>>,
     pub(super) deals: Vec<Option<DealLinks>>,
 }
 
@@ -50,21 +58,20 @@ pub(super) fn resolve(folder: &Folder, report: &Report) -> Links {
         buyer.zip(advertiser)
     });
     let (prices, priced) = prices(folder, report);
+    let mut homes = Homes::of(folder, report);
+    let deals = folder.deals.entries.iter().map(|it| deal(folder, &mut homes, it, report)).collect();
     Links {
         prices,
         priced,
         dsps: dsps.collect(),
         creatives: creatives.collect(),
-        deals: folder.deals.entries.iter().map(|it| deal(folder, it, report)).collect(),
+        properties: homes.properties(),
+        deals,
     }
 }
 
 fn placement(folder: &Folder, wanted: &PlacementRef, report: &Report) -> Option<usize> {
-    let media = &folder.supply.media;
-    if media.lacks(&wanted.media.value) {
-        media.refer(&wanted.media, report);
-        return None;
-    }
+    places::known_media(folder, &wanted.media, report)?;
     folder.supply.placements.refer_within(&wanted.media.value, &wanted.tagid, report)
 }
 
@@ -94,7 +101,7 @@ fn owned<T, U>(
     register.refer_within(&account.value, name, report)
 }
 
-fn deal(folder: &Folder, deal: &DealEntry, report: &Report) -> Option<DealLinks> {
+fn deal(folder: &Folder, homes: &mut Homes, deal: &DealEntry, report: &Report) -> Option<DealLinks> {
     let buyer = folder.buyers.buyers.refer(&deal.account, report);
     let mut named = HashSet::new();
     for dsp in &deal.dsps {
@@ -103,13 +110,8 @@ fn deal(folder: &Folder, deal: &DealEntry, report: &Report) -> Option<DealLinks>
         }
     }
     let dsps: Vec<_> = deal.dsps.iter().map(|dsp| folder.dsps.refer(dsp, report)).collect();
-    let placements: Vec<_> = deal.placements.iter().map(|it| placement(folder, &it.value, report)).collect();
-    let mut placed = HashSet::new();
-    for (row, wanted) in placements.iter().zip(&deal.placements) {
-        if row.is_some_and(|row| !placed.insert(row)) {
-            report.error(wanted.place, "this placement is listed twice");
-        }
-    }
+    let advertisers: Vec<_> = deal.advertisers.iter().map(|it| own_advertiser(folder, deal, it, report)).collect();
+    let places = places::resolve(folder, homes, deal, report);
     let fallback = match &deal.fallback {
         None => Some(None),
         Some(crid) => {
@@ -120,9 +122,15 @@ fn deal(folder: &Folder, deal: &DealEntry, report: &Report) -> Option<DealLinks>
     Some(DealLinks {
         buyer: buyer?,
         dsps: dsps.into_iter().collect::<Option<_>>()?,
-        placements: placements.into_iter().collect::<Option<_>>()?,
+        advertisers: advertisers.into_iter().collect::<Option<_>>()?,
+        places: places?,
         fallback: fallback?,
     })
+}
+
+fn own_advertiser(folder: &Folder, deal: &DealEntry, name: &At<String>, report: &Report) -> Option<usize> {
+    let (advertisers, accounts) = (&folder.buyers.advertisers, &folder.buyers.buyers);
+    owned(advertisers, accounts, "advertiser", &deal.account, name, report)
 }
 
 /// The card of each placement. Every version must price what the one before it does: a price is valid until the next version's

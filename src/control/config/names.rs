@@ -12,6 +12,7 @@ use super::reader::Wrong;
 use super::units::{hexadecimal, text};
 use crate::market::demand::Endpoint;
 use crate::market::supply::Format;
+use crate::market::targeting::{OperatingSystem, Version};
 
 fn made_of(text: &str, most: usize, allowed: impl Fn(u8) -> bool) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(allowed)
@@ -77,6 +78,9 @@ pub(super) fn choice<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&D
     }
 }
 
+/// The states of what runs unless it is suspended (R-ABNORMAL, R-RESTRICT, R-REFUSE): whether it is.
+pub(super) const SUSPENSION: &[(&str, bool)] = &[("active", false), ("suspended", true)];
+
 /// A format's name.
 pub(super) fn format(value: &DeValue<'_>) -> Result<Format, Wrong> {
     const WORDS: &[(&str, Format)] = &[
@@ -122,26 +126,59 @@ pub(super) fn category(value: &DeValue<'_>) -> Result<String, Wrong> {
     if known { Ok(given.to_owned()) } else { Err("must be an IAB category such as \"IAB7\" or \"IAB7-39\"".to_owned()) }
 }
 
+/// A country by ISO 3166-1 alpha-3: `CHN`.
+pub(super) fn country(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
+    let given = text(value)?;
+    if given.len() == 3 && made_of(given, 3, |byte| byte.is_ascii_uppercase()) {
+        return Ok(given.into());
+    }
+    Err("must be an ISO 3166-1 alpha-3 code such as \"CHN\"".to_owned())
+}
+
 /// A region by ISO 3166-2: `CN-SH`.
-pub(super) fn region(value: &DeValue<'_>) -> Result<String, Wrong> {
+pub(super) fn region(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
     let given = text(value)?;
     let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let parts = given.split_once('-');
     if parts.is_some_and(|(land, part)| land.len() == 2 && made_of(land, 2, upper) && made_of(part, 3, upper)) {
-        return Ok(given.to_owned());
+        return Ok(given.into());
     }
     Err("must be an ISO 3166-2 code such as \"CN-SH\"".to_owned())
 }
 
-/// An operating system in lower case: `android`.
-pub(super) fn operating_system(value: &DeValue<'_>) -> Result<String, Wrong> {
+/// A city as the media write it.
+pub(super) fn city(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
+    named_text(value)
+}
+
+/// A name that requests carry, compared without ASCII case: at most 64 bytes.
+pub(super) fn named_text(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
+    let given = label(value)?;
+    if given.len() > 64 { Err("must be at most 64 bytes".to_owned()) } else { Ok(given.to_ascii_lowercase().into()) }
+}
+
+/// A language by ISO 639-1: `zh`.
+pub(super) fn language(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
     let given = text(value)?;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b" ._-".contains(&byte);
-    if made_of(given, 32, allowed) {
-        Ok(given.to_owned())
-    } else {
-        Err("must be in lower case: \"android\"".to_owned())
+    if given.len() == 2 && made_of(given, 2, |byte| byte.is_ascii_lowercase()) {
+        return Ok(given.into());
     }
+    Err("must be an ISO 639-1 code such as \"zh\"".to_owned())
+}
+
+/// An operating system in lower case, from a version on or any: `android`, `ios>=15.1`.
+pub(super) fn operating_system(value: &DeValue<'_>) -> Result<OperatingSystem, Wrong> {
+    let given = text(value)?;
+    let (name, least) = match given.split_once(">=") {
+        Some((name, least)) => (name.trim_end(), Some(least.trim_start())),
+        None => (given, None),
+    };
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b" ._-".contains(&byte);
+    if !made_of(name, 32, allowed) || name.trim() != name {
+        return Err("must be in lower case: \"android\", or from a version on: \"ios>=15.1\"".to_owned());
+    }
+    let least = least.map(|least| Version::parse(least).ok_or("has no version of up to four numbers: \"ios>=15.1\""));
+    Ok(OperatingSystem { name: name.into(), least: least.transpose()? })
 }
 
 /// Scheme, authority and the rest of an absolute URL without spaces.

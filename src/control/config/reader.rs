@@ -142,7 +142,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports that a key is absent, if nothing says so already.
-    fn missing(&self, key: &str) {
+    pub(super) fn missing(&self, key: &str) {
         if !self.misspells(key) {
             self.report().error(self.place, format!("`{key}` is missing from {}", self.what));
         }

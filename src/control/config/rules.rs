@@ -4,6 +4,8 @@ mod approval;
 mod fit;
 mod inventory;
 mod rates;
+mod targeting;
+mod terms;
 
 use super::Folder;
 use super::diagnostic::Report;
@@ -12,6 +14,8 @@ use crate::clock::ShanghaiDay;
 
 /// Judges the folder as of a day in Shanghai. What could not be read or resolved is passed over: it has been reported.
 pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
+    terms::judge(folder, today, report);
+    targeting::judge(folder, report);
     rates::judge(folder, links, today, report);
     approval::judge(folder, links, today, report);
     fit::judge(folder, links, today, report);

@@ -68,7 +68,7 @@ fn the_example_compiles_without_a_word() {
     assert_eq!(pdb.volume.unwrap().push.offers_for(10), 13);
     assert_eq!(pdb.fallback, market.creative(pdb.buyer, "milk-open-1").map(|creative| creative.id));
     assert_eq!(
-        market.deals_on(open.id).map(|deal| deal.wire.as_str()).collect::<Vec<_>>(),
+        market.deals_on(open).map(|deal| deal.wire.as_str()).collect::<Vec<_>>(),
         ["PDB-2026-SPRING-OPEN", "PD-2026-PAOPAO"]
     );
     let basalt = market.dsps.iter().find(|dsp| dsp.wire == "basalt").unwrap();
@@ -82,7 +82,7 @@ fn the_same_sources_give_the_same_market_and_a_book_keeps_its_numbers() {
     let mut book = IdBook::default();
     let first = compile(&sources, &mut book, &moment()).unwrap().market;
     let fresh = book.fresh().len();
-    assert_eq!(fresh, 3 + 5 + 3 + 3 + 3 + 6 + 5);
+    assert_eq!(fresh, 3 + 3 + 5 + 3 + 3 + 3 + 6 + 5);
     let second = compile(&sources, &mut book, &moment()).unwrap().market;
     let third = compile(&sources, &mut IdBook::default(), &moment()).unwrap().market;
     assert!(book.fresh().is_empty());

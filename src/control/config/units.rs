@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::reader::{Wrong, expected};
 use crate::clock::ShanghaiDay;
 use crate::market::deal::PushRatio;
-use crate::market::supply::Size;
+use crate::market::supply::{Size, TrafficCurve};
 use crate::money::{CpmMicroYuan, Margin, MicroYuan, MoneyError};
 
 /// A string.
@@ -40,7 +40,7 @@ pub(super) fn small<T: TryFrom<u64> + Into<u64>>(least: T, most: T) -> impl Fn(&
 }
 
 /// A decimal as a string. A bare number is refused: a float would not be the amount that was agreed.
-fn decimal<'a>(value: &'a DeValue<'_>, example: &str) -> Result<&'a str, Wrong> {
+pub(super) fn decimal<'a>(value: &'a DeValue<'_>, example: &str) -> Result<&'a str, Wrong> {
     match value {
         DeValue::String(text) => Ok(text.as_ref()),
         DeValue::Float(number) => Err(format!("must be quoted: \"{}\", not {}", number.as_str(), number.as_str())),
@@ -189,6 +189,33 @@ pub(super) fn hours(value: &DeValue<'_>) -> Result<u32, Wrong> {
         (Ok(first), Ok(last)) if last < 24 => Ok((first..=last).fold(0, |bits, hour| bits | 1 << hour)),
         _ => Err(FORM.to_owned()),
     }
+}
+
+/// Days of the week, both included, one bit each from Monday: `"mon-fri"` or `"sun"`.
+pub(super) fn days(value: &DeValue<'_>) -> Result<u32, Wrong> {
+    const FORM: &str = "must be days such as \"mon-fri\" or \"sun\"";
+    const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let DeValue::String(text) = value else { return Err(FORM.to_owned()) };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |name: &str| NAMES.iter().position(|it| *it == name);
+    match (number(first), number(last)) {
+        (Some(first), Some(last)) if first > last => {
+            Err(format!("passes Sunday; write \"{}-sun\" and \"mon-{}\"", NAMES[first], NAMES[last]))
+        }
+        (Some(first), Some(last)) => Ok((first..=last).fold(0, |bits, day| bits | 1 << day)),
+        _ => Err(FORM.to_owned()),
+    }
+}
+
+/// How a day's traffic spreads over its hours in Shanghai: 24 weights, midnight first.
+pub(super) fn hourly_traffic(value: &DeValue<'_>) -> Result<TrafficCurve, Wrong> {
+    let most = TrafficCurve::MOST;
+    let form = || format!("must be 24 whole numbers from 0 to {most}, one for each hour and not all 0");
+    let DeValue::Array(items) = value else { return Err(form()) };
+    let read = small(0, most);
+    let weights: Option<Vec<u32>> = items.iter().map(|item| read(item.get_ref()).ok()).collect();
+    let weights = weights.and_then(|weights| <[u32; 24]>::try_from(weights).ok());
+    weights.and_then(|weights| TrafficCurve::new(&weights)).ok_or_else(form)
 }
 
 /// A SHA-256 in hexadecimal.

@@ -104,7 +104,7 @@ fn edit(folder: &Path, file: &str, old: &str, new: &str) {
 #[test]
 fn a_change_is_published_with_what_is_different() {
     let bench = Bench::new();
-    assert_eq!(held(&bench.saved).len(), 3 + 5 + 3 + 3 + 3 + 6 + 5, "before the first market is served");
+    assert_eq!(held(&bench.saved).len(), 3 + 3 + 5 + 3 + 3 + 3 + 6 + 5, "before the first market is served");
     assert_eq!(*held(&bench.booked), ["bank-2026-0001", "bank-2026-0002", "bank-2026-0003"]);
     bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
     bench.edit("deals.toml", "id = \"PD-2026-X7-TOP\"", "id = \"PD-2026-X7-TOP-B\"");

@@ -4,7 +4,7 @@ use super::super::Folder;
 use super::super::creatives::CreativeEntry;
 use super::super::deals::{DealEntry, Standing};
 use super::super::diagnostic::{At, Report};
-use super::super::links::{DealLinks, Links};
+use super::super::links::{DealLinks, Links, PlaceRow};
 use super::super::media::PlacementEntry;
 use crate::clock::ShanghaiDay;
 use crate::market::demand::CreativeState;
@@ -23,13 +23,15 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
 }
 
 fn formats(folder: &Folder, deal: &DealEntry, resolved: &DealLinks, report: &Report) {
-    let placements = || resolved.placements.iter().map(|row| &folder.supply.placements.entries[*row]);
-    for format in &deal.formats {
+    let placements = || resolved.places.placements.iter().map(|row| &folder.supply.placements.entries[*row]);
+    for format in &deal.include.formats {
         if !placements().any(|placement| placement.formats.has(format.value)) {
             report.error(format.place, format!("no placement of this deal shows {}", format.value.name()));
         }
     }
-    for (placement, named) in placements().zip(&deal.placements) {
+    for named in &resolved.places.included {
+        let PlaceRow::Placement(row) = named.value else { continue };
+        let placement = &folder.supply.placements.entries[row];
         if placement.formats.and(deal.format_set()).is_empty() {
             report.error(named.place, format!("`{}` shows none of this deal's formats", placement.name));
         }
@@ -52,7 +54,7 @@ fn fallback(
     if creative.markup.is_none() {
         refuse("has no markup for the exchange to show (R-FALLBACK)".to_owned());
     }
-    for row in &resolved.placements {
+    for row in resolved.places.placements.iter() {
         let placement = &folder.supply.placements.entries[*row];
         let format = creative.format;
         if !placement.formats.and(deal.format_set()).has(format) {

@@ -30,8 +30,9 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
             continue;
         }
         let offered = u128::from(volume.value.push.offers_for(volume.value.daily));
-        let whole: u128 = resolved.placements.iter().map(|row| u128::from(placements[*row].daily_capacity)).sum();
-        for row in &resolved.placements {
+        let whole: u128 =
+            resolved.places.placements.iter().map(|row| u128::from(placements[*row].daily_capacity)).sum();
+        for row in resolved.places.placements.iter() {
             let share = (offered * u128::from(placements[*row].daily_capacity)).checked_div(whole).unwrap_or(offered);
             taken[*row].push(Taken {
                 deal: index,

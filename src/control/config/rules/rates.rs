@@ -32,7 +32,7 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
 /// A guaranteed order keeps its signed price, which may not be under the card in force at signing.
 fn signed_price(folder: &Folder, links: &Links, deal: &DealEntry, resolved: &DealLinks, report: &Report) {
     let Some(signed) = deal.signed.filter(|_| deal.standing != Standing::Ended) else { return };
-    for row in &resolved.placements {
+    for row in resolved.places.placements.iter() {
         let name = &folder.supply.placements.entries[*row].name;
         match price_on(&links.prices[*row], signed.value) {
             None if links.priced => {
@@ -67,7 +67,7 @@ fn preferred_price(
     day: ShanghaiDay,
     report: &Report,
 ) {
-    for row in &resolved.placements {
+    for row in resolved.places.placements.iter() {
         let Some(card) = price_on(&links.prices[*row], day).filter(|card| deal.cpm.value < *card) else { continue };
         let name = &folder.supply.placements.entries[*row].name;
         report.warning(

@@ -11,7 +11,7 @@ fn an_unknown_key_is_refused_with_what_was_meant() {
         ],
         &[
             "config/deals.toml:17: unknown key `daily_volumes` in deal; did you mean `daily_volume`?",
-            "config/media.toml:52: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_advertisers, no_bid_body, keys, placements",
+            "config/media.toml:52: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_advertisers, no_bid_body, default_tmax, currency, state, keys, properties, placements",
         ],
     );
 }
@@ -162,7 +162,7 @@ fn words_of_a_list_are_suggested() {
         ],
         &[
             "config/deals.toml:29: `method` is \"BGP\"; did you mean \"BPG\"?",
-            "config/media.toml:51: `kind` is \"blimp\"; must be one of app, site",
+            "config/media.toml:51: `kind` is \"blimp\"; must be one of app, site, dooh",
         ],
     );
 }
@@ -298,7 +298,7 @@ fn the_folder_has_its_files_and_no_others() {
     assert_eq!(
         errors.to_string(),
         "config/buyers.toml:2: is not UTF-8 here
-config/deal.toml:1: is no file of a config folder; those are buyers.toml, creatives.toml, deals.toml, dsps.toml, \
+config/deal.toml:1: is no file of a config folder; those are buyers.toml, creatives.toml, currencies.toml, deals.toml, dsps.toml, \
          exchange.toml, media.toml, rate_card.toml
 config/deals.toml:1: this file is missing"
     );

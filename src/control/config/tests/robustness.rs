@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn mutated_files_give_a_market_or_a_line(mutations in prop::collection::vec((0_usize..7, mutation()), 1..4)) {
+    fn mutated_files_give_a_market_or_a_line(mutations in prop::collection::vec((0_usize..8, mutation()), 1..4)) {
         let mut files = example();
         for (file, mutation) in &mutations {
             let name = files.keys().nth(*file).unwrap().clone();
