@@ -85,7 +85,7 @@ fn offer(criterion: &mut Criterion) {
         let invitation = invited.invitations().iter().find(needs).unwrap();
         let mut body = || {
             out.clear();
-            sheet.write(black_box(&invited), black_box(invitation), black_box(120), &mut out);
+            sheet.write(&market, black_box(&invited), black_box(invitation), black_box(120), &mut out);
             out.len()
         };
         group.throughput(Throughput::Bytes(body() as u64));

@@ -92,8 +92,8 @@ pub fn check<'r>(
         answer.rejected.push(whole(BidRejection::WrongAuction));
         return answer;
     }
-    // OpenRTB 2.6 §4.2.1: an absent `cur` is USD, which is not offered.
-    if response.cur.as_deref() != Some("CNY") {
+    // OpenRTB 2.6 §4.2.1: an absent `cur` is USD.
+    if response.cur.as_deref().unwrap_or("USD") != invitation.dsp.currency.as_str() {
         answer.rejected.push(whole(BidRejection::WrongCurrency));
         return answer;
     }
@@ -147,7 +147,7 @@ impl<'r> Context<'r, '_> {
         let admitted = &self.invited.matched.admitted;
         let imp = &admitted.imps[offer.imp];
         // OpenRTB 2.6 §3.2.12, `at` 3: a lower bid fails, a higher one pays the agreed price.
-        if words.price.0 < offer.deal.price.micro_yuan_per_mille() {
+        if words.price.0 < offer.floor.millionths() {
             return Err(BidRejection::BelowDealPrice);
         }
         if grouped {
@@ -159,6 +159,9 @@ impl<'r> Context<'r, '_> {
         }
         let creative = self.creative(bid, offer)?;
         let advertiser = self.market.advertisers.get(creative.advertiser).ok_or(BidRejection::NotQualified)?;
+        if !offer.deal.takes_advertiser(advertiser.id) {
+            return Err(BidRejection::AdvertiserNotInDeal);
+        }
         advertised(bid, creative, advertiser, admitted)?;
         let size = fits(bid, creative, imp, offer)?;
         let position = self.position(bid, creative, imp, offer)?;
@@ -268,12 +271,13 @@ pub(super) fn stand_in<'r>(
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
     let shown = creative.state == CreativeState::Approved
+        && offer.deal.takes_advertiser(advertiser.id)
         && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
         && fit::meets_floor(imp, creative, offer.deal.price.after_margin(admitted.media.margin))
         && is_secure(imp, markup);
-    fit::fitting_size(imp, creative).filter(|_| shown).map(|size| (advertiser, size, markup))
+    fit::fitting_size(imp, offer.deal, creative).filter(|_| shown).map(|size| (advertiser, size, markup))
 }
 
 fn is_secure(imp: &OfferedImp<'_>, markup: &str) -> bool {
@@ -305,8 +309,14 @@ fn fits(
         _ => None,
     };
     match told {
-        Some(size) if creative.sizes.contains(&size) && fit::takes_size(imp, format, size) => Ok(Some(size)),
+        Some(size)
+            if creative.sizes.contains(&size)
+                && fit::takes_size(imp, format, size)
+                && offer.deal.targeting.takes_size(size) =>
+        {
+            Ok(Some(size))
+        }
         Some(_) if format == crate::market::supply::Format::Banner => Err(BidRejection::SizeNotAllowed),
-        _ => fit::fitting_size(imp, creative).ok_or(BidRejection::SizeNotAllowed),
+        _ => fit::fitting_size(imp, offer.deal, creative).ok_or(BidRejection::SizeNotAllowed),
     }
 }

@@ -7,20 +7,22 @@ use super::admission::OfferedImp;
 use super::fit;
 use super::matching::Matched;
 use super::pod::Dynamic;
-use crate::clock::Chance;
+use crate::clock::{Chance, ShanghaiDay};
 use crate::event::{Cause, Measure, Method, Stage};
 use crate::ids::{BuyerId, DealId};
 use crate::market::Market;
 use crate::market::deal::{Deal, DealState};
 use crate::market::demand::Dsp;
 use crate::market::supply::Format;
-use crate::money::{CpmMicroYuan, MicroYuan};
+use crate::money::{ConvertedCpm, CpmMicroYuan, MicroYuan};
 
 /// How a deal stands at the moment of a request, as plain values.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// For a guaranteed deal: how far it is behind its plan, in millionths of the day's offers; `None`: not behind.
     pub behind: Option<u32>,
+    /// Whether the user has seen it as often as was agreed (R-FREQUENCY).
+    pub capped: bool,
     /// Whether its money is at hand.
     pub funds: Funds,
     /// Whether its DSP may still return what it is offered (R-PUSH).
@@ -79,6 +81,8 @@ pub struct Offer<'r> {
     pub dsp: &'r Dsp,
     /// Its precedence.
     pub rank: Rank,
+    /// The agreed price in the DSP's currency, rounded up: what it is told, and what its bid is compared with.
+    pub floor: ConvertedCpm,
     /// Whether a pass is a return within the allowance.
     pub may_return: bool,
 }
@@ -249,6 +253,10 @@ impl<'r> Round<'r, '_> {
                 self.end(deal, Cause::AheadOfPlan);
                 continue;
             }
+            if standing.capped {
+                self.end(deal, Cause::FrequencyCapped);
+                continue;
+            }
             let longest_s = match self.admissible(deal, imp, matched, standing) {
                 Ok(longest_s) => longest_s,
                 Err(cause) => {
@@ -311,21 +319,18 @@ impl<'r> Round<'r, '_> {
             return Err(Cause::UnderRateCard);
         }
         let longest_s = self.servable(deal, imp, matched)?;
-        if self.approved(deal, matched).next().is_none() {
+        let (market, day) = (self.market, admitted.day);
+        if approved(market, deal, day).next().is_none() {
             return Err(Cause::DspNotApproved);
+        }
+        if told(market, deal, day).next().is_none() {
+            return Err(Cause::ExchangeError);
         }
         match standing.funds {
             Funds::Ready => Ok(longest_s),
             Funds::Empty => Err(Cause::BalanceEmpty),
             Funds::NoLease => Err(Cause::NoLease),
         }
-    }
-
-    /// The DSPs that may be asked for a deal today (R-DSP).
-    fn approved(&self, deal: &'r Deal, matched: &Matched<'_>) -> impl Iterator<Item = &'r Dsp> + use<'r> {
-        let (market, day) = (self.market, matched.admitted.day);
-        let dsps = deal.dsps.iter().filter_map(|dsp| market.dsps.get(*dsp));
-        dsps.filter(move |dsp| dsp.is_approved_on(day) && dsp.seats_of(deal.buyer).is_some())
     }
 
     /// Whether the buyer has any creative that could run here today; how long the longest is, s, where that matters.
@@ -335,7 +340,9 @@ impl<'r> Round<'r, '_> {
         let mut found = Err(Cause::NoCreative);
         let asked = Format::ALL.into_iter().filter(|format| formats.has(*format));
         let kinds = asked.flat_map(|format| fit::sizes_for(imp, format).map(move |size| (format, size)));
+        let kinds = kinds.filter(|(_, size)| size.is_none_or(|size| deal.targeting.takes_size(size)));
         let creatives = kinds.flat_map(|(format, size)| self.market.approved_creatives(deal.buyer, format, size));
+        let creatives = creatives.filter(|it| deal.takes_advertiser(it.advertiser));
         let creatives = creatives.filter(|it| fit::takes_duration(imp.imp, it.format, it.duration_s));
         for creative in creatives {
             let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };
@@ -374,7 +381,7 @@ impl<'r> Round<'r, '_> {
     fn offer(&mut self, place: usize, candidate: Candidate<'r>, matched: &Matched<'r>) {
         let Candidate { deal, standing, draw, .. } = candidate;
         self.stage(deal, Stage::Eligible);
-        for dsp in self.approved(deal, matched) {
+        for (dsp, floor) in told(self.market, deal, matched.admitted.day) {
             let rank = Rank {
                 method: deal.method,
                 behind: Reverse(standing.behind.unwrap_or(0)),
@@ -384,7 +391,7 @@ impl<'r> Round<'r, '_> {
                 deal: deal.id,
                 turn: self.chance.below(u32::MAX),
             };
-            self.offers.push(Offer { imp: place, deal, dsp, rank, may_return: standing.may_return });
+            self.offers.push(Offer { imp: place, deal, dsp, rank, floor, may_return: standing.may_return });
         }
     }
 
@@ -395,4 +402,16 @@ impl<'r> Round<'r, '_> {
     fn end(&mut self, deal: &Deal, cause: Cause) {
         self.ends.push((deal.id, Measure::Cause(cause)));
     }
+}
+
+/// The DSPs that may be asked for a deal today (R-DSP).
+fn approved<'r>(market: &'r Market, deal: &'r Deal, day: ShanghaiDay) -> impl Iterator<Item = &'r Dsp> {
+    let dsps = deal.dsps.iter().filter_map(|dsp| market.dsps.get(*dsp));
+    dsps.filter(move |dsp| dsp.is_approved_on(day) && dsp.seats_of(deal.buyer).is_some())
+}
+
+/// The same with the deal's price in each one's currency; without those whose currency has no rate on that day.
+fn told<'r>(market: &'r Market, deal: &'r Deal, day: ShanghaiDay) -> impl Iterator<Item = (&'r Dsp, ConvertedCpm)> {
+    approved(market, deal, day)
+        .filter_map(move |dsp| Some((dsp, deal.price.converted_up(market.rate_on(dsp.currency, day)?))))
 }

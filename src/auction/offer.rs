@@ -11,9 +11,9 @@ use openrtb::{Allow, NativeRequest, ScanError, copy_allowed, scan};
 use super::admission::OfferedImp;
 use super::eligibility::{Invitation, Invited, Offer};
 use crate::ids::AuctionId;
-use crate::market::ExchangeTerms;
 use crate::market::demand::Dsp;
 use crate::market::supply::Format;
+use crate::market::{ExchangeTerms, Market};
 use allowed::{CONTEXT, DEVICE, IDENTIFIED_DEVICE, IDENTIFIED_USER, IMP, NATIVE, NATIVE_REQUEST, NODE, REGS};
 
 /// What all DSPs of one auction are sent, cut once. Kept from auction to auction, for its memory.
@@ -92,12 +92,21 @@ impl Sheet {
     }
 
     /// Appends the request of one DSP. `tmax_ms` is the time that it really has.
-    pub fn write<'r>(&self, invited: &Invited<'r>, invitation: &Invitation<'r>, tmax_ms: u32, out: &mut Vec<u8>) {
+    pub fn write<'r>(
+        &self,
+        market: &Market,
+        invited: &Invited<'r>,
+        invitation: &Invitation<'r>,
+        tmax_ms: u32,
+        out: &mut Vec<u8>,
+    ) {
         let offers = || invited.offers_of(invitation).map(|(_, offer)| offer);
         let who = self.identified.as_ref().filter(|_| identifies(invited, invitation)).unwrap_or(&self.plain);
         out.extend_from_slice(b"{\"id\":\"");
         out.extend_from_slice(&self.auction);
-        out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"CNY\"],\"tmax\":");
+        out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"");
+        out.extend_from_slice(invitation.dsp.currency.as_str().as_bytes());
+        out.extend_from_slice(b"\"],\"tmax\":");
         write_i64(out, tmax_ms.into());
         if invited.matched.admitted.is_test() {
             out.extend_from_slice(b",\"test\":1");
@@ -112,7 +121,7 @@ impl Sheet {
             out.extend_from_slice(&self.bytes[imp.clone()]);
             out.extend_from_slice(b",\"pmp\":{\"private_auction\":1,\"deals\":");
             let mut deals = ArrayWriter::new(out);
-            offers().filter(|offer| offer.imp == place).for_each(|offer| deal(deals.value(), offer));
+            offers().filter(|offer| offer.imp == place).for_each(|offer| deal(market, deals.value(), offer));
             deals.finish();
             out.extend_from_slice(b"}}");
         }
@@ -158,17 +167,21 @@ fn copy_imp(raw: &[u8], range: Range<usize>, offered: &OfferedImp<'_>, out: &mut
     Ok(())
 }
 
-fn deal(out: &mut Vec<u8>, offer: &Offer<'_>) {
+fn deal(market: &Market, out: &mut Vec<u8>, offer: &Offer<'_>) {
     let deal = offer.deal;
     let mut object = ObjectWriter::new(out);
     object.string("id", &deal.wire);
-    write_millionths(object.value("bidfloor"), deal.price.micro_yuan_per_mille());
-    object.string("bidfloorcur", "CNY");
+    write_millionths(object.value("bidfloor"), offer.floor.millionths());
+    object.string("bidfloorcur", offer.dsp.currency.as_str());
     object.integer("at", 3);
     if deal.obliges_to_bid() {
         object.integer("guar", 1);
     }
     strings(object.value("wseat"), seats(offer.dsp, offer).iter().map(String::as_str));
+    if !deal.advertisers.is_empty() {
+        let advertisers = deal.advertisers.iter().filter_map(|id| market.advertisers.get(*id));
+        strings(object.value("wadomain"), advertisers.flat_map(|it| &it.domains).map(String::as_str));
+    }
     let method = object.value("ext");
     method.extend_from_slice(b"{\"pmpx\":{\"method\":");
     write_string(method, deal.method.name());

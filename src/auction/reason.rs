@@ -114,6 +114,8 @@ reasons! {
         BelowFloorPerSecond = 100, "below_floor_per_second";
         /// A place in the pod that the imp does not guarantee.
         SlotNotOffered = 506, "slot_not_offered";
+        /// An advertiser that may not run under the deal (R-OWN, `deal.wadomain`).
+        AdvertiserNotInDeal = 213, "advertiser_not_in_deal";
         /// Part of a group that only wins as a whole; ads are sold one by one.
         GroupedBid = 507, "grouped_bid";
         /// Native markup that is no native response.

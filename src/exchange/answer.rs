@@ -9,7 +9,7 @@ use crate::auction::outcome::Winner;
 use crate::auction::pod::Dynamic;
 use crate::billing::notice::NoticeUrls;
 use crate::ids::{AuctionId, LeaseId};
-use crate::money::CpmMicroYuan;
+use crate::money::{ConvertedCpm, Currency};
 
 /// The answer to one request, before it is HTTP.
 #[derive(Debug)]
@@ -65,15 +65,20 @@ pub(super) fn no_bid_body(id: &str, reason: NoBid) -> Vec<u8> {
 pub(super) struct Won<'w> {
     pub(super) imp: &'w OfferedImp<'w>,
     pub(super) winner: &'w Winner<'w, Option<LeaseId>>,
-    /// What the media earns; the gross price never leaves (R-SECRET).
-    pub(super) earning: CpmMicroYuan,
+    /// What the media earns, in the currency of the answer, rounded down; the gross price never leaves (R-SECRET).
+    pub(super) price: ConvertedCpm,
     /// None for a test request.
     pub(super) notices: Option<NoticeUrls>,
     pub(super) token_life_ms: u64,
 }
 
 /// Writes the BidResponse: one seatbid of the exchange with a bid for each ad (interfaces.md, "To media").
-pub(super) fn bid_body<'w>(id: &str, auction: AuctionId, won: impl Iterator<Item = Won<'w>>) -> Vec<u8> {
+pub(super) fn bid_body<'w>(
+    id: &str,
+    auction: AuctionId,
+    currency: Currency,
+    won: impl Iterator<Item = Won<'w>>,
+) -> Vec<u8> {
     let hex = auction.to_hex();
     let auction = str::from_utf8(&hex).unwrap_or_default();
     let mut out = Vec::with_capacity(4_096);
@@ -81,7 +86,7 @@ pub(super) fn bid_body<'w>(id: &str, auction: AuctionId, won: impl Iterator<Item
     let mut response = ObjectWriter::new(&mut out);
     response.string("id", id);
     response.string("bidid", auction);
-    response.string("cur", "CNY");
+    response.string("cur", currency.as_str());
     let mut seats = ArrayWriter::new(response.value("seatbid"));
     let mut seat = ObjectWriter::new(seats.value());
     let mut bids = ArrayWriter::new(seat.value("bid"));
@@ -107,7 +112,7 @@ fn fill_in(won: &Won<'_>, auction: &str, markup: &mut String) {
         imp_id: Some(won.imp.imp.id.as_str()),
         seat_id: words.and_then(|words| words.seat),
         ad_id: words.and_then(|words| words.ad),
-        currency: Some("CNY"),
+        currency: Some(contender.dsp.currency.as_str()),
         ..Macros::default()
     };
     substitute(contender.markup, &macros, markup);
@@ -119,7 +124,7 @@ fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {
     let mut bid = ObjectWriter::new(out);
     write_id(bid.value("id"), won, auction);
     bid.string("impid", won.imp.imp.id.as_str());
-    write_millionths(bid.value("price"), won.earning.micro_yuan_per_mille());
+    write_millionths(bid.value("price"), won.price.millionths());
     bid.string("dealid", &contender.deal.wire);
     bid.string("crid", &creative.crid);
     write_list(bid.value("adomain"), advertiser.domains.iter());

@@ -51,7 +51,7 @@ impl Core {
                 continue;
             }
             let deadline = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
-            self.sheet.borrow().write(&invited, invitation, left_ms(deadline, now), &mut bodies);
+            self.sheet.borrow().write(market, &invited, invitation, left_ms(deadline, now), &mut bodies);
             questions.push(Question { tag, deadline, end: bodies.len() });
         }
         let bodies = Bytes::from(bodies);

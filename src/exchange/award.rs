@@ -19,15 +19,20 @@ impl Core {
         outcome.award(|contender, imp| if test { Ok(None) } else { self.fund(contender, imp, live).map(Some) })
     }
 
-    /// The lease that pays for one ad.
+    /// The lease that pays for one ad, which counts as seen by the user (R-FREQUENCY).
     fn fund(&self, contender: &Contender<'_>, imp: &OfferedImp<'_>, live: &Live<'_>) -> Result<LeaseId, Cause> {
-        let deal = contender.deal;
+        let (deal, frequency) = (contender.deal, &self.exchange.frequency);
+        if deal.frequency.is_some_and(|cap| !frequency.take(deal.id, cap, live.user, live.now)) {
+            return Err(Cause::FrequencyCapped);
+        }
         let source = source_of(deal.method, deal.id, deal.buyer, live.day);
-        let short = |shortage| match shortage {
-            Shortage::Empty => Cause::BalanceEmpty,
-            Shortage::NoLease => Cause::NoLease,
-        };
-        self.exchange.budgets.award(source, deal.price.cost(imp.quantity), live.now).map_err(short)
+        self.exchange.budgets.award(source, deal.price.cost(imp.quantity), live.now).map_err(|shortage| {
+            deal.frequency.iter().for_each(|cap| frequency.give_back(deal.id, *cap, live.user, live.now));
+            match shortage {
+                Shortage::Empty => Cause::BalanceEmpty,
+                Shortage::NoLease => Cause::NoLease,
+            }
+        })
     }
 
     /// A winner with its notices, which carry its charge; a test request gets none.
@@ -45,7 +50,13 @@ impl Core {
             let charge = charge(winner, imp, earning, lease, auction);
             urls(&market.terms.public_url, &mut self.tokens.borrow_mut(), &charge)
         });
-        Won { imp, winner, earning, notices, token_life_ms: imp.placement.token_life_ms }
+        Won {
+            imp,
+            winner,
+            price: earning.converted_down(admitted.rate()),
+            notices,
+            token_life_ms: imp.placement.token_life_ms,
+        }
     }
 }
 

@@ -159,7 +159,9 @@ impl Core {
             Err(reason) => return no_bid(reason),
         };
         let test = matched.admitted().is_test();
-        let live = Live { exchange: &self.exchange, market, now, day: matched.admitted().day() };
+        let admitted = matched.admitted();
+        let user = admitted.user_id().map(|id| self.exchange.frequency.user(id));
+        let live = Live { exchange: &self.exchange, market, now, day: admitted.day(), user };
         let delivery: &dyn Delivery = if test { &Rehearsal } else { &live };
         let invited = invite(market, matched, delivery, &mut self.chance.borrow_mut());
         if invited.invitations().is_empty() {
@@ -173,7 +175,7 @@ impl Core {
         }
         self.count(&live, invited.ends(), test);
         let open = Open::new(&live, invited.opportunities().filter(|_| !test).map(|(_, deal)| deal));
-        let deadline = deadline(market, incoming.arrived, request.tmax);
+        let deadline = deadline(market, media, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
             open.end(Cause::NoTime);
             live.give_back(&invited, false);
@@ -197,7 +199,7 @@ impl Core {
             return no_bid(NoBid::Unfunded);
         }
         let won = winners.iter().map(|winner| self.won(market, &invited, winner, auction));
-        Reply::Bid(bid_body(&request.id, auction, won))
+        Reply::Bid(bid_body(&request.id, auction, invited.matched().admitted().currency(), won))
     }
 
     /// Decodes a request and holds it to the rules of the wire.
@@ -263,10 +265,10 @@ fn authenticate<'m>(market: &'m Market, bearer: Option<&str>) -> Option<&'m Medi
     same.then(|| market.media.get(key.media)).flatten()
 }
 
-/// Arrival plus what the request allows, less what is kept back for the way home.
-fn deadline(market: &Market, arrived: Instant, tmax: Option<i32>) -> Option<Instant> {
+/// Arrival plus what the request allows, or else what its media gets by default, less what is kept back for the way home.
+fn deadline(market: &Market, media: &Media, arrived: Instant, tmax: Option<i32>) -> Option<Instant> {
     let terms = &market.terms;
-    let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(terms.default_tmax_ms);
+    let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(media.default_tmax_ms);
     let ms = asked.min(terms.longest_tmax_ms).checked_sub(terms.margin_ms)?;
     (arrived + Duration::from_millis(ms.into())).checked_sub(TIMER_SLACK)
 }

@@ -4,6 +4,7 @@ use super::Exchange;
 use crate::auction::eligibility::{Delivery, Funds, Invited, Standing};
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::delivery::frequency::UserKey;
 use crate::delivery::pacing::{Pace, Promise};
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::DealId;
@@ -17,6 +18,8 @@ pub(super) struct Live<'x> {
     pub(super) market: &'x Market,
     pub(super) now: UnixMillis,
     pub(super) day: ShanghaiDay,
+    /// Whom the request is about, if that may be known.
+    pub(super) user: Option<UserKey>,
 }
 
 impl Live<'_> {
@@ -55,11 +58,13 @@ impl Delivery for Live<'_> {
             Err(Shortage::Empty) => Funds::Empty,
             Err(Shortage::NoLease) => Funds::NoLease,
         };
-        let Some(volume) = deal.volume else { return Standing { behind: None, funds, may_return: true } };
+        let frequency = &self.exchange.frequency;
+        let capped = deal.frequency.is_some_and(|cap| !frequency.allows(deal.id, cap, self.user, self.now));
+        let Some(volume) = deal.volume else { return Standing { behind: None, capped, funds, may_return: true } };
         let offered = self.offered(deal);
         let returned = self.exchange.attribution.today(deal.id, self.day, Measure::Cause(Cause::Returned));
         let may_return = returned < volume.push.returnable_of(offered + 1);
-        Standing { behind: self.behind(deal, offered), funds, may_return }
+        Standing { behind: self.behind(deal, offered), capped, funds, may_return }
     }
 
     fn take(&self, deal: &Deal) -> bool {
@@ -107,7 +112,7 @@ pub(super) struct Rehearsal;
 
 impl Delivery for Rehearsal {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        Standing { behind: deal.volume.map(|_| 0), funds: Funds::Ready, may_return: true }
+        Standing { behind: deal.volume.map(|_| 0), capped: false, funds: Funds::Ready, may_return: true }
     }
 
     fn take(&self, _: &Deal) -> bool {
