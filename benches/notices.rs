@@ -29,7 +29,6 @@ use pmpx::clock::{Clock, UnixMillis};
 use pmpx::event::{Charge, ChargeKey, LeaseRequest, Leases, Ledger, Source};
 use pmpx::ids::{AuctionId, ImpIndex, LeaseId, Slot};
 use pmpx::market::supply::Placement;
-use pmpx::market::targeting::Place;
 use pmpx::money::{MicroYuan, Quantity};
 use pmpx::node::{Node, Settings};
 use tokio::runtime::{Builder, Runtime};
@@ -66,8 +65,8 @@ impl Mint {
     fn new(node: &Node, now: UnixMillis) -> Self {
         let market = node.exchange().market.load_full();
         let deal = market.deals.iter().find(|deal| !deal.method.is_guaranteed()).unwrap();
-        let named = |it: &&Placement| deal.targeting.places.contains(&Place::Placement(it.id));
-        let placement = market.placements.iter().find(named).unwrap();
+        let sold = |placement: &&Placement| market.deals_on(placement).any(|it| it.id == deal.id);
+        let placement = market.placements.iter().find(sold).unwrap();
         let creative = market.creatives.iter().find(|creative| creative.buyer == deal.buyer).unwrap();
         let store = node.store();
         let amount = MicroYuan(1_000_000_000_000);
@@ -184,6 +183,8 @@ fn main() {
         cores: 2,
         clock: clock.clone(),
         variable: secret,
+        watch: false,
+        unpin: false,
     })
     .unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();

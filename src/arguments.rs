@@ -64,6 +64,9 @@ pub(crate) struct Serve {
     /// How long the node still serves after it has said that it is not ready, in milliseconds.
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub(crate) drain_delay: u64,
+    /// Serves the config folder though a rollback has pinned an older generation.
+    #[arg(long)]
+    pub(crate) unpin: bool,
 }
 
 #[derive(Debug, Args)]

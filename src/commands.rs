@@ -59,6 +59,8 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         control: Some(control),
         cores,
         clock: Clock::system(),
+        watch: true,
+        unpin: arguments.unpin,
         variable: |name| std::env::var(name).ok(),
     })?;
     tracing::info!(address = %node.address(), control = %arguments.control_listen, cores, "serving");

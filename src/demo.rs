@@ -62,6 +62,8 @@ pub(crate) fn run(arguments: &Demo) -> Result<ExitCode> {
         control: Some(control),
         cores: all_cores(),
         clock: Clock::system(),
+        watch: true,
+        unpin: false,
         variable: |_| None,
     })?;
     let outcome = drive(arguments, &node, &catalog, &delays, &dsps)?;

@@ -8,6 +8,7 @@ mod books;
 mod cause;
 mod journal;
 mod ledger;
+mod operation;
 
 pub use books::{
     BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
@@ -15,6 +16,7 @@ pub use books::{
 pub use cause::{Cause, Measure, Party, Stage};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
+pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

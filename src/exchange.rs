@@ -91,7 +91,8 @@ impl Exchange {
     pub fn needs(&self, now: UnixMillis) -> Vec<Need> {
         let market = self.market.load();
         let day = now.shanghai_day();
-        let running = market.deals.iter().filter(|deal| deal.state == DealState::Active && deal.runs_on(day));
+        let running =
+            market.deals.iter().filter(|deal| market.deal_state(deal) == DealState::Active && deal.runs_on(day));
         let mut needs: Vec<Need> = Vec::new();
         for deal in running {
             let source = source_of(deal.method, deal.id, deal.buyer, day);

@@ -26,6 +26,10 @@ macro_rules! dense_ids {
             /// The stored code.
             #[must_use]
             pub const fn code(self) -> u8 { self as u8 }
+
+            /// Its name in words.
+            #[must_use]
+            pub fn label(self) -> String { format!("{self:?}").to_lowercase() }
         }
 
         $(

@@ -1,6 +1,6 @@
 //! The market: everything that the hot plane needs to know, as one immutable snapshot with its indexes (architecture §1, invariant 1).
 //!
-//! `control::config` compiles it from the config folder; `exchange` loads it once per request. Entities stand in [`Table`]s by
+//! `control::config` compiles its [`Catalog`] from the config folder; `exchange` loads it once per request. Entities stand in [`Table`]s by
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod deal;
@@ -9,8 +9,11 @@ pub mod few;
 pub mod plan;
 pub mod rates;
 pub mod supply;
+mod suspension;
 pub mod targeting;
 mod traffic;
+
+pub use suspension::{Market, Marks, Suspensions};
 
 use std::collections::HashMap;
 
@@ -131,9 +134,9 @@ pub struct Parts {
     pub rates: Rates,
 }
 
-/// One immutable snapshot.
+/// What the config says, with its indexes. The hot plane reads it through a [`Market`], which knows what is suspended beside it.
 #[derive(Debug)]
-pub struct Market {
+pub struct Catalog {
     /// One more for each published market.
     pub generation: u64,
     /// When it was compiled.
@@ -172,16 +175,9 @@ pub struct Market {
 /// What an imp asks a buyer's creatives for; a size for banners only.
 type Fit = (BuyerId, Format, Option<Size>);
 
-impl Market {
+impl Catalog {
     /// Builds the indexes over the parts.
-    #[must_use]
-    pub fn assemble(
-        generation: u64,
-        loaded_at: UnixMillis,
-        digest: [u8; 32],
-        terms: ExchangeTerms,
-        parts: Parts,
-    ) -> Self {
+    fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
         let tags = parts.placements.iter().map(|it| ((it.media, it.tagid.as_str().into()), it.id)).collect();
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let deal_names = parts.deals.iter().map(|deal| (deal.wire.as_str().into(), deal.id)).collect();
@@ -250,7 +246,7 @@ impl Market {
     }
 
     /// The approved creatives of a buyer of a format and, for banners, of a size.
-    pub fn approved_creatives(
+    fn approved_creatives(
         &self,
         buyer: BuyerId,
         format: Format,

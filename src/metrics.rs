@@ -144,8 +144,19 @@ impl Reasons {
 }
 
 /// How questions to a DSP ended, as [`DspCounts::asked`] counts them.
-pub const DSP_OUTCOMES: [&str; 10] =
-    ["bid", "no_bid", "timeout", "connection", "forbidden", "status", "content_type", "too_large", "busy", "throttled"];
+pub const DSP_OUTCOMES: [&str; 11] = [
+    "bid",
+    "no_bid",
+    "timeout",
+    "connection",
+    "forbidden",
+    "status",
+    "content_type",
+    "too_large",
+    "busy",
+    "throttled",
+    "suspended",
+];
 
 /// Reasons for which a bid may be rejected: at most this many.
 pub const MOST_REJECTIONS: usize = 32;

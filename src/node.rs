@@ -7,20 +7,19 @@ mod keys;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::billing::token::TokenKey;
-use crate::clock::{Chance, Clock};
+use crate::clock::{Chance, Clock, UnixMillis};
 use crate::control::admin::Stand;
-use crate::control::config::{self, Diagnostics, Moment};
-use crate::control::publish::{Desk, Opened, Ports, Published, Refused, Trouble};
-use crate::event::{Ledger, StoreUnavailable};
+use crate::control::publish::{By, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
+use crate::event::{Ledger, StoreUnavailable, Trigger};
 use crate::exchange::{Exchange, Seed};
 use crate::http::DataPlane;
-use crate::ids::{IdBook, Lane};
-use crate::store::{OpenError, Options, SqliteStore};
+use crate::ids::Lane;
+use crate::store::{OpenError, Options, SqliteReader, SqliteStore};
 
 use desk::ControlPlane;
 use keeper::Keeper;
@@ -41,6 +40,10 @@ pub struct Settings {
     pub cores: u8,
     /// Time.
     pub clock: Clock,
+    /// Whether changes of the config folder's files are served by themselves.
+    pub watch: bool,
+    /// Whether a pin of an earlier rollback ends.
+    pub unpin: bool,
     /// Looks up `env:NAME` secrets.
     pub variable: fn(&str) -> Option<String>,
 }
@@ -48,9 +51,6 @@ pub struct Settings {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The config does not compile.
-    #[error("{0}")]
-    Config(#[from] Diagnostics),
     /// The store does not open.
     #[error("{0}")]
     Store(#[from] OpenError),
@@ -89,11 +89,12 @@ impl Node {
     /// # Errors
     /// [`StartError`] in words for the operator; nothing is left running.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config: folder, data, listener, control, cores, clock, variable } = settings;
+        let Settings { config: folder, data, listener, control, cores, clock, watch, unpin, variable } = settings;
         let now = clock.now();
-        let sources = config::load(&folder)?;
+        let watch = watch.then(|| Watch::new(&folder));
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
-        let node = config::compile(&sources, &mut IdBook::default(), &Moment { now, generation: 1 })?.node;
+        let choice = choose(&folder, newest_generation(&data, now)?, unpin, now)?;
+        let node = choice.node();
         let metrics = Arc::new(Exchange::metrics());
         let timings = metrics.clone();
         let on_commit = move |took, _| timings.journal_commit_seconds.note(took);
@@ -108,18 +109,19 @@ impl Node {
                 let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
+            operations: store.clone(),
         };
-        let opened = Desk::open(&folder, books.load_ids()?, ports, &Moment { now, generation: 1 })?;
-        let Opened { market, warnings, token_keys, desk, .. } = opened;
-        for warning in &warnings {
+        let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
+        let Opened { market, token_keys, opening } = opened;
+        for warning in opening.warnings() {
             tracing::warn!("{warning}");
         }
         let keys = keys::load(&token_keys, &data, variable)?;
         let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
-        let publisher = Arc::new(desk.publisher(exchange.clone()));
-        let control = ControlPlane::start(publisher, control)?;
+        let publisher = Arc::new(opening.publisher(exchange.clone()));
+        let control = ControlPlane::start(publisher, control, watch)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
@@ -156,7 +158,7 @@ impl Node {
     /// # Errors
     /// [`Refused`]: the old market keeps serving.
     pub fn reload(&self) -> Result<Published, Refused> {
-        self.control.publisher().reload()
+        self.control.publisher().reload(&By::trigger(Trigger::Signal))
     }
 
     /// Ends in named phases: not ready, drain delay, closed door, counts flushed, leases given back, ledger derived, store closed.
@@ -173,6 +175,14 @@ impl Node {
         self.store.close();
         tracing::info!("stopped");
     }
+}
+
+/// The newest generation of a data folder, if it has one.
+fn newest_generation(data: &Path, now: UnixMillis) -> Result<Option<Stored>, StartError> {
+    let Some(reader) = SqliteReader::open_current(data, now)? else { return Ok(None) };
+    let Some(generation) = reader.generations(u64::MAX, 1)?.pop() else { return Ok(None) };
+    let sources = reader.sources(generation.number)?;
+    Ok(sources.map(|sources| Stored { generation, sources }))
 }
 
 fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore, keys: &[TokenKey]) -> Seed {

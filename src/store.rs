@@ -9,6 +9,7 @@
 //! Both pass the same suite, and a model-based test compares them with a third, plain account of the same rules. The suite is in
 //! `settlement::suite`: it ends with the proof of the books, which the store must not know.
 
+mod bounds;
 mod memory;
 mod purse;
 mod sqlite;

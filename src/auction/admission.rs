@@ -110,7 +110,7 @@ pub fn admit<'r>(
     request: &'r BidRequest<'r>,
     at: UnixMillis,
 ) -> Result<Admitted<'r>, NoBid> {
-    if media.suspended {
+    if market.media_is_suspended(media) {
         return Err(NoBid::MediaSuspended);
     }
     let day = at.shanghai_day();

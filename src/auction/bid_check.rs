@@ -205,7 +205,7 @@ impl<'r> Context<'r, '_> {
     fn creative(&self, bid: &Bid<'_>, offer: &Offer<'r>) -> Result<&'r Creative, BidRejection> {
         let crid = bid.crid.as_deref().ok_or(BidRejection::MissingCreative)?;
         let creative = self.market.creative(offer.deal.buyer, crid).ok_or(BidRejection::UnknownCreative)?;
-        match creative.state {
+        match self.market.creative_state(creative) {
             CreativeState::Approved => Ok(creative),
             CreativeState::Draft | CreativeState::Checking | CreativeState::PendingReview => {
                 Err(BidRejection::CreativePending)
@@ -270,7 +270,7 @@ pub(super) fn stand_in<'r>(
     let imp = &admitted.imps[offer.imp];
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
-    let shown = creative.state == CreativeState::Approved
+    let shown = market.creative_state(creative) == CreativeState::Approved
         && offer.deal.takes_advertiser(advertiser.id)
         && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)

@@ -23,6 +23,8 @@ pub enum NoAnswer {
     Throttled,
     /// It was not asked: the exchange is at its own limit.
     Busy,
+    /// It was suspended after it was asked, and is not heard (R-DSP).
+    Suspended,
 }
 
 #[derive(Debug)]
@@ -278,6 +280,7 @@ fn cause_of(result: &Reply, offer: &Offer<'_>) -> Cause {
         Reply::NoAnswer(NoAnswer::Failed) => Cause::DspFailed,
         Reply::NoAnswer(NoAnswer::Throttled) => Cause::DspThrottled,
         Reply::NoAnswer(NoAnswer::Busy) => Cause::ExchangeBusy,
+        Reply::NoAnswer(NoAnswer::Suspended) => Cause::DspNotApproved,
     }
 }
 

@@ -307,10 +307,10 @@ impl<'r> Round<'r, '_> {
         standing: Standing,
     ) -> Result<u32, Cause> {
         let admitted = &matched.admitted;
-        if deal.state != DealState::Active {
+        if self.market.deal_state(deal) != DealState::Active {
             return Err(Cause::DealSuspended);
         }
-        if self.market.buyers.get(deal.buyer).is_none_or(|buyer| buyer.suspended) {
+        if self.market.buyers.get(deal.buyer).is_none() || self.market.buyer_is_suspended(deal.buyer) {
             return Err(Cause::BuyerSuspended);
         }
         // R-RATE: a guaranteed order keeps its signed price; a preferred deal takes the card of the impression's day.
@@ -407,7 +407,7 @@ impl<'r> Round<'r, '_> {
 /// The DSPs that may be asked for a deal today (R-DSP).
 fn approved<'r>(market: &'r Market, deal: &'r Deal, day: ShanghaiDay) -> impl Iterator<Item = &'r Dsp> {
     let dsps = deal.dsps.iter().filter_map(|dsp| market.dsps.get(*dsp));
-    dsps.filter(move |dsp| dsp.is_approved_on(day) && dsp.seats_of(deal.buyer).is_some())
+    dsps.filter(move |dsp| market.dsp_is_approved(dsp, day) && dsp.seats_of(deal.buyer).is_some())
 }
 
 /// The same with the deal's price in each one's currency; without those whose currency has no rate on that day.

@@ -120,19 +120,19 @@ fn decide(charge: &Charge, notice: Notice<'_>, market: &Market, now: UnixMillis)
 fn suspension(charge: &Charge, market: &Market) -> Option<VoidReason> {
     let creative = market.creatives.get(charge.creative);
     let offline = |state| matches!(state, CreativeState::Suspended | CreativeState::Rejected);
-    if creative.is_some_and(|it| offline(it.state)) {
+    if creative.is_some_and(|it| offline(market.creative_state(it))) {
         return Some(VoidReason::CreativeSuspended);
     }
-    if market.deals.get(charge.deal).is_some_and(|deal| deal.state == DealState::Suspended) {
+    if market.deals.get(charge.deal).is_some_and(|deal| market.deal_state(deal) == DealState::Suspended) {
         return Some(VoidReason::DealSuspended);
     }
-    if market.buyers.get(charge.buyer).is_some_and(|buyer| buyer.suspended) {
+    if market.buyer_is_suspended(charge.buyer) {
         return Some(VoidReason::BuyerSuspended);
     }
-    if market.media.get(charge.media).is_some_and(|media| media.suspended) {
+    if market.media.get(charge.media).is_some_and(|media| market.media_is_suspended(media)) {
         return Some(VoidReason::MediaSuspended);
     }
-    if market.dsps.get(charge.dsp).is_some_and(|dsp| dsp.suspended) {
+    if market.dsp_is_suspended(charge.dsp) {
         return Some(VoidReason::DspSuspended);
     }
     None

@@ -1,11 +1,15 @@
-//! What operators ask over HTTP: metrics, readiness, the market, deals and DSPs, reloads and the dashboard, on its own listener.
+//! What operators ask over HTTP: metrics, readiness, the market and its history, lists, reloads, rollbacks, kill switches, the audit
+//! log and the dashboard, on its own listener.
 //!
 //! Loopback only: until operators have tokens, whoever reaches the listener may use it ([`serve`] refuses any other address).
 //! A browser on the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
 
 mod answer;
 mod api;
+mod changes;
 mod guard;
+mod idempotency;
+mod lists;
 mod scrape;
 mod server;
 mod streams;
@@ -87,6 +91,10 @@ pub struct ControlState {
     streams: Streams,
     /// One reload at a time; others wait for their turn until they time out, without a thread each.
     reloading: Arc<Semaphore>,
+    /// One kill switch at a time, and never behind a reload.
+    switching: Arc<Semaphore>,
+    /// Idempotency keys whose changes are being made.
+    busy: idempotency::Busy,
     /// Something changed that the dashboard should not learn a second later.
     stir: Notify,
 }
@@ -102,6 +110,8 @@ impl ControlState {
             history: Mutex::default(),
             streams: Streams::default(),
             reloading: Arc::new(Semaphore::new(1)),
+            switching: Arc::new(Semaphore::new(1)),
+            busy: idempotency::Busy::default(),
             stir: Notify::new(),
         }
     }
@@ -112,10 +122,9 @@ impl ControlState {
 
     fn figures(&self) -> Figures {
         let market = self.market();
-        let now = Now::new(&self.exchange, &market);
-        let last = self.publisher.last();
-        let warnings = self.publisher.warnings().len();
-        Figures::of(now, self.readiness.get().label(), &held(&self.history), last.as_deref(), warnings)
+        let thrown = self.publisher.thrown();
+        let now = Now::new(&self.exchange, &market, &thrown);
+        Figures::of(now, self.readiness.get().label(), &held(&self.history), &self.publisher.standing())
     }
 
     /// Notes the counters and has retired snapshots freed, on a thread on which nobody waits.
@@ -144,10 +153,22 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(api::readyz))
         .route("/api/v1/market", get(api::market))
-        .route("/api/v1/reload", post(api::reload))
-        .route("/api/v1/deals", get(api::deals))
-        .route("/api/v1/deals/{id}", get(api::deal))
-        .route("/api/v1/dsps", get(api::dsps))
+        .route("/api/v1/market/history", get(lists::history))
+        .route("/api/v1/market/rollback", post(changes::rollback))
+        .route("/api/v1/reload", post(changes::reload))
+        .route("/api/v1/audit", get(lists::audit))
+        .route("/api/v1/deals", get(lists::deals))
+        .route("/api/v1/deals/{id}", get(lists::deal))
+        .route("/api/v1/deals/{id}/{verb}", post(changes::deal))
+        .route("/api/v1/dsps", get(lists::dsps))
+        .route("/api/v1/dsps/{id}/{verb}", post(changes::dsp))
+        .route("/api/v1/media", get(lists::media))
+        .route("/api/v1/media/{id}/{verb}", post(changes::media))
+        .route("/api/v1/buyers", get(lists::buyers))
+        .route("/api/v1/buyers/{id}/{verb}", post(changes::buyer))
+        .route("/api/v1/creatives", get(lists::creatives))
+        .route("/api/v1/creatives/{id}/{verb}", post(changes::creative))
+        .route("/api/v1/creatives/{account}/{crid}/{verb}", post(changes::creative_of))
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)

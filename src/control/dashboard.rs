@@ -1,4 +1,4 @@
-//! One page that shows what the exchange does: drawn here once, kept up to date by its script through `/events`.
+//! One page that shows what the exchange does, drawn here; its script puts the parts that `/events` sends in their places.
 //!
 //! Everything is in the binary; the page loads nothing from elsewhere, and its policy would not let it.
 
@@ -6,8 +6,8 @@ mod draw;
 mod figures;
 mod history;
 
-pub(in crate::control) use draw::page;
-pub(in crate::control) use figures::{Figures, ReloadReport};
+pub(in crate::control) use draw::{page, parts};
+pub(in crate::control) use figures::Figures;
 pub(in crate::control) use history::History;
 
 /// The page's style.

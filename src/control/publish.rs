@@ -1,224 +1,122 @@
-//! From the config folder to the market that is served: one door, one lock, and nothing half done (architecture, invariant 13).
+//! From the config folder to the market that is served: one door, and nothing half done (architecture, invariant 13).
 //!
 //! The order is that of what can be taken back: numbers of new names are stored first, opening balances are booked by their reference,
-//! and only then the snapshot is swapped. A refusal before that leaves the old market serving.
+//! the generation is made durable with its sources, and only then the snapshot is swapped. A refusal before that leaves the old market
+//! serving.
+//!
+//! Two locks: one for a whole reload, which may take seconds, and one for the moment of a swap. A kill switch (`switches`) takes only
+//! the second, so that it never waits for a reload.
 
+mod background;
+mod desk;
 mod diff;
+mod pack;
+mod report;
+mod start;
+mod switches;
+mod watch;
 
+pub use desk::{BookTopUp, Desk, Ports};
 pub use diff::{Changes, Diff, Names};
+pub use report::{By, LastReload, Published, Refused, Trouble};
+pub use start::{Choice, Opened, Stored, choose};
+pub use switches::{Switched, Thrown, Unswitched};
+pub use watch::Watch;
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile, load};
-use crate::clock::UnixMillis;
-use crate::event::StoreUnavailable;
+use super::config::{Compiled, Diagnostic, Moment, Sources, load};
+use crate::event::{Audit, Generation, Operations, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
-use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
-use crate::market::demand::TopUp;
-use crate::store::Registry;
 
-/// Retired snapshots that wait for their last reader at most. Beyond, the oldest is let go and its last reader frees it.
-const MOST_RETIRED: usize = 8;
+use report::generation_words;
+use switches::Overlay;
 
-/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
-pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
-
-/// What the publisher writes to.
-pub struct Ports {
-    /// Numbers of names.
-    pub identities: Arc<dyn Registry>,
-    /// Opening balances.
-    pub top_ups: BookTopUp,
-}
-
-impl std::fmt::Debug for Ports {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ports")
-    }
-}
-
-/// A reload that went well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The generation that serves now.
-    pub generation: u64,
-    /// Whether it is a new one; `false` when the folder is what is served already.
-    pub changed: bool,
-    /// What is different from the one before.
-    pub diff: Diff,
-    /// What is served, but should be looked at.
-    pub warnings: Vec<Diagnostic>,
-}
-
-/// A reload that changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("generation {generation} keeps serving: {trouble}")]
-pub struct Refused {
-    /// Why.
-    pub trouble: Trouble,
-    /// The generation that keeps serving.
-    pub generation: u64,
-}
-
-/// Why a folder is not served.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// The folder is wrong.
-    #[error("{0}")]
-    Config(#[from] Diagnostics),
-    /// The folder may be right; what it needs could not be stored.
-    #[error(transparent)]
-    Store(#[from] StoreUnavailable),
-}
-
-/// How the last reload ended, and when.
-#[derive(Clone, Debug)]
-pub struct LastReload {
-    /// When it ended.
-    pub at: UnixMillis,
-    /// How.
-    pub outcome: Result<Published, Refused>,
-}
-
-/// The first market of a process, before there is an exchange to serve it.
-#[derive(Debug)]
-pub struct Opened {
-    /// The market.
-    pub market: Market,
-    /// What should be looked at.
-    pub warnings: Vec<Diagnostic>,
-    /// This node.
-    pub node: NodeId,
-    /// Keys of the charge tokens.
-    pub token_keys: Vec<TokenKeySource>,
-    /// Becomes the publisher.
-    pub desk: Desk,
-}
-
-/// What the publisher works with; nobody else holds it.
-#[derive(Debug)]
-pub struct Desk {
-    folder: PathBuf,
-    ports: Ports,
-    book: IdBook,
-    /// Numbers that were given and are not known to be stored. Kept though a reload fails: the store may have them, and a number
-    /// never gets a second meaning.
-    unsaved: Vec<(IdKind, u32, Box<str>)>,
-    /// What a running process cannot change.
-    started: (NodeId, Vec<TokenKeySource>),
-    /// Of the opened market.
-    warnings: Vec<Diagnostic>,
-    retired: Vec<Arc<Market>>,
-}
-
-impl Desk {
-    /// Reads and compiles the folder for the first time, stores its numbers and books its opening balances.
-    ///
-    /// # Errors
-    /// [`Trouble`] when there is nothing to start with.
-    pub fn open(folder: &Path, book: IdBook, ports: Ports, at: &Moment) -> Result<Opened, Trouble> {
-        let started = (NodeId::default(), Vec::new());
-        let (unsaved, retired) = (Vec::new(), Vec::new());
-        let mut desk = Self { folder: folder.to_owned(), ports, book, unsaved, started, warnings: Vec::new(), retired };
-        let sources = load(&desk.folder)?;
-        let Compiled { market, warnings, node, token_keys, .. } = desk.prepare(&sources, at)?;
-        desk.started = (node, token_keys.clone());
-        desk.warnings.clone_from(&warnings);
-        Ok(Opened { market, warnings, node, token_keys, desk })
-    }
-
-    /// The publisher of an exchange that serves the opened market.
-    #[must_use]
-    pub fn publisher(self, exchange: Arc<Exchange>) -> Publisher {
-        let warnings = Mutex::new(self.warnings.clone());
-        Publisher { exchange, desk: Mutex::new(self), last: Mutex::new(None), warnings }
-    }
-
-    /// A market that may be served: its numbers are durable and its opening balances are booked.
-    fn prepare(&mut self, sources: &Sources, at: &Moment) -> Result<Compiled, Trouble> {
-        let mut compiled = compile(sources, &mut self.book, at)?;
-        self.unsaved.extend(self.book.fresh());
-        if !self.unsaved.is_empty() {
-            self.ports.identities.save_ids(&self.unsaved)?;
-            self.unsaved.clear();
-        }
-        let top_ups = std::mem::take(&mut compiled.top_ups);
-        let mut problems = Vec::new();
-        for (buyer, top_up) in &top_ups {
-            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
-                let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
-                let message =
-                    format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
-                problems.push(Diagnostic { file: self.folder.join("buyers.toml"), line: 1, message });
-            }
-        }
-        if problems.is_empty() { Ok(compiled) } else { Err(Diagnostics::from(problems).into()) }
-    }
-
-    /// What the folder asks for and only a restart brings.
-    fn needs_restart(&self, node: NodeId, token_keys: &[TokenKeySource]) -> Vec<Diagnostic> {
-        let file = self.folder.join("exchange.toml");
-        let warning = |what: &str| Diagnostic {
-            file: file.clone(),
-            line: 1,
-            message: format!("{what} changed: takes effect when the exchange is started again"),
-        };
-        let node = (node != self.started.0).then(|| warning("`node`"));
-        let keys = (token_keys != self.started.1).then(|| warning("`notices.keys`"));
-        node.into_iter().chain(keys).collect()
-    }
-
-    /// Frees retired snapshots that nobody reads any more.
-    fn sweep(&mut self) {
-        self.retired.retain(|market| Arc::strong_count(market) > 1);
-    }
-}
-
-/// Publishes markets to one exchange.
+/// Publishes markets to one exchange, and suspends what is in them.
 #[derive(Debug)]
 pub struct Publisher {
     exchange: Arc<Exchange>,
+    operations: Arc<dyn Operations>,
+    /// Held for a whole reload.
     desk: Mutex<Desk>,
-    last: Mutex<Option<Arc<LastReload>>>,
-    warnings: Mutex<Vec<Diagnostic>>,
+    /// Held for a swap of the market, and for the commit of a kill switch.
+    overlay: Mutex<Overlay>,
+    standing: Mutex<Standing>,
+}
+
+/// How the market that is served stands to its folder.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// How the last reload ended; `None` before the first one.
+    pub last: Option<Arc<LastReload>>,
+    /// What is served, but should be looked at.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether changes of files are ignored.
+    pub pinned: bool,
+    /// The older generation whose content is served, after a rollback.
+    pub restores: Option<u64>,
+    /// Whether the folder, as it was last read, is refused and something else is served.
+    pub refused: bool,
+}
+
+/// What is published, and why.
+struct Candidate<'c> {
+    sources: &'c Sources,
+    by: &'c By,
+    restores: Option<u64>,
 }
 
 impl Publisher {
     /// Reads the folder again and serves it, if it is right. Reads files and waits for the store: not for an async thread.
     ///
-    /// An unchanged folder publishes nothing, and counts neither as published nor as refused.
+    /// An unchanged folder publishes nothing, and counts neither as published nor as refused. While a generation is pinned, a change
+    /// of files does nothing; any other reload ends the pin, if the folder is right.
     ///
     /// # Errors
     /// [`Refused`]: the old market keeps serving.
-    pub fn reload(&self) -> Result<Published, Refused> {
-        let mut desk = held(&self.desk);
-        desk.sweep();
-        let serving = self.exchange.market.load_full();
-        let outcome =
-            self.publish(&mut desk, &serving).map_err(|trouble| Refused { trouble, generation: serving.generation });
-        let [published, refused] = &self.exchange.metrics.reloads;
-        match &outcome {
-            Ok(done) if done.changed => {
-                published.one();
-                tracing::info!(generation = done.generation, diff = %done.diff, "market published");
+    pub fn reload(&self, by: &By) -> Result<Published, Refused> {
+        self.try_to(by, |desk, serving| {
+            let pinned = self.standing().pinned;
+            let unchanged = |pinned| Published {
+                generation: serving.generation,
+                changed: false,
+                pinned,
+                diff: Diff::default(),
+                warnings: self.standing().warnings,
+            };
+            if pinned && by.trigger == Trigger::File {
+                tracing::warn!(
+                    generation = serving.generation,
+                    "config files changed; the pinned generation keeps serving"
+                );
+                return Ok(unchanged(true));
             }
-            Ok(_) => tracing::info!(generation = serving.generation, "config unchanged"),
-            Err(error) => {
-                refused.one();
-                tracing::warn!(%error, "config refused");
+            let sources = load(desk.folder())?;
+            if sources.digest() != serving.digest {
+                return self.publish(desk, serving, &Candidate { sources: &sources, by, restores: None });
             }
-        }
-        let last = LastReload { at: self.exchange.clock.now(), outcome: outcome.clone() };
-        *held(&self.last) = Some(Arc::new(last));
-        outcome
+            if pinned {
+                let words = |pinned| generation_words(serving.generation, pinned, None);
+                let audit = self.audit(by, "unpin", "market", words(true), words(false));
+                self.operations.unpin(serving.generation, &audit)?;
+                held(&self.standing).pinned = false;
+            }
+            Ok(unchanged(false))
+        })
     }
 
-    /// How the last reload ended; `None` before the first one.
-    #[must_use]
-    pub fn last(&self) -> Option<Arc<LastReload>> {
-        held(&self.last).clone()
+    /// Publishes the next generation with the content of an older one, and pins it: changes of files are ignored until a reload is
+    /// asked for. Like [`Publisher::reload`], not for an async thread.
+    ///
+    /// # Errors
+    /// [`Refused`]: the old market keeps serving. [`Trouble::NotKept`] when the generation's sources are not there.
+    pub fn rollback(&self, number: u64, by: &By) -> Result<Published, Refused> {
+        self.try_to(by, |desk, serving| {
+            let packed = self.operations.sources(number)?.ok_or(Trouble::NotKept(number))?;
+            let sources = pack::unpack(number, &packed)?;
+            self.publish(desk, serving, &Candidate { sources: &sources, by, restores: Some(number) })
+        })
     }
 
     /// The exchange that it publishes to.
@@ -227,39 +125,129 @@ impl Publisher {
         &self.exchange
     }
 
-    /// What is served, but should be looked at.
+    /// How the market that is served stands to its folder.
     #[must_use]
-    pub fn warnings(&self) -> Vec<Diagnostic> {
-        held(&self.warnings).clone()
+    pub fn standing(&self) -> Standing {
+        held(&self.standing).clone()
+    }
+
+    /// What operators did.
+    #[must_use]
+    pub fn operations(&self) -> &dyn Operations {
+        &*self.operations
     }
 
     /// Frees retired snapshots that nobody reads any more. To be called now and then; does nothing while a reload runs.
     pub fn sweep(&self) {
         if let Ok(mut desk) = self.desk.try_lock() {
-            desk.sweep();
+            let dead = desk.take_dead();
+            if !dead.is_empty() {
+                // Freeing a large market takes a while too. Without a thread for it, it is freed here.
+                let _ = background::run(move || drop(dead));
+            }
         }
     }
 
-    fn publish(&self, desk: &mut Desk, serving: &Arc<Market>) -> Result<Published, Trouble> {
-        let generation = serving.generation;
-        let sources = load(&desk.folder)?;
-        if sources.digest() == serving.digest {
-            let warnings = self.warnings();
-            return Ok(Published { generation, changed: false, diff: Diff::default(), warnings });
+    /// Runs one attempt to publish in the background, and tells everybody how it ended.
+    fn try_to(
+        &self,
+        by: &By,
+        attempt: impl FnOnce(&mut Desk, &Market) -> Result<Published, Trouble> + Send,
+    ) -> Result<Published, Refused> {
+        let mut desk = held(&self.desk);
+        let serving = self.exchange.market.load_full();
+        let desk = &mut *desk;
+        let ended = background::run(|| {
+            drop(desk.take_dead());
+            attempt(desk, &serving)
+        });
+        let outcome = ended.unwrap_or_else(|error| Err(Trouble::Thread(error.to_string())));
+        let outcome = outcome.map_err(|trouble| Refused { trouble, generation: serving.generation });
+        self.tell(by, &outcome);
+        outcome
+    }
+
+    fn tell(&self, by: &By, outcome: &Result<Published, Refused>) {
+        let [published, refused] = &self.exchange.metrics.reloads;
+        let trigger = by.trigger.label();
+        match outcome {
+            Ok(done) if done.changed => {
+                published.one();
+                tracing::info!(generation = done.generation, trigger, diff = %done.diff, "market published");
+            }
+            Ok(done) => tracing::info!(generation = done.generation, trigger, "config unchanged"),
+            Err(error) => {
+                refused.one();
+                tracing::warn!(%error, trigger, "config refused");
+            }
         }
-        let at = Moment { now: self.exchange.clock.now(), generation: generation + 1 };
-        let Compiled { market, mut warnings, node, token_keys, .. } = desk.prepare(&sources, &at)?;
+        let mut standing = held(&self.standing);
+        match outcome {
+            // The files changed and nothing came of it: whoever reloaded before still wants to see their own report.
+            Ok(done) if !done.changed && by.trigger == Trigger::File && !standing.refused => return,
+            Ok(done) if done.pinned && !done.changed => {}
+            Ok(_) => standing.refused = false,
+            Err(refused) => standing.refused |= by.trigger != Trigger::Rollback && refused.trouble.is_of_folder(),
+        }
+        let last = LastReload { at: self.exchange.clock.now(), trigger: by.trigger, outcome: outcome.clone() };
+        standing.last = Some(Arc::new(last));
+    }
+
+    fn publish(&self, desk: &mut Desk, serving: &Market, candidate: &Candidate<'_>) -> Result<Published, Trouble> {
+        let Candidate { sources, by, restores } = *candidate;
+        let newest = self.operations.generations(u64::MAX, 1)?.first().map_or(0, |it| it.number);
+        let number = newest.max(serving.generation) + 1;
+        let at = Moment { now: self.exchange.clock.now(), generation: number };
+        let Compiled { market, mut warnings, node, token_keys, .. } = desk.prepare(sources, &at)?;
         warnings.extend(desk.needs_restart(node, &token_keys));
         let diff = Diff::between(serving, &market);
-        // The hot plane may hold the old one a little longer; freed here, it never costs a request anything.
-        let old = self.exchange.market.swap(Arc::new(market));
-        if desk.retired.len() >= MOST_RETIRED {
-            desk.retired.remove(0);
-        }
-        desk.retired.push(old);
-        held(&self.warnings).clone_from(&warnings);
-        Ok(Published { generation: at.generation, changed: true, diff, warnings })
+        let pinned = restores.is_some();
+        let words = generation_words(serving.generation, self.standing().pinned, self.standing().restores);
+        let action = if pinned { "rollback" } else { "publish" };
+        let audit = self.audit(by, action, "market", words, generation_words(number, pinned, restores));
+        store(&*self.operations, &audit, &diff, number, candidate)?;
+        let old = self.swap(&market);
+        desk.retire(&old);
+        let mut standing = held(&self.standing);
+        standing.warnings.clone_from(&warnings);
+        (standing.pinned, standing.restores) = (pinned, restores);
+        Ok(Published { generation: number, changed: true, pinned, diff, warnings })
     }
+
+    /// Serves a market under the suspensions of this moment, and hands back what was served.
+    fn swap(&self, market: &Market) -> Arc<Market> {
+        let overlay = held(&self.overlay);
+        self.exchange.market.swap(Arc::new(market.under(overlay.suspensions())))
+    }
+
+    fn audit(&self, by: &By, action: &str, subject: &str, before: String, after: String) -> Audit {
+        let (action, subject) = (action.to_owned(), subject.to_owned());
+        let (actor, reason) = (by.actor.clone(), by.reason.clone());
+        Audit { seq: 0, at: self.exchange.clock.now(), actor, action, subject, before, after, reason }
+    }
+}
+
+/// Makes a generation durable.
+fn store(
+    operations: &dyn Operations,
+    audit: &Audit,
+    diff: &Diff,
+    number: u64,
+    candidate: &Candidate<'_>,
+) -> Result<(), StoreUnavailable> {
+    let generation = Generation {
+        number,
+        digest: candidate.sources.digest(),
+        published_at: audit.at,
+        trigger: candidate.by.trigger,
+        actor: audit.actor.clone(),
+        reason: audit.reason.clone(),
+        changes: diff.lines(),
+        restores: candidate.restores,
+        pinned: candidate.restores.is_some(),
+        size: 0,
+    };
+    operations.publish(&generation, &pack::pack(candidate.sources), audit)
 }
 
 /// A lock whose holder panicked still guards whole values: each is replaced at once.

@@ -1,9 +1,14 @@
-//! Deals and DSPs as operators see them: the shapes that the API and the dashboard share.
+//! What is in the market as operators see it: the shapes that the API and the dashboard share.
+
+mod parties;
+
+pub(super) use parties::{BuyerLine, CreativeLine, MediaLine, SuspensionLine, collection, creative_name, segment};
 
 mod targets;
 
 use serde::Serialize;
 
+use super::publish::Thrown;
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::delivery::pacing::{Pace, Promise};
@@ -22,12 +27,13 @@ use targets::Targets;
 pub(super) struct Now<'x> {
     pub(super) exchange: &'x Exchange,
     pub(super) market: &'x Market,
+    pub(super) thrown: &'x Thrown,
     pub(super) at: UnixMillis,
 }
 
 impl<'x> Now<'x> {
-    pub(super) fn new(exchange: &'x Exchange, market: &'x Market) -> Self {
-        Self { exchange, market, at: exchange.clock.now() }
+    pub(super) fn new(exchange: &'x Exchange, market: &'x Market, thrown: &'x Thrown) -> Self {
+        Self { exchange, market, thrown, at: exchange.clock.now() }
     }
 
     fn day(&self) -> ShanghaiDay {
@@ -71,6 +77,8 @@ pub(super) struct DealLine {
     pub(super) id: String,
     pub(super) method: &'static str,
     pub(super) state: &'static str,
+    /// Its kill switch, while it is thrown.
+    pub(super) suspension: Option<SuspensionLine>,
     /// Whether today is within its period.
     pub(super) in_period: bool,
     pub(super) buyer: String,
@@ -161,11 +169,12 @@ impl DealLine {
         Self {
             id: deal.wire.clone(),
             method: deal.method.name(),
-            state: match deal.state {
+            state: match now.market.deal_state(deal) {
                 DealState::Active => "active",
                 DealState::Paused => "paused",
                 DealState::Suspended => "suspended",
             },
+            suspension: now.suspension(deal.id),
             in_period: deal.runs_on(now.day()),
             buyer: now.market.buyers.get(deal.buyer).map_or_else(String::new, |buyer| buyer.account.clone()),
             price: deal.price.into(),
@@ -259,6 +268,8 @@ pub(super) struct DspLine {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) state: &'static str,
+    /// Its kill switch, while it is thrown.
+    pub(super) suspension: Option<SuspensionLine>,
     pub(super) approved_from: String,
     pub(super) approved_until: String,
     pub(super) asked: u64,
@@ -287,11 +298,12 @@ impl DspLine {
             id: dsp.wire.clone(),
             name: dsp.name.clone(),
             state: match () {
-                () if dsp.suspended => "suspended",
+                () if now.market.dsp_is_suspended(dsp.id) => "suspended",
                 () if day < dsp.approved.0 => "not_yet_approved",
                 () if day > dsp.approved.1 => "approval_expired",
                 () => "approved",
             },
+            suspension: now.suspension(dsp.id),
             approved_from: dsp.approved.0.to_string(),
             approved_until: dsp.approved.1.to_string(),
             asked: counts.asked.iter().map(Counter::get).sum(),

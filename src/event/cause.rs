@@ -93,7 +93,7 @@ coded! {
         NoCreative = 203, "no_creative";
         /// The advertiser's documents are missing or expired (R-QUALIFY).
         NotQualified = 204, "not_qualified";
-        /// No DSP of the deal is on the approved list today (R-DSP).
+        /// No DSP of the deal is on the approved list today, or it was suspended after it was asked (R-DSP).
         DspNotApproved = 205, "dsp_not_approved";
         /// The DSP passed beyond its return allowance.
         PassedBeyondReturn = 206, "passed_beyond_return";

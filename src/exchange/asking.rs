@@ -123,6 +123,12 @@ impl Core {
         answer: Answer,
     ) -> bool {
         let tag = answer.tag;
+        // A kill switch is obeyed at once, though the request keeps its snapshot (R-DSP).
+        if self.exchange.market.load().dsp_is_suspended(clearing.invited().invitations()[tag].dsp.id) {
+            self.count_dsp(clearing, tag, "suspended", Some(answer.took));
+            clearing.unanswered(tag, NoAnswer::Suspended);
+            return false;
+        }
         let body = match answer.result {
             Err(silence) => {
                 self.count_dsp(clearing, tag, silence.label(), Some(answer.took));

@@ -20,6 +20,12 @@ pub trait Names: Send + Sync {
     fn dsp(&self, id: DspId) -> Option<String>;
     /// The market's generation.
     fn generation(&self) -> u64;
+    /// Whether changes of config files are ignored.
+    fn pinned(&self) -> bool;
+    /// Whether the config folder is refused and something else is served.
+    fn folder_refused(&self) -> bool;
+    /// Kill switches that are thrown.
+    fn suspensions(&self) -> u64;
     /// Counts of deals' stages and causes: at most 1,000 deals, then `other`.
     fn deal_events(&self) -> Vec<(String, &'static str, u64)>;
 }
@@ -66,9 +72,17 @@ impl Collector for Scrape {
         timing(&mut encoder, "pmpx_overhead_seconds", help, &metrics.overhead_seconds)?;
         let help = "Duration of one durable commit of the journal";
         timing(&mut encoder, "pmpx_journal_commit_seconds", help, &metrics.journal_commit_seconds)?;
-        encoder
-            .encode_descriptor("pmpx_market_generation", "Generation of the market", None, MetricType::Gauge)?
-            .encode_gauge(&i64::try_from(self.names.generation()).unwrap_or(i64::MAX))?;
+        let names = &self.names;
+        let gauges = [
+            ("pmpx_market_generation", "Generation of the market", names.generation()),
+            ("pmpx_market_pinned", "1 while changes of config files are ignored", names.pinned().into()),
+            ("pmpx_config_refused", "1 while the config folder is refused", names.folder_refused().into()),
+            ("pmpx_suspensions", "Kill switches that are thrown", names.suspensions()),
+        ];
+        for (name, help, value) in gauges {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+        }
         let mut deals = counter(&mut encoder, "pmpx_deal_events", "What happened to deals' opportunities")?;
         for (deal, stage, count) in self.names.deal_events() {
             number(&mut deals, &[("deal", deal.as_str()), ("stage", stage)], count)?;

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
 use crate::control::admin::{self, ControlState, Readiness, Stand};
-use crate::control::publish::Publisher;
+use crate::control::publish::{By, Publisher, Watch};
+use crate::event::Trigger;
 
 /// The running control plane, with or without a listener.
 #[derive(Debug)]
@@ -17,13 +19,19 @@ pub(super) struct ControlPlane {
     readiness: Arc<Readiness>,
     address: Option<SocketAddr>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    watching: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl ControlPlane {
-    /// Starts serving, where there is a listener.
-    pub(super) fn start(publisher: Arc<Publisher>, listener: Option<TcpListener>) -> io::Result<Self> {
+    /// Starts serving, where there is a listener, and watching, where there is something to watch.
+    pub(super) fn start(
+        publisher: Arc<Publisher>,
+        listener: Option<TcpListener>,
+        watch: Option<Watch>,
+    ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness::default());
-        let mut plane = Self { publisher, readiness, address: None, running: None };
+        let watching = watch.map(|watch| follow(publisher.clone(), watch)).transpose()?;
+        let mut plane = Self { publisher, readiness, address: None, running: None, watching };
         let Some(listener) = listener else { return Ok(plane) };
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -69,9 +77,28 @@ impl ControlPlane {
 
     /// Ends after the requests that are open.
     pub(super) fn stop(self) {
+        if let Some((stop, thread)) = self.watching {
+            let _ = stop.try_send(());
+            let _ = thread.join();
+        }
         if let Some((stop, thread)) = self.running {
             let _ = stop.send(());
             let _ = thread.join();
         }
     }
+}
+
+/// Serves what the config folder says whenever its files have changed.
+fn follow(publisher: Arc<Publisher>, mut watch: Watch) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = sync_channel(1);
+    let look = move || {
+        while stopped.recv_timeout(Watch::PAUSE) == Err(RecvTimeoutError::Timeout) {
+            if watch.look() {
+                // The publisher logs what comes of it.
+                let _ = publisher.reload(&By::trigger(Trigger::File));
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("pmpx-watch".into()).spawn(look)?;
+    Ok((stop, thread))
 }

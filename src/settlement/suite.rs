@@ -3,13 +3,14 @@
 
 mod durable;
 mod model;
+mod operations;
 
 use std::sync::Arc;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method, Position,
-    Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via, VoidReason,
+    BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method, Operations,
+    Position, Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via, VoidReason,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, IdBook, ImpIndex, Lane, LeaseId,
@@ -19,9 +20,14 @@ use crate::money::{CpmMicroYuan, MicroYuan, Quantity};
 use crate::settlement::ledger::{derive, verify};
 use crate::store::{MemoryStore, Options, Registry, SqliteStore};
 
+use operations::{
+    an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
+    old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
+};
+
 /// Everything that a store is.
-pub(crate) trait Engine: Journal + Leases + Ledger + Registry {}
-impl<T: Journal + Leases + Ledger + Registry> Engine for T {}
+pub(crate) trait Engine: Journal + Leases + Ledger + Registry + Operations {}
+impl<T: Journal + Leases + Ledger + Registry + Operations> Engine for T {}
 
 /// A day and a moment of it that every test uses.
 pub(crate) const DAY: ShanghaiDay = ShanghaiDay(20_000);
@@ -118,6 +124,10 @@ suite!(
     r_settle_the_ledger_follows_the_journal_and_agrees,
     tallies_add_up_and_posted_charges_are_counted_by_deal,
     numbers_are_kept_and_never_given_twice,
+    generations_come_back_whole_newest_first,
+    old_generations_are_let_go_and_their_numbers_are_not,
+    the_last_word_on_a_subject_is_its_state,
+    an_answer_is_remembered_for_a_day,
     verify_accepts_an_empty_store,
 );
 

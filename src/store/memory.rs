@@ -1,6 +1,8 @@
 //! The store of a simulation: the same rules and answers as the durable one, nothing kept after the process, every call
 //! done when it returns, so that a run with the same seed is the same run (architecture §6).
 
+mod operations;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use crate::money::MicroYuan;
 
 /// An in-memory store; clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>);
+pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>);
 
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -43,6 +45,10 @@ impl MemoryStore {
     /// A panic of another thread in mid-call cannot leave half a change: each call checks first and then applies.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self) -> MutexGuard<'_, operations::Log> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

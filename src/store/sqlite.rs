@@ -6,6 +6,7 @@
 mod journal;
 mod leases;
 mod ledger;
+mod operations;
 mod reader;
 mod schema;
 
@@ -125,6 +126,11 @@ impl SqliteStore {
             let _ = thread.join();
             drop(lock);
         }
+    }
+
+    /// The file as it is now.
+    fn reader(&self) -> Result<SqliteReader, StoreUnavailable> {
+        SqliteReader::open(&self.folder).map_err(|error| StoreUnavailable(error.to_string()))
     }
 
     fn board(&self, lane: Lane) -> &Arc<LaneBoard> {
@@ -258,8 +264,7 @@ impl Leases for SqliteStore {
 
 impl Ledger for SqliteStore {
     fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable> {
-        let reader = SqliteReader::open(&self.folder).map_err(|error| StoreUnavailable(error.to_string()))?;
-        Ok(Box::new(reader))
+        Ok(Box::new(self.reader()?))
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {

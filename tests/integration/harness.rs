@@ -302,6 +302,8 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         control: None,
         cores: 1,
         clock: clock.clone(),
+        watch: false,
+        unpin: false,
         variable: |_| None,
     };
     Node::start(settings).unwrap_or_else(|why| panic!("the node does not start:\n{why}"))

@@ -3,15 +3,31 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::event::StoreUnavailable;
 
 /// `{"error":{"code","message"}}`.
 pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(json!({ "error": { "code": code, "message": message } }))).into_response()
+    of((status, json!({ "error": { "code": code, "message": message } })))
+}
+
+/// A status with a JSON body.
+pub(super) fn of((status, value): (StatusCode, Value)) -> Response {
+    (status, Json(value)).into_response()
+}
+
+/// A status with a body that is JSON already.
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
 pub(super) fn not_found(message: &str) -> Response {
     error(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+pub(super) fn unavailable(why: &StoreUnavailable) -> Response {
+    error(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &why.to_string())
 }
 
 pub(super) async fn method_not_allowed() -> Response {

@@ -22,7 +22,10 @@ const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 pub(super) async fn metrics(state: Shared) -> Response {
-    let names = MarketNames { market: state.market(), exchange: state.exchange.clone() };
+    let standing = state.publisher.standing();
+    let (pinned, refused) = (standing.pinned, standing.refused);
+    let suspensions = state.publisher.thrown().len() as u64;
+    let names = MarketNames { market: state.market(), exchange: state.exchange.clone(), pinned, refused, suspensions };
     let text = write(&state.exchange.metrics, Arc::new(names));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
@@ -30,6 +33,9 @@ pub(super) async fn metrics(state: Shared) -> Response {
 struct MarketNames {
     market: Arc<Market>,
     exchange: Arc<Exchange>,
+    pinned: bool,
+    refused: bool,
+    suspensions: u64,
 }
 
 impl Names for MarketNames {
@@ -43,6 +49,18 @@ impl Names for MarketNames {
 
     fn generation(&self) -> u64 {
         self.market.generation
+    }
+
+    fn pinned(&self) -> bool {
+        self.pinned
+    }
+
+    fn folder_refused(&self) -> bool {
+        self.refused
+    }
+
+    fn suspensions(&self) -> u64 {
+        self.suspensions
     }
 
     fn deal_events(&self) -> Vec<(String, &'static str, u64)> {

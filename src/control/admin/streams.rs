@@ -1,4 +1,4 @@
-//! `/events`: the dashboard's figures once a second, as server-sent events.
+//! `/events`: the parts of the dashboard once a second, as server-sent events.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use tokio::sync::mpsc;
 
 use super::{Shared, answer};
-use crate::control::dashboard::Figures;
+use crate::control::dashboard::{Figures, parts};
 use crate::control::publish::held;
 
 /// Streams at a time.
@@ -63,9 +63,11 @@ impl Streams {
     }
 }
 
-/// One event with the figures.
+/// One event: a JSON object with the HTML of each part of the page by its element's id.
 pub(super) fn frame(figures: &Figures) -> Bytes {
-    let json = serde_json::to_string(figures).unwrap_or_default();
+    let parts: serde_json::Map<_, _> =
+        parts(figures).into_iter().map(|(part, html)| (part.to_owned(), html.into())).collect();
+    let json = serde_json::Value::from(parts);
     format!("data: {json}\n\n").into()
 }
 

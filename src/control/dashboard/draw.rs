@@ -1,11 +1,11 @@
-//! The first state of the page as HTML, in the shapes that `script.js` draws afterwards; change both.
+//! The page as HTML: drawn once for whoever opens it, and part by part for the stream that keeps it up to date.
 //!
-//! Every text goes through [`text`]: names come from config files that people write.
+//! Every text goes through [`text`]: names come from config files that people write, reasons from operators.
 
 use std::fmt::Write;
 
-use super::figures::{Figures, ReloadReport};
-use crate::control::view::{Counted, DealLine, DspLine, Progress};
+use super::figures::{Figures, ReloadReport, Thrown};
+use crate::control::view::{Counted, DealLine, DspLine, Progress, segment};
 
 const PAGE: &str = include_str!("page.html");
 /// Points of a full curve; its length and height are those of the picture in `page.html`.
@@ -13,37 +13,103 @@ const POINTS: usize = 120;
 
 /// The page with these figures.
 pub(in crate::control) fn page(it: &Figures) -> String {
-    let peak = it.series.requests.iter().chain(&it.series.bids).copied().max().unwrap_or(0).max(1);
-    let value = |name: &str| match name {
-        "generation" => it.generation.to_string(),
-        "loaded" => text(&it.loaded_at),
-        "readiness" => it.readiness.to_owned(),
-        "warnings" => it.warnings.to_string(),
-        "warnings_hidden" => if it.warnings == 0 { " hidden" } else { "" }.to_owned(),
-        "tiles" => tiles(it),
-        "peak" => grouped(peak),
-        "requests" => points(&it.series.requests, peak),
-        "bids" => points(&it.series.bids, peak),
-        "deals_shown" => shown(it.deals.len(), it.deals_total),
-        "deals" if it.deals.is_empty() => empty(9, "No deals in the market. Add one in deals.toml and reload."),
-        "deals" => it.deals.iter().map(deal).collect(),
-        "dsps_shown" => shown(it.dsps.len(), it.dsps_total),
-        "dsps" if it.dsps.is_empty() => empty(7, "No DSPs in the market. Add one in dsps.toml and reload."),
-        "dsps" => it.dsps.iter().map(dsp).collect(),
-        "report" => it.reload.as_ref().map(report).unwrap_or_default(),
-        _ => String::new(),
-    };
+    let parts = parts(it);
+    let value = |name: &str| parts.iter().find(|(part, _)| *part == name).map_or("", |(_, html)| html.as_str());
     fill(PAGE, value)
 }
 
+/// What the page holds, by the ids of its elements.
+pub(in crate::control) fn parts(it: &Figures) -> Vec<(&'static str, String)> {
+    let peak = it.series.requests.iter().chain(&it.series.bids).copied().max().unwrap_or(0).max(1);
+    let or = |rows: String, columns, message| if rows.is_empty() { empty(columns, message) } else { rows };
+    let (deals, dsps) = (it.deals.iter().map(deal).collect(), it.dsps.iter().map(dsp).collect());
+    let suspensions = it.suspensions.iter().map(suspension).collect();
+    vec![
+        ("facts", facts(it)),
+        ("banner", banner(it)),
+        ("tiles", tiles(it)),
+        ("peak", grouped(peak)),
+        ("spark", curves(it, peak)),
+        ("suspensions-shown", shown(it.suspensions.len(), it.suspensions_total)),
+        ("suspensions", or(suspensions, 5, "Nothing is suspended.")),
+        ("deals-shown", shown(it.deals.len(), it.deals_total)),
+        ("deals", or(deals, 10, "No deals in the market. Add one in deals.toml.")),
+        ("dsps-shown", shown(it.dsps.len(), it.dsps_total)),
+        ("dsps", or(dsps, 8, "No DSPs in the market. Add one in dsps.toml.")),
+        ("report", it.reload.as_ref().map(report).unwrap_or_default()),
+    ]
+}
+
+fn facts(it: &Figures) -> String {
+    let mut html = format!("<span>Generation <b>{}</b></span>", it.generation);
+    if it.pinned {
+        html.push_str("<span class=\"pill\">pinned</span>");
+    }
+    let (loaded, ready) = (text(&it.loaded_at), it.readiness);
+    let _ = write!(html, "<span>loaded <time>{loaded}</time></span>");
+    let _ = write!(html, "<span class=\"pill\" data-state=\"{ready}\">{ready}</span>");
+    if it.warnings > 0 {
+        let _ = write!(html, "<span><a href=\"/api/v1/market\">Config warnings: <b>{}</b></a></span>", it.warnings);
+    }
+    html
+}
+
+/// What an operator must not overlook.
+fn banner(it: &Figures) -> String {
+    let mut html = String::new();
+    if it.refused {
+        let _ = write!(
+            html,
+            "<p class=\"alarm\"><b>The config folder is refused.</b> Generation {}, the last good one, keeps serving. \
+             The errors are under Config below.</p>",
+            it.generation
+        );
+    }
+    if it.pinned {
+        let content = it.restores.map_or_else(String::new, |older| format!(" with the content of generation {older}"));
+        let _ = write!(
+            html,
+            "<p class=\"alarm\"><b>Generation {}{content} is pinned.</b> Changes of config files are ignored until a \
+             reload is asked for.</p>",
+            it.generation
+        );
+    }
+    html
+}
+
+fn curves(it: &Figures, peak: u64) -> String {
+    let line = |class, values| format!("<polyline class=\"{class}\" points=\"{}\"/>", points(values, peak));
+    let floor = "<line class=\"floor\" x1=\"0\" y1=\"88\" x2=\"600\" y2=\"88\"/>";
+    format!("{floor}{}{}", line("requests", &it.series.requests), line("bids", &it.series.bids))
+}
+
+fn suspension(it: &Thrown) -> String {
+    let mut html = String::new();
+    let _ = write!(html, "<tr><th scope=\"row\">{}<small>{}</small></th>", text(&it.name), text(&it.kind));
+    let _ = write!(html, "<td>{}</td><td>{}</td>", text(&it.line.since), text(&it.line.by));
+    let _ = write!(html, "<td>{}</td><td>{}</td></tr>", text(&it.line.reason), button("Resume", &it.resume));
+    html
+}
+
+/// A button that asks for a reason and then for a change.
+fn button(name: &str, path: &str) -> String {
+    format!("<button type=\"button\" class=\"small\" data-change=\"{}\">{name}</button>", text(path))
+}
+
+fn switch(collection: &str, id: &str, thrown: bool) -> String {
+    let verb = if thrown { "resume" } else { "suspend" };
+    let name = if thrown { "Resume" } else { "Suspend" };
+    button(name, &format!("/api/v1/{collection}/{}/{verb}", segment(id)))
+}
+
 /// A template with each `{{name}}` replaced, in one pass: what a value holds is never a place itself.
-fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
+fn fill<'v>(template: &str, value: impl Fn(&str) -> &'v str) -> String {
     let mut parts = template.split("{{");
     let mut page = String::with_capacity(16_384);
     page.push_str(parts.next().unwrap_or_default());
     for part in parts {
         let (name, rest) = part.split_once("}}").unwrap_or((part, ""));
-        page.push_str(&value(name));
+        page.push_str(value(name));
         page.push_str(rest);
     }
     page
@@ -165,7 +231,8 @@ fn deal(it: &DealLine) -> String {
         let _ = write!(html, "<td class=\"number\">{number}</td>");
     }
     let progress = it.progress.as_ref().map_or_else(|| "<span class=\"plain\">no volume</span>".to_owned(), progress);
-    let _ = write!(html, "<td>{progress}</td><td>{}</td></tr>", list(&lost, "counts", "none"));
+    let _ = write!(html, "<td>{progress}</td><td>{}</td>", list(&lost, "counts", "none"));
+    let _ = write!(html, "<td>{}</td></tr>", switch("deals", &it.id, it.suspension.is_some()));
     html
 }
 
@@ -198,7 +265,8 @@ fn dsp(it: &DspLine) -> String {
     for us in [it.p50_us, it.p99_us] {
         let _ = write!(html, "<td class=\"number\">{}</td>", duration(Some(us)));
     }
-    let _ = write!(html, "<td>{}</td></tr>", list(&rejected, "counts columns", "none"));
+    let _ = write!(html, "<td>{}</td>", list(&rejected, "counts columns", "none"));
+    let _ = write!(html, "<td>{}</td></tr>", switch("dsps", &it.id, it.suspension.is_some()));
     html
 }
 
@@ -206,10 +274,12 @@ fn report(it: &ReloadReport) -> String {
     let title = match it.result {
         "published" => format!("Published as generation {}", it.generation),
         "unchanged" => format!("Unchanged: generation {} is this folder", it.generation),
+        "kept" => format!("Files changed; generation {} is pinned and keeps serving", it.generation),
         _ => format!("Refused: generation {} keeps serving", it.generation),
     };
     let lines: String = it.lines.iter().map(|line| format!("<li>{}</li>", text(line))).collect();
-    format!("<p class=\"{}\">{title} <small>{}</small></p><ul>{lines}</ul>", it.result, text(&it.at))
+    let (result, at, trigger) = (it.result, text(&it.at), it.trigger);
+    format!("<p class=\"{result}\">{title} <small>{at}, by {trigger}</small></p><ul>{lines}</ul>")
 }
 
 #[cfg(test)]
@@ -226,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_value_is_not_a_place_in_the_template() {
-        let value = |name: &str| if name == "a" { "{{b}}".to_owned() } else { "leaked".to_owned() };
+        let value = |name: &str| if name == "a" { "{{b}}" } else { "leaked" };
         assert_eq!(fill("x{{a}}y", value), "x{{b}}y");
     }
 

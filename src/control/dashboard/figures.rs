@@ -1,10 +1,10 @@
 //! Everything that the dashboard shows at one moment.
 
-use serde::Serialize;
-
 use super::history::History;
-use crate::control::publish::LastReload;
-use crate::control::view::{Amount, Counted, DealLine, DspLine, Now, first_by_key};
+use crate::control::publish::{LastReload, Standing};
+use crate::control::view::{
+    Amount, Counted, DealLine, DspLine, Now, SuspensionLine, collection, first_by_key, segment,
+};
 use crate::metrics::Counter;
 use crate::money::MicroYuan;
 
@@ -14,18 +14,21 @@ pub(super) const MOST_ROWS: usize = 100;
 const MOST_REASONS: usize = 4;
 
 /// The figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(in crate::control) struct Figures {
-    pub(super) at: String,
     pub(super) generation: u64,
     pub(super) loaded_at: String,
+    pub(super) pinned: bool,
+    pub(super) restores: Option<u64>,
+    /// Whether the config folder is refused and something else is served.
+    pub(super) refused: bool,
     pub(super) readiness: &'static str,
     /// Over the last 10 s.
     pub(super) requests_per_second: f64,
     pub(super) bids_per_second: f64,
     /// The most frequent ones of the last 10 s.
     pub(super) no_bids: Vec<Counted>,
-    /// p50 and p99 of the last 10 s, upper bounds; `null` without any.
+    /// p50 and p99 of the last 10 s, upper bounds; `None` without any.
     pub(super) request_us: [Option<u64>; 2],
     pub(super) overhead_us: [Option<u64>; 2],
     pub(super) commit_p99_us: Option<u64>,
@@ -39,21 +42,34 @@ pub(in crate::control) struct Figures {
     pub(super) deals_total: usize,
     pub(super) dsps: Vec<DspLine>,
     pub(super) dsps_total: usize,
+    pub(super) suspensions: Vec<Thrown>,
+    pub(super) suspensions_total: usize,
     pub(super) warnings: usize,
     pub(super) reload: Option<ReloadReport>,
 }
 
+/// A kill switch that is thrown.
+#[derive(Debug)]
+pub(super) struct Thrown {
+    pub(super) kind: String,
+    pub(super) name: String,
+    /// What lifts it.
+    pub(super) resume: String,
+    pub(super) line: SuspensionLine,
+}
+
 /// Requests and bids of each of the last seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Series {
     pub(super) requests: Vec<u64>,
     pub(super) bids: Vec<u64>,
 }
 
 /// How a reload ended, in lines for people.
-#[derive(Debug, Serialize)]
-pub(in crate::control) struct ReloadReport {
+#[derive(Debug)]
+pub(super) struct ReloadReport {
     pub(super) at: String,
+    pub(super) trigger: &'static str,
     pub(super) result: &'static str,
     pub(super) generation: u64,
     pub(super) lines: Vec<String>,
@@ -63,10 +79,14 @@ pub(in crate::control) struct ReloadReport {
 const MOST_LINES: usize = 60;
 
 impl ReloadReport {
-    pub(in crate::control) fn of(last: &LastReload) -> Self {
+    fn of(last: &LastReload) -> Self {
         let (result, generation, mut lines) = match &last.outcome {
             Ok(done) => {
-                let result = if done.changed { "published" } else { "unchanged" };
+                let result = match () {
+                    () if done.changed => "published",
+                    () if done.pinned => "kept",
+                    () => "unchanged",
+                };
                 let warnings = done.warnings.iter().map(|warning| format!("warning: {warning}"));
                 (result, done.generation, done.diff.lines().into_iter().chain(warnings).collect())
             }
@@ -80,7 +100,18 @@ impl ReloadReport {
             lines.truncate(MOST_LINES);
             lines.push(format!("… and {more} more"));
         }
-        Self { at: last.at.to_rfc3339(), result, generation, lines }
+        Self { at: last.at.to_rfc3339(), trigger: last.trigger.label(), result, generation, lines }
+    }
+}
+
+impl Thrown {
+    fn of(it: &crate::event::Suspension) -> Self {
+        Self {
+            kind: it.kind.label(),
+            name: it.name.clone(),
+            resume: format!("/api/v1/{}/{}/resume", collection(it.kind), segment(&it.name)),
+            line: it.into(),
+        }
     }
 }
 
@@ -89,8 +120,7 @@ impl Figures {
         now: Now<'_>,
         readiness: &'static str,
         history: &History,
-        last: Option<&LastReload>,
-        warnings: usize,
+        standing: &Standing,
     ) -> Self {
         let metrics = &now.exchange.metrics;
         let recent = history.recent(metrics, now.exchange.clock.instant());
@@ -105,9 +135,11 @@ impl Figures {
         let deals = first_by_key(now.market.deals.iter().collect(), MOST_ROWS, |it| (it.method, it.wire.as_str()));
         let dsps = first_by_key(now.market.dsps.iter().collect(), MOST_ROWS, |it| it.wire.as_str());
         Self {
-            at: now.at.to_rfc3339(),
             generation: now.market.generation,
             loaded_at: now.market.loaded_at.to_rfc3339(),
+            pinned: standing.pinned,
+            restores: standing.restores,
+            refused: standing.refused,
             readiness,
             requests_per_second: recent.requests_per_second,
             bids_per_second: recent.bids_per_second,
@@ -123,8 +155,10 @@ impl Figures {
             deals_total: now.market.deals.len(),
             dsps: dsps.into_iter().map(|dsp| DspLine::of(now, dsp)).collect(),
             dsps_total: now.market.dsps.len(),
-            warnings,
-            reload: last.map(ReloadReport::of),
+            suspensions: now.thrown.values().take(MOST_ROWS).map(Thrown::of).collect(),
+            suspensions_total: now.thrown.len(),
+            warnings: standing.warnings.len(),
+            reload: standing.last.as_deref().map(ReloadReport::of),
         }
     }
 }

@@ -34,6 +34,24 @@ impl SqliteReader {
         Ok(Self(connection))
     }
 
+    /// Opens the data folder, brought to this program's schema; `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// [`OpenError`], also when another process serves from it.
+    pub fn open_current(folder: &Path, now: UnixMillis) -> Result<Option<Self>, OpenError> {
+        if !schema::file_in(folder).exists() {
+            return Ok(None);
+        }
+        let lock = schema::lock(folder)?;
+        drop(schema::open_for_writing(folder, now)?);
+        drop(lock);
+        Self::open(folder).map(Some)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0
+    }
+
     fn rows<T>(
         &self,
         sql: &str,
@@ -44,7 +62,7 @@ impl SqliteReader {
     }
 }
 
-fn rows<T>(
+pub(super) fn rows<T>(
     connection: &Connection,
     sql: &str,
     parameters: impl rusqlite::Params,
@@ -56,7 +74,7 @@ fn rows<T>(
 }
 
 /// A stored code that this program does not know, as an error of its column.
-fn unknown(column: usize, what: &str) -> rusqlite::Error {
+pub(super) fn unknown(column: usize, what: &str) -> rusqlite::Error {
     let cause = StoreUnavailable(format!("unknown {what}"));
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Integer, Box::new(cause))
 }

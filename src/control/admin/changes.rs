@@ -1,0 +1,253 @@
+//! `/api/v1`: what changes something. Each takes an `Idempotency-Key` and lands in the audit log.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::api::diagnostics;
+use super::{ControlState, Shared, answer, idempotency};
+use crate::control::publish::{By, Diff, Names, Published, Refused, Trouble, Unswitched};
+use crate::control::view::SuspensionLine;
+use crate::event::Trigger;
+use crate::ids::IdKind;
+
+/// Who asks, until operators have tokens.
+const LOOPBACK: &str = "loopback";
+/// The longest reason, characters.
+const LONGEST_REASON: usize = 500;
+
+/// Status and body of an answer.
+pub(super) type Outcome = (StatusCode, Value);
+
+type Body = Result<Bytes, BytesRejection>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Reload {
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollback {
+    generation: u64,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    reason: String,
+}
+
+fn refuse(status: StatusCode, code: &str, message: &str) -> Outcome {
+    (status, json!({ "error": { "code": code, "message": message } }))
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Outcome> {
+    let bad = |error: serde_json::Error| refuse(StatusCode::BAD_REQUEST, "bad_body", &error.to_string());
+    serde_json::from_slice(body).map_err(bad)
+}
+
+fn checked(reason: &str) -> Result<(), Outcome> {
+    let tame = reason.chars().count() <= LONGEST_REASON && !reason.chars().any(char::is_control);
+    let message = format!("`reason` must have at most {LONGEST_REASON} characters, in one line");
+    if tame { Ok(()) } else { Err(refuse(StatusCode::BAD_REQUEST, "bad_body", &message)) }
+}
+
+fn by(trigger: Trigger, reason: String) -> By {
+    By { trigger, actor: LOOPBACK.to_owned(), reason }
+}
+
+/// Does a change in its turn, once for each key, on a thread that may wait.
+async fn change(
+    state: Arc<ControlState>,
+    turns: Arc<Semaphore>,
+    (uri, headers, body): (Uri, HeaderMap, Body),
+    work: impl FnOnce(&ControlState, &[u8]) -> Outcome + Send + 'static,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return answer::error(rejection.status(), "bad_body", &rejection.body_text()),
+    };
+    let claim = match idempotency::claim(&state, &headers, uri.path(), &body) {
+        Ok(claim) => claim,
+        Err(outcome) => return answer::of(outcome),
+    };
+    let Ok(turn) = turns.acquire_owned().await else {
+        return answer::error(StatusCode::SERVICE_UNAVAILABLE, "closing", "the exchange is closing");
+    };
+    // It goes on, and keeps its turn, though the client goes away.
+    let done = tokio::task::spawn_blocking(move || {
+        let response = match claim {
+            Some(claim) => claim.once(&state, || work(&state, &body)),
+            None => answer::of(work(&state, &body)),
+        };
+        state.stir.notify_one();
+        drop(turn);
+        response
+    });
+    let early = |_| {
+        let message = "the change ended early; see the log";
+        answer::error(StatusCode::INTERNAL_SERVER_ERROR, "change_failed", message)
+    };
+    done.await.unwrap_or_else(early)
+}
+
+pub(super) async fn reload(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+    let turns = state.reloading.clone();
+    let work = |state: &ControlState, body: &[u8]| {
+        let asked = if body.is_empty() { Ok(Reload::default()) } else { parsed::<Reload>(body) };
+        match asked.and_then(|it| checked(&it.reason).map(|()| it.reason)) {
+            Ok(reason) => published(&state.publisher.reload(&by(Trigger::Api, reason))),
+            Err(outcome) => outcome,
+        }
+    };
+    change(state.0, turns, (uri, headers, body), work).await
+}
+
+pub(super) async fn rollback(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+    let turns = state.reloading.clone();
+    let work = |state: &ControlState, body: &[u8]| {
+        let asked = parsed::<Rollback>(body).and_then(|it| checked(&it.reason).map(|()| it));
+        match asked {
+            Ok(it) => published(&state.publisher.rollback(it.generation, &by(Trigger::Rollback, it.reason))),
+            Err(outcome) => outcome,
+        }
+    };
+    change(state.0, turns, (uri, headers, body), work).await
+}
+
+/// The name and the verb of `/api/v1/dsps/{id}/{verb}`.
+type Named = Result<Path<(String, String)>, PathRejection>;
+
+macro_rules! kill_switches {
+    ($($handler:ident = $kind:ident),+) => {
+        $(pub(super) async fn $handler(state: Shared, uri: Uri, headers: HeaderMap, named: Named, body: Body) -> Response {
+            let named = named.map(|Path(named)| named);
+            switch(state.0, IdKind::$kind, named, (uri, headers, body)).await
+        })+
+    };
+}
+
+kill_switches!(media = Media, dsp = Dsp, buyer = Buyer, deal = Deal, creative = Creative);
+
+/// A creative as `/api/v1/creatives/{account}/{crid}/{verb}`.
+pub(super) async fn creative_of(
+    state: Shared,
+    uri: Uri,
+    headers: HeaderMap,
+    named: Result<Path<(String, String, String)>, PathRejection>,
+    body: Body,
+) -> Response {
+    let named = named.map(|Path((account, crid, verb))| (format!("{account}/{crid}"), verb));
+    switch(state.0, IdKind::Creative, named, (uri, headers, body)).await
+}
+
+async fn switch(
+    state: Arc<ControlState>,
+    kind: IdKind,
+    named: Result<(String, String), PathRejection>,
+    request: (Uri, HeaderMap, Body),
+) -> Response {
+    let (name, suspended) = match named {
+        Ok((name, verb)) if verb == "suspend" => (name, true),
+        Ok((name, verb)) if verb == "resume" => (name, false),
+        _ => return answer::not_found("a kill switch has `suspend` and `resume`"),
+    };
+    let turns = state.switching.clone();
+    let work = move |state: &ControlState, body: &[u8]| {
+        let asked = parsed::<Switch>(body).and_then(|it| checked(&it.reason).map(|()| it));
+        match asked {
+            Ok(it) if it.reason.trim().is_empty() => {
+                refuse(StatusCode::BAD_REQUEST, "bad_body", "`reason` must say why: it stays in the audit log")
+            }
+            Ok(it) => switched(state, kind, &name, suspended, &it.reason),
+            Err(outcome) => outcome,
+        }
+    };
+    change(state, turns, request, work).await
+}
+
+fn switched(state: &ControlState, kind: IdKind, name: &str, suspended: bool, reason: &str) -> Outcome {
+    match state.publisher.switch(kind, name, suspended, LOOPBACK, reason) {
+        Ok(done) => {
+            let still = done.by_config && !suspended;
+            let note = still.then_some("the config suspends it too: it stays suspended until the config is changed");
+            let value = json!({
+                "kind": kind.label(),
+                "id": name,
+                "changed": done.changed,
+                "suspended": done.by_config || done.thrown.is_some(),
+                "suspended_by_config": done.by_config,
+                "suspension": done.thrown.as_ref().map(SuspensionLine::from),
+                "note": note,
+            });
+            (StatusCode::OK, value)
+        }
+        Err(unknown @ Unswitched::Unknown { .. }) => refuse(StatusCode::NOT_FOUND, "not_found", &unknown.to_string()),
+        Err(Unswitched::Store(error)) => {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error.to_string())
+        }
+    }
+}
+
+fn published(outcome: &Result<Published, Refused>) -> Outcome {
+    match outcome {
+        Ok(done) => (
+            StatusCode::OK,
+            json!({
+                "generation": done.generation,
+                "changed": done.changed,
+                "pinned": done.pinned,
+                "diff": diff(&done.diff),
+                "warnings": diagnostics(&done.warnings),
+            }),
+        ),
+        Err(refused) => refusal(refused),
+    }
+}
+
+fn refusal(refused: &Refused) -> Outcome {
+    let told = refused.trouble.to_string();
+    let (status, code, message, errors, omitted) = match &refused.trouble {
+        Trouble::Config(problems) | Trouble::Pinned { problems, .. } => {
+            let errors: Vec<_> = problems.iter().cloned().collect();
+            let omitted = problems.count() - errors.len();
+            let message = format!("{} errors; nothing changed", problems.count());
+            (StatusCode::UNPROCESSABLE_ENTITY, "config_refused", message, errors, omitted)
+        }
+        Trouble::NotKept(_) => (StatusCode::NOT_FOUND, "not_found", told, Vec::new(), 0),
+        Trouble::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", told, Vec::new(), 0),
+        Trouble::Thread(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_thread", told, Vec::new(), 0),
+    };
+    let value = json!({
+        "error": { "code": code, "message": message },
+        "errors": diagnostics(&errors),
+        "omitted": omitted,
+        "generation": refused.generation,
+    });
+    (status, value)
+}
+
+fn diff(diff: &Diff) -> Value {
+    let names = |names: &Names| json!({ "count": names.count, "first": names.first });
+    let mut value = json!({ "terms": diff.terms });
+    for (kind, changes) in Diff::KINDS.iter().zip(&diff.kinds) {
+        value[*kind] = json!({
+            "added": names(&changes.added),
+            "changed": names(&changes.changed),
+            "removed": names(&changes.removed),
+        });
+    }
+    value
+}

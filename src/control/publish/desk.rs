@@ -1,0 +1,129 @@
+//! What a reload works with: the folder, the book of numbers, and the markets that wait for their last reader.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Trouble;
+use crate::clock::UnixMillis;
+use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
+use crate::event::Operations;
+use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
+use crate::market::Market;
+use crate::market::demand::TopUp;
+use crate::store::Registry;
+
+/// Retired snapshots that wait for their last reader at most. Beyond, the oldest is let go and its last reader frees it.
+const MOST_RETIRED: usize = 8;
+/// Numbers that are stored in one commit at most: billing notices wait for it.
+const NUMBERS: usize = 2_048;
+
+/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
+pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
+
+/// What the publisher writes to.
+pub struct Ports {
+    /// Numbers of names.
+    pub identities: Arc<dyn Registry>,
+    /// Opening balances.
+    pub top_ups: BookTopUp,
+    /// Generations, kill switches, the audit log.
+    pub operations: Arc<dyn Operations>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+impl std::fmt::Debug for dyn Operations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Operations")
+    }
+}
+
+/// What the publisher works with; nobody else holds it.
+#[derive(Debug)]
+pub struct Desk {
+    folder: PathBuf,
+    ports: Ports,
+    book: IdBook,
+    /// Numbers that were given and are not known to be stored. Kept though a reload fails: the store may have them, and a number
+    /// never gets a second meaning.
+    unsaved: Vec<(IdKind, u32, Box<str>)>,
+    /// What a running process cannot change.
+    started: (NodeId, Vec<TokenKeySource>),
+    retired: Vec<Market>,
+}
+
+impl Desk {
+    pub(super) fn new(folder: &Path, book: IdBook, ports: Ports) -> Self {
+        let started = (NodeId::default(), Vec::new());
+        Self { folder: folder.to_owned(), ports, book, unsaved: Vec::new(), started, retired: Vec::new() }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn operations(&self) -> &Arc<dyn Operations> {
+        &self.ports.operations
+    }
+
+    /// Notes what only a restart changes.
+    pub(super) fn starts_as(&mut self, node: NodeId, token_keys: Vec<TokenKeySource>) {
+        self.started = (node, token_keys);
+    }
+
+    /// A market that may be served: its numbers are durable and its opening balances are booked.
+    pub(super) fn prepare(&mut self, sources: &Sources, at: &Moment) -> Result<Compiled, Trouble> {
+        let mut compiled = compile(sources, &mut self.book, at)?;
+        self.unsaved.extend(self.book.fresh());
+        for batch in self.unsaved.chunks(NUMBERS) {
+            self.ports.identities.save_ids(batch)?;
+        }
+        self.unsaved = Vec::new();
+        let top_ups = std::mem::take(&mut compiled.top_ups);
+        let mut problems = Vec::new();
+        for (buyer, top_up) in &top_ups {
+            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
+                let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
+                let message =
+                    format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
+                problems.push(Diagnostic { file: sources.folder().join("buyers.toml"), line: 1, message });
+            }
+        }
+        if problems.is_empty() { Ok(compiled) } else { Err(Diagnostics::from(problems).into()) }
+    }
+
+    /// What the folder asks for and only a restart brings.
+    pub(super) fn needs_restart(&self, node: NodeId, token_keys: &[TokenKeySource]) -> Vec<Diagnostic> {
+        let file = self.folder.join("exchange.toml");
+        let warning = |what: &str| Diagnostic {
+            file: file.clone(),
+            line: 1,
+            message: format!("{what} changed: takes effect when the exchange is started again"),
+        };
+        let node = (node != self.started.0).then(|| warning("`node`"));
+        let keys = (token_keys != self.started.1).then(|| warning("`notices.keys`"));
+        node.into_iter().chain(keys).collect()
+    }
+
+    /// Keeps a market that the hot plane may still read: freed by the publisher, it never costs a request anything.
+    pub(super) fn retire(&mut self, market: &Market) {
+        if self.retired.len() >= MOST_RETIRED {
+            self.retired.remove(0);
+        }
+        self.retired.push(market.clone());
+    }
+
+    #[cfg(test)]
+    pub(super) fn retired(&self) -> usize {
+        self.retired.len()
+    }
+
+    /// The retired markets that nobody else reads any more.
+    pub(super) fn take_dead(&mut self) -> Vec<Market> {
+        self.retired.extract_if(.., |market| market.is_last()).collect()
+    }
+}
