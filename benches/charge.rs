@@ -14,13 +14,13 @@ use pmpx::billing::budget::{Budgets, Lives, Need};
 use pmpx::billing::notice::urls;
 use pmpx::billing::token::{Purpose, TokenKey, Tokens};
 use pmpx::delivery::attribution::Attribution;
-use pmpx::delivery::pacing::{Pace, Pacing};
+use pmpx::delivery::pacing::{Pace, Pacing, Promise};
 use pmpx::event::{Charge, ChargeKey, Measure, Method, Source, Stage};
 use pmpx::ids::{
     AdvertiserId, AuctionIds, Boot, BuyerId, CreativeId, CreativeVersion, DealId, DspId, ImpIndex, Lane, LeaseId,
     MediaId, NodeId, PlacementId, Slot,
 };
-use pmpx::market::deal::{PushRatio, Volume};
+use pmpx::market::plan::DayPlan;
 use pmpx::money::{CpmMicroYuan, MicroYuan, Quantity};
 
 const DEAL: DealId = DealId(4_000);
@@ -85,11 +85,12 @@ fn state(criterion: &mut Criterion) {
 
     let pacing = Pacing::default();
     // So much that the next offer is always due.
-    let volume = Volume { daily: 1_000_000_000_000, push: PushRatio::parse("1.3").unwrap() };
+    let plan = DayPlan::flat(0xff_ffff);
+    let promise = Promise { offers: 1_000_000_000_000, plan: &plan };
     group.bench_function("pace_and_take", |bencher| {
         bencher.iter(|| {
-            let pace = pacing.pace(black_box(DEAL), black_box(volume), black_box(400_000), now);
-            assert!(matches!(pace, Pace::Behind(_)) && pacing.take(DEAL, volume, 400_000, now));
+            let pace = pacing.pace(black_box(DEAL), black_box(promise), black_box(400_000), now);
+            assert!(matches!(pace, Pace::Behind(_)) && pacing.take(DEAL, promise, 400_000, now));
         });
     });
 

@@ -17,7 +17,7 @@ use std::hint::black_box;
 
 use common::{REQUEST, Ready, auction, changed, example, media, noon};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use openrtb::{Arena, BidRequest, Decoder, Imp, Limits, Text};
+use openrtb::{Arena, Arenas, BidRequest, Decoder, Imp, Limits, Text};
 use pmpx::auction::admission::admit;
 use pmpx::auction::bid_check::check;
 use pmpx::auction::clearing::Clearing;
@@ -73,27 +73,22 @@ fn answer(criterion: &mut Criterion) {
     let request = decode(&arena);
     let mut decoder = Decoder::new(Limits::default());
     let answer = common::answer();
-    let mut copy = answer.clone();
     let invited = common::invited(&market, &request);
     let aurora = invited.invitations().iter().position(|invitation| invitation.dsp.wire == "aurora").unwrap();
+    let arenas = Arenas::default();
     let mut group = criterion.benchmark_group("decide/answer");
     group.bench_function("bid_check", |bencher| {
         bencher.iter(|| {
-            copy.copy_from_slice(black_box(&answer));
-            let invitation = &invited.invitations()[aurora];
-            black_box(&check(&market, &invited, invitation, auction(), &mut decoder, &mut copy));
+            let (invitation, arena) = (&invited.invitations()[aurora], arenas.lend());
+            let body = (&black_box(&answer)[..], &*arena);
+            black_box(&check(&market, &invited, invitation, auction(), &mut decoder, body));
         });
     });
+    let checked = check(&market, &invited, &invited.invitations()[aurora], auction(), &mut decoder, (&answer, &arena));
+    assert_eq!((checked.accepted.len(), checked.rejected.len()), (1, 0), "the bid counts");
     group.bench_function("clearing", |bencher| {
-        let asked = || {
-            copy.copy_from_slice(&answer);
-            let invited = common::invited(&market, &request);
-            let checked = check(&market, &invited, &invited.invitations()[aurora], auction(), &mut decoder, &mut copy);
-            assert_eq!((checked.accepted.len(), checked.rejected.len()), (1, 0), "the bid counts");
-            (invited, checked)
-        };
         bencher.iter_batched(
-            asked,
+            || (common::invited(&market, &request), checked.clone()),
             |(invited, checked)| {
                 let mut clearing = Clearing::new(&market, invited);
                 clearing.answered(aurora, checked);

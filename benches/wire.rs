@@ -15,7 +15,8 @@ use openrtb::{
     BidDraft, Decoder, Limits, RawObject, ResponseDraft, SeatBidDraft, Text, WirePrice, scan, validate_request,
     write_bid_response,
 };
-use pmpx::auction::offer::cut;
+use pmpx::auction::eligibility::Invitation;
+use pmpx::auction::offer::Sheet;
 
 fn size(bytes: &[u8]) -> Throughput {
     Throughput::Bytes(bytes.len() as u64)
@@ -73,17 +74,22 @@ fn offer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wire/offer");
     group.throughput(size(REQUEST));
     group.bench_function("scan", |bencher| bencher.iter(|| scan::root(black_box(REQUEST)).unwrap()));
+    let mut sheet = Sheet::default();
     group.bench_function("cut", |bencher| {
-        bencher.iter(|| cut(black_box(REQUEST), black_box(&invited), &market.terms, auction).unwrap());
+        bencher.iter(|| sheet.cut(black_box(REQUEST), black_box(&invited), &market.terms, auction).unwrap());
     });
-    let sheet = cut(REQUEST, &invited, &market.terms, auction).unwrap();
+    let mut out = Vec::new();
     for (name, identifiers) in [("body_with_identifiers", true), ("body_without", false)] {
-        let needs = |offer: &usize| invited.offers()[*offer].deal.identifiers;
-        let invitation = invited.invitations().iter().find(|it| it.offers.iter().any(needs) == identifiers).unwrap();
-        group.throughput(size(&sheet.body(&invited, invitation, 120)));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| sheet.body(black_box(&invited), black_box(invitation), black_box(120)));
-        });
+        let needs =
+            |it: &&Invitation<'_>| invited.offers_of(it).any(|(_, offer)| offer.deal.identifiers) == identifiers;
+        let invitation = invited.invitations().iter().find(needs).unwrap();
+        let mut body = || {
+            out.clear();
+            sheet.write(&market, black_box(&invited), black_box(invitation), black_box(120), &mut out);
+            out.len()
+        };
+        group.throughput(Throughput::Bytes(body() as u64));
+        group.bench_function(name, |bencher| bencher.iter(&mut body));
     }
     group.finish();
 }

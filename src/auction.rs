@@ -2,7 +2,7 @@
 //! constructors, so that a skipped check does not compile (architecture, invariant 2).
 //!
 //! ```text
-//! admission → matching → eligibility → offer (what each DSP is sent) … answers … → bid_check → clearing
+//! admission → matching → eligibility → offer (what each DSP is sent) … answers … → bid_check → clearing (with its awards)
 //! ```
 
 pub mod admission;
@@ -12,6 +12,8 @@ pub mod eligibility;
 mod fit;
 pub mod matching;
 pub mod offer;
+pub mod outcome;
+pub mod pod;
 mod reason;
 
-pub use reason::{BidRejection, NoBid};
+pub use reason::{BidRejection, Loss, NoBid};

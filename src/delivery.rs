@@ -1,4 +1,5 @@
-//! Guaranteed volumes: who is behind its plan, and what became of every opportunity (R-MAKEGOOD).
+//! Volumes: who is behind its plan, what became of every opportunity (R-MAKEGOOD), how often a user has seen a deal.
 
 pub mod attribution;
+pub mod frequency;
 pub mod pacing;

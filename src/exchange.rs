@@ -1,6 +1,7 @@
 //! The hot plane composed: one auction from its bytes to its answer, in the order of architecture §1.
 
 mod answer;
+mod asking;
 mod award;
 mod core;
 mod live;
@@ -17,8 +18,9 @@ use tokio::time::Instant;
 use crate::auction::{BidRejection, NoBid};
 use crate::bidding::{Breakers, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::{Clock, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
+use crate::delivery::frequency::Frequency;
 use crate::delivery::pacing::Pacing;
 use crate::event::{Journal, Unrecorded};
 use crate::market::Market;
@@ -33,6 +35,8 @@ pub struct Exchange {
     pub budgets: Budgets,
     /// The pace of guaranteed deals.
     pub pacing: Pacing,
+    /// How often users have seen capped deals.
+    pub frequency: Frequency,
     /// What happened to each deal's opportunities.
     pub attribution: Attribution,
     /// Rates promised to DSPs.
@@ -65,6 +69,8 @@ impl Exchange {
             market: ArcSwap::from_pointee(market),
             budgets: Budgets::default(),
             pacing: Pacing::default(),
+            // Without randomness the key is known to nobody all the same: it never leaves this process.
+            frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,
             throttles,
             breakers,

@@ -6,6 +6,7 @@
 pub mod deal;
 pub mod demand;
 pub mod few;
+pub mod plan;
 pub mod rates;
 pub mod supply;
 mod suspension;
@@ -22,6 +23,7 @@ use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
 use targeting::Place;
@@ -172,6 +174,7 @@ pub struct Catalog {
     crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
     deal_names: HashMap<Box<str>, DealId>,
     by_place: HashMap<Place, Vec<DealId>>,
+    plans: Table<DealId, WeekPlan>,
     by_fit: HashMap<Fit, Vec<CreativeId>>,
 }
 
@@ -198,6 +201,7 @@ impl Catalog {
                 by_place.entry(*place).or_default().push(deal.id);
             }
         }
+        let plans = plan::plans_of(&parts.deals, &parts.placements);
         Self {
             generation,
             loaded_at,
@@ -217,6 +221,7 @@ impl Catalog {
             crids,
             deal_names,
             by_place,
+            plans,
             by_fit,
         }
     }
@@ -261,6 +266,12 @@ impl Catalog {
     #[must_use]
     pub fn deal_named(&self, wire: &str) -> Option<&Deal> {
         self.deals.get(*self.deal_names.get(wire)?)
+    }
+
+    /// How a guaranteed deal's volume spreads over a day; `None` for a preferred deal.
+    #[must_use]
+    pub fn plan_of(&self, deal: DealId, day: ShanghaiDay) -> Option<&DayPlan> {
+        self.plans.get(deal).map(|week| week.on(day))
     }
 
     /// What a unit of a currency is worth in yuan on a day; `None` when it is not traded in (architecture §5, "money").

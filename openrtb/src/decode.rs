@@ -7,9 +7,12 @@ use simd_json::{Buffers, ErrorType, Tape};
 
 use crate::arena::Arena;
 use crate::fault::Fault;
+use crate::native;
 use crate::read::{Element, Nodes, Reader};
 use crate::request::BidRequest;
 use crate::response::BidResponse;
+use crate::scan::{ScanError, ScanErrorKind};
+use crate::tape::OwnTape;
 
 /// What a body may cost. Sizes are in bytes of the decoded string or of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,10 @@ struct Engine {
     limits: Limits,
     buffers: Buffers,
     tape: Tape<'static>,
+    /// For bodies that are kept whole.
+    own: OwnTape<'static>,
+    /// For JSON inside a string.
+    inner: OwnTape<'static>,
 }
 
 impl Default for Decoder {
@@ -140,7 +147,8 @@ impl Decoder {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let buffers = Buffers::with_max_depth(4096, limits.depth);
-        Self { engine: Engine { limits, buffers, tape: Tape(Vec::new()) }, arena: Arena::new() }
+        let (own, inner) = (OwnTape::default(), OwnTape::default());
+        Self { engine: Engine { limits, buffers, tape: Tape(Vec::new()), own, inner }, arena: Arena::new() }
     }
 
     /// Decodes a request. The body is rewritten in place (strings are unescaped) and borrowed by the result: whoever
@@ -166,6 +174,45 @@ impl Decoder {
         self.engine.request(body, arena)
     }
 
+    /// Decodes a request and keeps all of it: unknown members and `ext` as they stand in the body ([`crate::Rest`]). The
+    /// body is left as it is. Takes a few times as long as [`Decoder::decode_request`] and accepts what that accepts.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_whole_request<'a>(&'a mut self, body: &'a [u8]) -> Result<BidRequest<'a>, DecodeError> {
+        self.arena.reset();
+        self.engine.whole_request(body, &self.arena)
+    }
+
+    /// Decodes a response and keeps all of it; as [`Decoder::decode_whole_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_whole_response<'a>(&'a mut self, body: &'a [u8]) -> Result<BidResponse<'a>, DecodeError> {
+        self.arena.reset();
+        self.engine.whole_response(body, &self.arena)
+    }
+
+    /// Decodes a native request, such as the text of [`crate::NativeRequest`], and keeps all of it.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode_request`].
+    pub fn decode_native_request<'a>(&'a mut self, json: &'a str) -> Result<native::Request<'a>, DecodeError> {
+        self.arena.reset();
+        let text_bytes = self.engine.limits.text_bytes;
+        self.engine.whole(json.as_bytes(), text_bytes, &self.arena, |reader| native::read_root(reader).copied())
+    }
+
+    /// Decodes a native ad, such as the text of `bid.adm`, and keeps all of it.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode_request`].
+    pub fn decode_native_response<'a>(&'a mut self, json: &'a str) -> Result<native::Response<'a>, DecodeError> {
+        self.arena.reset();
+        let text_bytes = self.engine.limits.markup_bytes;
+        self.engine.whole(json.as_bytes(), text_bytes, &self.arena, |reader| native::read_root(reader).copied())
+    }
+
     /// Decodes a response; as [`Decoder::decode_request`].
     ///
     /// # Errors
@@ -173,6 +220,18 @@ impl Decoder {
     pub fn decode_response<'a>(&'a mut self, body: &'a mut [u8]) -> Result<BidResponse<'a>, DecodeError> {
         self.arena.reset();
         self.engine.response(body, &self.arena)
+    }
+
+    /// Decodes a response into an arena of the caller's; as [`Decoder::decode_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_response_in<'a>(
+        &mut self,
+        body: &'a mut [u8],
+        arena: &'a Arena,
+    ) -> Result<BidResponse<'a>, DecodeError> {
+        self.engine.response(body, arena)
     }
 }
 
@@ -198,24 +257,73 @@ impl Engine {
         let length = body.len();
         check_body(length, &self.limits)?;
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let mut inner = std::mem::take(&mut self.inner).reset();
         // The depth is counted while the tape is built, with a stack of its own size and no recursion: a body that is
         // too deep is left at that bracket, so no pass over it is needed beforehand.
         let result = match simd_json::fill_tape(body, &mut self.buffers, &mut tape) {
             Ok(()) => {
                 let nodes = Nodes { nodes: &tape.0, spans: &[], body: "" };
+                let mut reader = Reader::<false>::new(nodes, &self.limits, text_bytes, arena, Some(&mut inner));
                 let mut object = T::default();
-                let read = object.read_element(&mut Reader::<false>::new(nodes, &self.limits, text_bytes, arena));
-                read.map(|()| object).map_err(Fault::into_error)
+                object.read_element(&mut reader).map(|()| object).map_err(Fault::into_error)
             }
             Err(error) => Err(not_json(&error, self.limits.depth)),
         };
         if length <= KEEP_BUFFERS_BELOW {
             self.tape = tape.reset();
+            self.inner = inner.reset();
         } else {
             self.buffers = Buffers::with_max_depth(4096, self.limits.depth);
         }
         result
     }
+
+    fn whole_request<'a>(&mut self, body: &'a [u8], arena: &'a Arena) -> Result<BidRequest<'a>, DecodeError> {
+        let request: BidRequest<'a> = self.whole(body, self.limits.text_bytes, arena, read_object)?;
+        check_request_ids(&request, &self.limits).map_err(Fault::into_error)?;
+        Ok(request)
+    }
+
+    fn whole_response<'a>(&mut self, body: &'a [u8], arena: &'a Arena) -> Result<BidResponse<'a>, DecodeError> {
+        let response: BidResponse<'a> = self.whole(body, self.limits.markup_bytes, arena, read_object)?;
+        check_response(&response, &self.limits).map_err(Fault::into_error)?;
+        Ok(response)
+    }
+
+    fn whole<'a, T>(
+        &mut self,
+        body: &'a [u8],
+        text_bytes: usize,
+        arena: &'a Arena,
+        read: impl FnOnce(&mut Reader<'_, 'a, true>) -> Result<T, Fault>,
+    ) -> Result<T, DecodeError> {
+        check_body(body.len(), &self.limits)?;
+        let text = str::from_utf8(body).map_err(|error| {
+            let offset = Some(error.valid_up_to());
+            DecodeError { code: DecodeCode::Malformed, message: "not UTF-8".into(), path: String::new(), offset }
+        })?;
+        let mut own = std::mem::take(&mut self.own).reset();
+        let mut inner = std::mem::take(&mut self.inner).reset();
+        let result = match own.fill(text, self.limits.depth, arena) {
+            Ok(()) => {
+                let nodes = own.nodes(text);
+                read(&mut Reader::new(nodes, &self.limits, text_bytes, arena, Some(&mut inner)))
+                    .map_err(Fault::into_error)
+            }
+            Err(error) => Err(not_scanned(error, self.limits.depth)),
+        };
+        if body.len() <= KEEP_BUFFERS_BELOW {
+            self.own = own.reset();
+            self.inner = inner.reset();
+        }
+        result
+    }
+}
+
+fn read_object<'a, T: Element<'a>>(reader: &mut Reader<'_, 'a, true>) -> Result<T, Fault> {
+    let mut object = T::default();
+    object.read_element(reader)?;
+    Ok(object)
 }
 
 fn check_body(length: usize, limits: &Limits) -> Result<(), DecodeError> {
@@ -282,6 +390,18 @@ fn not_json(error: &simd_json::Error, depth: usize) -> DecodeError {
     // simd-json says 0 where it does not know.
     let offset = Some(error.index()).filter(|index| *index > 0);
     DecodeError { code, message: message.into(), path: String::new(), offset }
+}
+
+#[cold]
+fn not_scanned(error: ScanError, depth: usize) -> DecodeError {
+    let (code, message) = match error.kind {
+        ScanErrorKind::TooDeep => {
+            (DecodeCode::TooDeep, format!("more than {depth} objects and arrays inside one another").into())
+        }
+        ScanErrorKind::EndsEarly => (DecodeCode::Malformed, "not JSON: the body is empty or ends early".into()),
+        _ => (DecodeCode::Malformed, "not JSON".into()),
+    };
+    DecodeError { code, message, path: String::new(), offset: Some(error.offset) }
 }
 
 #[cfg(test)]

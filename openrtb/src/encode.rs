@@ -1,5 +1,6 @@
 //! Writing JSON: commas, escapes and exact decimals, straight into a buffer.
 
+use std::io::Write;
 use std::ops::Range;
 
 use crate::number::WirePrice;
@@ -73,6 +74,16 @@ pub fn write_millionths(out: &mut Vec<u8>, value: i64) {
     }
 }
 
+/// Appends a number, in the shortest decimal that reads back as it; null unless it is finite.
+pub fn write_f64(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        // Writing to a `Vec` cannot fail.
+        let _ = write!(out, "{value:?}");
+    } else {
+        out.extend_from_slice(b"null");
+    }
+}
+
 /// JSON that has been checked to be an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawObject<'a>(&'a [u8]);
@@ -117,6 +128,12 @@ impl<'o> ObjectWriter<'o> {
 
     /// Writes the key; the value is to be appended to what is returned. Keys come from the program and need no escape.
     pub fn value(&mut self, key: &'static str) -> &mut Vec<u8> {
+        self.raw_member(key, "");
+        self.out
+    }
+
+    /// Writes a member whose key and value are JSON already.
+    pub(crate) fn raw_member(&mut self, key: &str, value: &str) {
         if !self.empty {
             self.out.push(b',');
         }
@@ -124,7 +141,7 @@ impl<'o> ObjectWriter<'o> {
         self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
-        self.out
+        self.out.extend_from_slice(value.as_bytes());
     }
 
     /// Writes a string.

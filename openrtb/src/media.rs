@@ -1,9 +1,8 @@
 //! The media objects of an impression (OpenRTB 2.6 §3.2.6 to §3.2.9).
 
 use crate::deal::DurFloors;
-use crate::fault::Fault;
+use crate::native::NativeRequest;
 use crate::number::WirePrice;
-use crate::read::{Member, Reader, Value};
 use crate::table::wire_object;
 use crate::text::Text;
 
@@ -196,46 +195,5 @@ wire_object! { 'a;
         api: &'a [i32],
         /// Blocked creative attributes.
         battr: &'a [i32],
-    }
-}
-
-/// `native.request`: JSON in a string by the text, an object by practice (OpenRTB 2.6 §3.2.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NativeRequest<'a> {
-    /// The JSON text, unescaped.
-    Json(&'a str),
-    /// An object with so many members; its bytes are in the body.
-    Object {
-        /// Number of members.
-        members: usize,
-    },
-}
-
-impl Default for NativeRequest<'_> {
-    fn default() -> Self {
-        Self::Json("")
-    }
-}
-
-impl NativeRequest<'_> {
-    /// Whether nothing was sent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Json(text) => text.trim().is_empty(),
-            Self::Object { members } => *members == 0,
-        }
-    }
-}
-
-impl<'a> Member<'a> for NativeRequest<'a> {
-    fn read_member<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
-        if let Some(members) = reader.peek_object() {
-            reader.skip();
-            *self = Self::Object { members };
-            return Ok(());
-        }
-        *self = Self::Json(<&str>::read(reader)?);
-        Ok(())
     }
 }

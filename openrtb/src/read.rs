@@ -10,9 +10,11 @@ use simd_json::{Node, StaticNode};
 use crate::arena::Arena;
 use crate::decode::{DecodeCode, Limits};
 use crate::fault::Fault;
-use crate::number::{Millionths, WirePrice, millionths_from_decimal, millionths_from_f64, millionths_from_units};
 use crate::rest::{RawMember, Rest};
-use crate::text::{NumberText, Text};
+use crate::scalar::wrong_type;
+use crate::scan::{self, ScanError, ScanErrorKind};
+use crate::tape::OwnTape;
+use crate::text::Text;
 
 /// Where a node stands in the body; of a string, what is between its quotes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +39,29 @@ pub(crate) struct Reader<'t, 'a, const KEEP: bool> {
     at: usize,
     limits: &'t Limits,
     text_bytes: usize,
-    arena: &'a Arena,
+    pub(crate) arena: &'a Arena,
+    /// For JSON inside a string; `None` while that is read.
+    inner: Option<&'t mut OwnTape<'a>>,
+}
+
+/// A value of any kind, as it stands in the body. Only read where the whole body is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawJson<'a>(&'a str);
+
+impl<'a> RawJson<'a> {
+    /// The value's JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.0
+    }
+}
+
+impl<'a> Value<'a> for RawJson<'a> {
+    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
+        let raw = if KEEP { reader.raw_value() } else { "null" };
+        reader.skip();
+        Ok(Self(raw))
+    }
 }
 
 /// What an object holds beside its fields, while it is read.
@@ -49,8 +73,14 @@ pub(crate) struct RestSoFar<'a> {
 }
 
 impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
-    pub(crate) fn new(tape: Nodes<'t, 'a>, limits: &'t Limits, text_bytes: usize, arena: &'a Arena) -> Self {
-        Self { tape, at: 0, limits, text_bytes, arena }
+    pub(crate) fn new(
+        tape: Nodes<'t, 'a>,
+        limits: &'t Limits,
+        text_bytes: usize,
+        arena: &'a Arena,
+        inner: Option<&'t mut OwnTape<'a>>,
+    ) -> Self {
+        Self { tape, at: 0, limits, text_bytes, arena, inner }
     }
 
     fn peek(&self) -> Option<Node<'a>> {
@@ -65,7 +95,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
         }
     }
 
-    fn next(&mut self) -> Result<Node<'a>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Node<'a>, Fault> {
         let node = self.peek().ok_or_else(|| Fault::new(DecodeCode::Malformed, "the body ends early"))?;
         self.at += 1;
         Ok(node)
@@ -86,12 +116,45 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     /// The value that comes next, as it stands in the body.
-    fn raw_value(&self) -> &'a str {
+    pub(crate) fn raw_value(&self) -> &'a str {
         let span = self.tape.spans.get(self.at).copied().unwrap_or_default();
         match self.peek() {
             Some(Node::String(_)) => self.tape.body.get(span.start - 1..span.end + 1).unwrap_or_default(),
             _ => self.raw(self.at),
         }
+    }
+
+    /// Reads the value that comes next and leaves it behind whether or not that went well.
+    pub(crate) fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let start = self.at;
+        let result = read(self);
+        self.at = start;
+        self.skip();
+        result
+    }
+
+    /// Enters an object whose one member is `key`: its value comes next.
+    pub(crate) fn unwrap(&mut self, key: &str) {
+        let wrapped = self.peek_object() == Some(1) && self.tape.nodes.get(self.at + 1) == Some(&Node::String(key));
+        if wrapped {
+            self.at += 2;
+        }
+    }
+
+    /// Reads the JSON inside a string.
+    pub(crate) fn embedded<T>(
+        &mut self,
+        json: &'a str,
+        read: impl FnOnce(&mut Reader<'_, 'a, KEEP>) -> Result<T, Fault>,
+    ) -> Result<Result<T, Fault>, ScanError> {
+        let Some(tape) = self.inner.take() else { return Err(scan::error(ScanErrorKind::TooDeep, 0)) };
+        let filled = tape.fill(json, self.limits.depth, self.arena);
+        let result = filled.map(|()| {
+            let nodes = tape.nodes(json);
+            read(&mut Reader { tape: nodes, at: 0, inner: None, ..*self })
+        });
+        self.inner = Some(tape);
+        result
     }
 
     /// Enters an object; the number of its members.
@@ -170,7 +233,15 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
         Some(kept)
     }
 
-    fn string(&self, text: &'a str) -> Result<&'a str, Fault> {
+    /// Reads a string.
+    pub(crate) fn text(&mut self) -> Result<&'a str, Fault> {
+        match self.next()? {
+            Node::String(text) => self.string(text),
+            other => Err(wrong_type("a string", other)),
+        }
+    }
+
+    pub(crate) fn string(&self, text: &'a str) -> Result<&'a str, Fault> {
         if text.len() <= self.text_bytes {
             return Ok(text);
         }
@@ -294,123 +365,5 @@ impl<'a> Element<'a> for Text<'a> {
     fn read_element<const KEEP: bool>(&mut self, reader: &mut Reader<'_, 'a, KEEP>) -> Result<(), Fault> {
         *self = Self::read(reader)?;
         Ok(())
-    }
-}
-
-#[cold]
-fn wrong_type(expected: &str, found: Node<'_>) -> Fault {
-    let found = match found {
-        Node::String(_) => "a string",
-        Node::Object { .. } => "an object",
-        Node::Array { .. } => "an array",
-        Node::Static(StaticNode::Null) => "null",
-        Node::Static(StaticNode::Bool(_)) => "a boolean",
-        Node::Static(_) => "a number",
-    };
-    Fault::new(DecodeCode::WrongType, format!("expected {expected}, found {found}"))
-}
-
-#[cold]
-fn out_of_range(what: &'static str) -> Fault {
-    Fault::new(DecodeCode::OutOfRange, what)
-}
-
-impl<'a> Value<'a> for i32 {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        const RANGE: &str = "the integer does not fit 32 bits";
-        match reader.next()? {
-            Node::Static(StaticNode::I64(value)) => Self::try_from(value).map_err(|_| out_of_range(RANGE)),
-            Node::Static(StaticNode::U64(value)) => Self::try_from(value).map_err(|_| out_of_range(RANGE)),
-            Node::Static(StaticNode::Bool(value)) => Ok(Self::from(value)),
-            Node::Static(StaticNode::F64(value)) => integer_from_f64(value),
-            Node::String(text) => match text.trim().parse::<Self>() {
-                Ok(value) => Ok(value),
-                Err(_) => integer_from_f64(parse_f64(text)?),
-            },
-            other => Err(wrong_type("an integer", other)),
-        }
-    }
-}
-
-/// `3.0` is three; `3.5` is nothing that an integer field can mean.
-fn integer_from_f64(value: f64) -> Result<i32, Fault> {
-    if value.fract() != 0.0 {
-        return Err(Fault::new(DecodeCode::WrongType, "expected an integer, found a fraction"));
-    }
-    if value < f64::from(i32::MIN) || value > f64::from(i32::MAX) {
-        return Err(out_of_range("the integer does not fit 32 bits"));
-    }
-    Ok(value as i32)
-}
-
-/// Rust also reads `inf`, `nan` and `infinity`, which are no numbers of JSON.
-fn parse_f64(text: &str) -> Result<f64, Fault> {
-    match text.trim().parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        _ => Err(Fault::new(DecodeCode::WrongType, "expected a number, found a string that is none")),
-    }
-}
-
-impl<'a> Value<'a> for f64 {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        match reader.next()? {
-            Node::Static(StaticNode::I64(value)) => Ok(value as Self),
-            Node::Static(StaticNode::U64(value)) => Ok(value as Self),
-            Node::Static(StaticNode::F64(value)) if value.is_finite() => Ok(value),
-            Node::Static(StaticNode::F64(_)) => Err(out_of_range("the number is out of range")),
-            Node::String(text) => parse_f64(text),
-            other => Err(wrong_type("a number", other)),
-        }
-    }
-}
-
-fn read_millionths<const KEEP: bool>(reader: &mut Reader<'_, '_, KEEP>) -> Result<i64, Fault> {
-    const RANGE: &str = "the amount is out of range (10^12 units)";
-    match reader.next()? {
-        Node::Static(StaticNode::I64(value)) => millionths_from_units(value).ok_or_else(|| out_of_range(RANGE)),
-        Node::Static(StaticNode::F64(value)) => millionths_from_f64(value).ok_or_else(|| out_of_range(RANGE)),
-        Node::Static(StaticNode::U64(value)) => {
-            i64::try_from(value).ok().and_then(millionths_from_units).ok_or_else(|| out_of_range(RANGE))
-        }
-        Node::String(text) => millionths_from_decimal(text.trim().as_bytes()).ok_or_else(|| {
-            Fault::new(DecodeCode::WrongType, "expected a number, found a string that is none in range")
-        }),
-        other => Err(wrong_type("a number", other)),
-    }
-}
-
-impl<'a> Value<'a> for WirePrice {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        read_millionths(reader).map(Self)
-    }
-}
-
-impl<'a> Value<'a> for Millionths {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        read_millionths(reader).map(Self)
-    }
-}
-
-/// A string where a number would be a mistake, such as a consent string.
-impl<'a> Value<'a> for &'a str {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        match reader.next()? {
-            Node::String(text) => reader.string(text),
-            other => Err(wrong_type("a string", other)),
-        }
-    }
-}
-
-impl<'a> Value<'a> for Text<'a> {
-    fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        let number = match reader.next()? {
-            Node::String(text) => return reader.string(text).map(Self::from),
-            Node::Static(StaticNode::I64(value)) => NumberText::new(value),
-            Node::Static(StaticNode::U64(value)) => NumberText::new(value),
-            Node::Static(StaticNode::F64(value)) => NumberText::new(value),
-            other => return Err(wrong_type("a string", other)),
-        };
-        let number = number.ok_or_else(|| out_of_range("the number is too long for a string's place"))?;
-        Ok(Self::from(reader.arena.text(number.as_str())))
     }
 }

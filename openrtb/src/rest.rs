@@ -1,6 +1,7 @@
 //! What an object holds beside its fields, as it stands in the body.
 
-/// Members that are no field, and `ext`, byte for byte. The decoder of the hot path steps over them.
+/// Members that are no field, and `ext`, byte for byte. [`Decoder::decode_whole_request`](crate::Decoder::decode_whole_request)
+/// and [`Decoder::decode_whole_response`](crate::Decoder::decode_whole_response) keep them; the others step over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rest<'a> {
     /// Members whose key is no field of the object, in source order.

@@ -356,7 +356,7 @@ impl<'s> Cursor<'s> {
     }
 
     #[inline]
-    fn skip_scalar(&mut self) -> Result<(), ScanError> {
+    pub(crate) fn skip_scalar(&mut self) -> Result<(), ScanError> {
         match self.peek() {
             Some(b'"') => self.skip_string().map(|_| ()),
             Some(b'-' | b'0'..=b'9') => self.skip_number(),
@@ -407,7 +407,7 @@ impl<'s> Cursor<'s> {
 
     /// Whether the string has escapes.
     #[inline]
-    fn skip_string(&mut self) -> Result<bool, ScanError> {
+    pub(crate) fn skip_string(&mut self) -> Result<bool, ScanError> {
         self.expect(b'"')?;
         let mut escaped = false;
         loop {

@@ -6,6 +6,13 @@ pub trait WireObject {
     const NAME: &'static str;
     /// The keys of its fields, without `ext`, which every object has.
     const FIELDS: &'static [&'static str];
+
+    /// Appends the object as JSON with all that was kept of it: fields, then unknown members and `ext` as they were
+    /// sent. A changed copy of [`ext`](crate::User::ext) is not written where the sent one was kept.
+    fn write_json(&self, out: &mut Vec<u8>);
+
+    /// Appends the object as JSON with its fields only, and the members of `ext` that have a table.
+    fn write_fields(&self, out: &mut Vec<u8>);
 }
 
 /// A hash of a key, so that a known key is found by a few integer comparisons and one of strings.
@@ -50,7 +57,14 @@ macro_rules! read_ext {
     };
 }
 
-/// Declares a wire object and how it is read. Up to 63 fields beside `ext`; a field's type is anything that is `Member`.
+macro_rules! write_ext {
+    ($object:ident, $self:ident, $whole:ident, $ext:ident) => {
+        crate::write::write_field(&mut $object, "ext", &$self.ext, $whole)
+    };
+    ($object:ident, $self:ident, $whole:ident,) => {};
+}
+
+/// Declares a wire object, how it is read and how it is written. Up to 63 fields beside `ext`; a field's type is anything that is `Member`.
 ///
 /// `wire_object! { 'a; Name = "NameOfTheSpecification" [limit imps] [ext NameExt] { field: Type, renamed = "type": Type } }`
 macro_rules! wire_object {
@@ -72,6 +86,30 @@ macro_rules! wire_object {
         impl crate::table::WireObject for $name<'_> {
             const NAME: &'static str = crate::table::wire_key!($name $(, $wire)?);
             const FIELDS: &'static [&'static str] = &[$(crate::table::wire_key!($field $(, $key)?)),*];
+
+            fn write_json(&self, out: &mut Vec<u8>) {
+                crate::write::WriteValue::write_value(self, out, true);
+            }
+
+            fn write_fields(&self, out: &mut Vec<u8>) {
+                crate::write::WriteValue::write_value(self, out, false);
+            }
+        }
+
+        impl crate::write::WriteValue for $name<'_> {
+            fn write_value(&self, out: &mut Vec<u8>, whole: bool) {
+                let mut object = crate::encode::ObjectWriter::new(out);
+                $(crate::write::write_field(
+                    &mut object,
+                    crate::table::wire_key!($field $(, $key)?),
+                    &self.$field,
+                    whole,
+                );)*
+                if !(whole && crate::write::write_rest(&mut object, self.rest)) {
+                    crate::table::write_ext!(object, self, whole, $($ext)?);
+                }
+                object.finish();
+            }
         }
 
         impl<$life> crate::read::Object<$life> for $name<$life> {}
@@ -119,4 +157,4 @@ macro_rules! wire_object {
     };
 }
 
-pub(crate) use {read_ext, wire_key, wire_object};
+pub(crate) use {read_ext, wire_key, wire_object, write_ext};

@@ -1,16 +1,23 @@
-//! What a request must contain, for the fields decoded (OpenRTB 2.6 §3.2; the specification's structural rules only,
-//! no policy of an exchange).
+//! What a request must contain: the rules of the specification, required, conditional and exclusive fields, and numbers
+//! that mean nothing (OpenRTB 2.6 §3.2, Native 1.2 §4). No policy of an exchange.
+//!
+//! Unknown list values, unlikely numbers and whatever the specification only recommends pass. Nothing is allocated unless
+//! a rule is broken.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::media::{Audio, Banner, Format, Video};
-use crate::request::{BidRequest, Imp};
+use crate::request::BidRequest;
+
+mod context;
+mod media;
+mod native;
 
 /// The rule broken and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// The value at fault, such as `imp[3].video.mimes`.
+    /// The value at fault, such as `imp[3].video.mimes`; inside a native request, from its root:
+    /// `imp[0].native.request.assets[1].id`.
     pub path: String,
     /// The rule, for a person.
     pub message: Cow<'static, str>,
@@ -24,34 +31,18 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-#[cold]
-fn refuse(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Result<(), Invalid> {
-    Err(Invalid { path: path.into(), message: message.into() })
-}
-
-/// The first rule broken inside an object: the path from there, and the rule.
-type Broken = Option<(Cow<'static, str>, &'static str)>;
-
 /// Checks the structural rules; the first one broken is the answer.
-///
-/// Unknown list values, unlikely numbers and whatever the specification only recommends pass.
 ///
 /// # Errors
 /// [`Invalid`] with the path of the value and the rule.
 pub fn validate_request(request: &BidRequest<'_>) -> Result<(), Invalid> {
-    if request.id.is_empty() {
-        return refuse("id", "required");
-    }
+    required("id", request.id.is_empty())?;
+    context::check(request)?;
     if request.imp.is_empty() {
         return refuse("imp", "at least one impression is required");
     }
-    if let Some((path, message)) = check_context(request) {
-        return refuse(path, message);
-    }
     for (index, imp) in request.imp.iter().enumerate() {
-        if let Some((path, message)) = check_imp(imp) {
-            return refuse(format!("imp[{index}].{path}"), message);
-        }
+        media::check(imp).in_element("imp", index)?;
         if let Some(first) = request.imp.iter().take(index).position(|other| other.id == imp.id) {
             return refuse(format!("imp[{index}].id"), format!("the same as that of imp[{first}]"));
         }
@@ -59,142 +50,67 @@ pub fn validate_request(request: &BidRequest<'_>) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn broken(path: &'static str, message: &'static str) -> Broken {
-    Some((Cow::Borrowed(path), message))
+type Check = Result<(), Invalid>;
+
+#[cold]
+fn refuse(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Check {
+    Err(Invalid { path: path.into(), message: message.into() })
 }
 
-fn check_context(request: &BidRequest<'_>) -> Broken {
-    let contexts = [request.site.is_some(), request.app.is_some(), request.dooh.is_some()];
-    if contexts.iter().filter(|present| **present).count() > 1 {
-        let second = if request.dooh.is_some() { "dooh" } else { "app" };
-        return broken(second, "only one of site, app and dooh may be present");
-    }
-    if !request.wseat.is_empty() && !request.bseat.is_empty() {
-        return broken("bseat", "not together with wseat");
-    }
-    if !request.acat.is_empty() && !request.bcat.is_empty() {
-        return broken("bcat", "not together with acat");
-    }
-    if let Some(regs) = request.regs {
-        let flags = [
-            ("regs.coppa", regs.coppa),
-            ("regs.gdpr", regs.gdpr),
-            ("regs.ext.gdpr", regs.ext.and_then(|ext| ext.gdpr)),
-        ];
-        for (path, flag) in flags {
-            if flag.is_some_and(|flag| flag != 0 && flag != 1) {
-                return broken(path, "must be 0 or 1");
-            }
-        }
-    }
-    let device = request.device;
-    negative(&[
-        ("tmax", request.tmax),
-        ("device.w", device.and_then(|device| device.w)),
-        ("device.h", device.and_then(|device| device.h)),
-    ])
+/// Where a check was made, told on the way out.
+trait Within {
+    fn within(self, object: &str) -> Check;
+    fn in_element(self, list: &str, index: usize) -> Check;
 }
 
-fn negative(values: &[(&'static str, Option<i32>)]) -> Broken {
-    let (path, _) = values.iter().find(|(_, value)| value.is_some_and(|value| value < 0))?;
-    broken(path, "must not be negative")
+impl Within for Check {
+    fn within(self, object: &str) -> Check {
+        self.map_err(|invalid| outer(object, &invalid))
+    }
+
+    fn in_element(self, list: &str, index: usize) -> Check {
+        self.map_err(|invalid| outer(&format!("{list}[{index}]"), &invalid))
+    }
 }
 
-fn below(object: &str, inner: Broken) -> Broken {
-    inner.map(|(path, message)| (Cow::Owned(format!("{object}.{path}")), message))
+#[cold]
+fn outer(object: &str, inner: &Invalid) -> Invalid {
+    let dot = if inner.path.is_empty() { "" } else { "." };
+    Invalid { path: format!("{object}{dot}{}", inner.path), message: inner.message.clone() }
 }
 
-fn check_imp(imp: &Imp<'_>) -> Broken {
-    if imp.id.is_empty() {
-        return broken("id", "required");
-    }
-    if imp.banner.is_none() && imp.video.is_none() && imp.audio.is_none() && imp.native.is_none() {
-        return broken("banner", "one of banner, video, audio and native is required");
-    }
-    if imp.bidfloor.is_some_and(|floor| floor.0 < 0) {
-        return broken("bidfloor", "must not be negative");
-    }
-    if imp.native.is_some_and(|native| native.request.is_empty()) {
-        return broken("native.request", "required");
-    }
-    let media = imp.banner.and_then(|banner| below("banner", check_banner(banner)));
-    let media = media.or_else(|| imp.video.and_then(|video| below("video", check_video(video))));
-    let media = media.or_else(|| imp.audio.and_then(|audio| below("audio", check_audio(audio))));
-    media.or_else(|| negative(&[("exp", imp.exp)])).or_else(|| check_deals(imp))
+fn required(field: &'static str, is_missing: bool) -> Check {
+    if is_missing { refuse(field, "required") } else { Ok(()) }
 }
 
-fn check_deals(imp: &Imp<'_>) -> Broken {
-    let deals = imp.pmp?.deals;
-    deals.iter().enumerate().find_map(|(index, deal)| {
-        let (field, message) = if deal.id.is_empty() {
-            ("id", "required")
-        } else if deal.bidfloor.is_some_and(|floor| floor.0 < 0) {
-            ("bidfloor", "must not be negative")
-        } else {
-            return None;
-        };
-        Some((Cow::Owned(format!("pmp.deals[{index}].{field}")), message))
-    })
+/// Two fields that must not stand together; the second is named.
+fn exclusive(first: (&'static str, bool), second: (&'static str, bool)) -> Check {
+    if first.1 && second.1 {
+        return refuse(second.0, format!("not together with {}", first.0));
+    }
+    Ok(())
 }
 
-fn check_banner(banner: &Banner<'_>) -> Broken {
-    let sizes = negative(&[("w", banner.w), ("h", banner.h)]);
-    if sizes.is_some() {
-        return sizes;
+fn not_negative(values: &[(&'static str, Option<i32>)]) -> Check {
+    match values.iter().find(|(_, value)| value.is_some_and(|value| value < 0)) {
+        Some((field, _)) => refuse(*field, "must not be negative"),
+        None => Ok(()),
     }
-    if banner.format.is_empty() && (banner.w.is_none() || banner.h.is_none()) {
-        return broken("format", "format, or w and h, is required");
-    }
-    banner
-        .format
-        .iter()
-        .enumerate()
-        .find_map(|(index, format)| below(&format!("format[{index}]"), check_format(format)))
 }
 
-fn check_format(format: &Format<'_>) -> Broken {
-    let exact = format.w.is_some() && format.h.is_some();
-    let flexible = format.wratio.is_some() && format.hratio.is_some() && format.wmin.is_some();
-    if !exact && !flexible {
-        return broken("w", "w and h, or wratio, hratio and wmin, are required");
+fn flags(values: &[(&'static str, Option<i32>)]) -> Check {
+    match values.iter().find(|(_, value)| value.is_some_and(|value| value != 0 && value != 1)) {
+        Some((field, _)) => refuse(*field, "must be 0 or 1"),
+        None => Ok(()),
     }
-    negative(&[
-        ("w", format.w),
-        ("h", format.h),
-        ("wratio", format.wratio),
-        ("hratio", format.hratio),
-        ("wmin", format.wmin),
-    ])
 }
 
-fn check_video(video: &Video<'_>) -> Broken {
-    if video.mimes.is_empty() {
-        return broken("mimes", "required");
-    }
-    negative(&[
-        ("w", video.w),
-        ("h", video.h),
-        ("minduration", video.minduration),
-        ("maxduration", video.maxduration),
-        ("maxseq", video.maxseq),
-        ("poddur", video.poddur),
-        ("sequence", video.sequence),
-        ("minbitrate", video.minbitrate),
-        ("maxbitrate", video.maxbitrate),
-    ])
+/// Checks each element of a list.
+fn each<T>(list: &'static str, elements: &[T], check: impl Fn(&T) -> Check) -> Check {
+    elements.iter().enumerate().try_for_each(|(index, element)| check(element).in_element(list, index))
 }
 
-fn check_audio(audio: &Audio<'_>) -> Broken {
-    if audio.mimes.is_empty() {
-        return broken("mimes", "required");
-    }
-    negative(&[
-        ("minduration", audio.minduration),
-        ("maxduration", audio.maxduration),
-        ("maxseq", audio.maxseq),
-        ("poddur", audio.poddur),
-        ("sequence", audio.sequence),
-        ("minbitrate", audio.minbitrate),
-        ("maxbitrate", audio.maxbitrate),
-    ])
+/// Checks an object if it is there.
+fn inside<T>(name: &'static str, object: Option<&T>, check: impl Fn(&T) -> Check) -> Check {
+    object.map_or(Ok(()), |object| check(object).within(name))
 }

@@ -3,11 +3,12 @@
 use openrtb::request::{BidRequest, Imp};
 
 use super::NoBid;
+use super::pod::{self, Separation};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{DealId, ImpIndex};
 use crate::market::Market;
 use crate::market::supply::{Format, Formats, Media, Placement};
-use crate::money::Quantity;
+use crate::money::{Currency, Quantity, Rate};
 
 /// A request that may be served, with what the market knows of it.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Admitted<'r> {
     pub(super) at: UnixMillis,
     pub(super) day: ShanghaiDay,
     pub(super) consent: bool,
+    pub(super) currency: Currency,
+    pub(super) rate: Rate,
 }
 
 /// An imp on a known placement.
@@ -33,6 +36,12 @@ pub struct OfferedImp<'r> {
     pub formats: Formats,
     /// How much of an impression it is (OpenRTB 2.6 §3.2.31).
     pub quantity: Quantity,
+    /// What a unit of its floors' currency is worth (OpenRTB 2.6 §3.2.4: USD where it says none); `None`: nobody knows.
+    pub floor_rate: Option<Rate>,
+    /// The first admitted imp of its pod, by its place: its own where it is in no pod, or the first.
+    pub pod: usize,
+    /// What may not stand twice in its pod; the same for all imps of a pod.
+    pub separation: Separation,
     /// The deals that it is restricted to by `pmp.deals`; `None`: not restricted.
     pub only: Option<Vec<DealId>>,
 }
@@ -54,6 +63,28 @@ impl<'r> Admitted<'r> {
     #[must_use]
     pub fn day(&self) -> ShanghaiDay {
         self.day
+    }
+
+    /// What the media is told prices in.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// What a unit of that currency is worth.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Whom the request is about, where there is consent to know it: the media's or the system's id (R-FREQUENCY).
+    #[must_use]
+    pub fn user_id(&self) -> Option<&'r str> {
+        let user = self.request.user.and_then(|user| user.id).map(|id| id.as_str());
+        let system = || self.request.device.and_then(|device| device.ifa).map(|id| id.as_str());
+        // A system that hides the id sends one of zeros.
+        let told = |id: &&str| id.bytes().any(|byte| byte.is_ascii_alphanumeric() && byte != b'0');
+        user.filter(told).or_else(|| system().filter(told)).filter(|_| self.consent)
     }
 
     /// Whether identifiers may be shown to DSPs at all (R-CONSENT).
@@ -82,19 +113,35 @@ pub fn admit<'r>(
     if market.media_is_suspended(media) {
         return Err(NoBid::MediaSuspended);
     }
-    if !request.cur.is_empty() && !request.cur.iter().any(|currency| *currency == "CNY") {
-        return Err(NoBid::Currency);
-    }
+    let day = at.shanghai_day();
+    let (currency, rate) = currency(market, media, request, day).ok_or(NoBid::Currency)?;
     let indexed = request.imp.iter().enumerate().filter_map(|(index, imp)| Some((u8::try_from(index).ok()?, imp)));
-    let imps: Vec<_> = indexed.filter_map(|(index, imp)| offered(market, media, ImpIndex(index), imp)).collect();
+    let mut imps: Vec<_> =
+        indexed.filter_map(|(index, imp)| offered(market, media, (ImpIndex(index), imp), day)).collect();
+    join_pods(&mut imps);
     if imps.is_empty() {
         return Err(NoBid::UnknownPlacement);
     }
-    let day = at.shanghai_day();
-    Ok(Admitted { request, media, imps, at, day, consent: consents(request, media, day) })
+    Ok(Admitted { request, media, imps, at, day, consent: consents(request, media, day), currency, rate })
 }
 
-fn offered<'r>(market: &'r Market, media: &Media, index: ImpIndex, imp: &'r Imp<'r>) -> Option<OfferedImp<'r>> {
+/// What the media is told prices in: the yuan where the request takes it, else the first of its currencies that has a rate; where
+/// it says nothing, the media's own (interfaces.md, "From media").
+fn currency(market: &Market, media: &Media, request: &BidRequest<'_>, day: ShanghaiDay) -> Option<(Currency, Rate)> {
+    let known = |currency| Some((currency, market.rate_on(currency, day)?));
+    if request.cur.is_empty() {
+        return known(media.currency);
+    }
+    let asked = || request.cur.iter().filter_map(|currency| Currency::parse(currency));
+    asked().find(|currency| *currency == Currency::CNY).and_then(known).or_else(|| asked().find_map(known))
+}
+
+fn offered<'r>(
+    market: &'r Market,
+    media: &Media,
+    (index, imp): (ImpIndex, &'r Imp<'r>),
+    day: ShanghaiDay,
+) -> Option<OfferedImp<'r>> {
     let placement = market.placement(media.id, imp.tagid.as_deref()?)?;
     let asked = [
         (imp.banner.is_some(), Format::Banner),
@@ -109,8 +156,32 @@ fn offered<'r>(market: &'r Market, media: &Media, index: ImpIndex, imp: &'r Imp<
         placement,
         formats: formats.and(placement.formats),
         quantity: quantity(imp),
+        floor_rate: Currency::parse(imp.bidfloorcur.as_deref().unwrap_or("USD"))
+            .and_then(|currency| market.rate_on(currency, day)),
+        pod: 0,
+        separation: separation(imp, placement),
         only: restriction(market, imp),
     })
+}
+
+/// Tells each imp its pod. The imps of a pod share the strictest of what they ask for.
+fn join_pods(imps: &mut [OfferedImp<'_>]) {
+    for place in 0..imps.len() {
+        let pod = pod::id_of(imps[place].imp);
+        let first = pod.and_then(|_| (0..place).find(|other| pod::id_of(imps[*other].imp) == pod));
+        imps[place].pod = first.unwrap_or(place);
+        if let Some(first) = first {
+            imps[first].separation = imps[first].separation.and(imps[place].separation);
+        }
+    }
+    for place in 0..imps.len() {
+        imps[place].separation = imps[imps[place].pod].separation;
+    }
+}
+
+fn separation(imp: &Imp<'_>, placement: &Placement) -> Separation {
+    let dedupe = imp.video.map_or(&[][..], |video| video.poddedupe);
+    Separation::of(dedupe, placement.competitive_separation)
 }
 
 /// `qty.multiplier` in thousandths, at least one of them; one impression where there is none.

@@ -2,60 +2,82 @@
 //! offered, on that imp, to that DSP, for a seat of its buyer, at the deal's price, with a creative that is approved, live
 //! and allowed there.
 
-use openrtb::response::{Bid, BidResponse};
-use openrtb::{Decoder, Text};
+use openrtb::response::Bid;
+use openrtb::{Arena, Decoder, Text, WirePrice};
 
 use super::BidRejection;
 use super::admission::{Admitted, OfferedImp};
 use super::eligibility::{Invitation, Invited, Offer};
 use super::fit;
+use super::pod::{Position, guarantees};
 use crate::ids::AuctionId;
 use crate::market::Market;
 use crate::market::demand::{Advertiser, Creative, CreativeState};
 use crate::market::supply::{Size, within_category, within_domain};
 
 /// A bid that counts.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct AcceptedBid<'r> {
     pub(super) offer: usize,
     pub(super) creative: &'r Creative,
+    pub(super) advertiser: &'r Advertiser,
     pub(super) size: Option<Size>,
-    pub(super) markup: String,
-    pub(super) bid_id: Option<String>,
-    pub(super) seat: String,
-    pub(super) ad_id: Option<String>,
+    pub(super) position: Position,
+    pub(super) markup: &'r str,
+    pub(super) words: BidWords<'r>,
 }
 
 /// A bid that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RejectedBid {
+pub struct RejectedBid<'r> {
     /// The offer that it was for, if one can be told.
     pub offer: Option<usize>,
     /// Why.
     pub reason: BidRejection,
+    /// What it said; `None` when the answer as a whole is wrong.
+    pub words: Option<BidWords<'r>>,
+}
+
+/// What a DSP said of a bid, for macros and for its own notices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BidWords<'r> {
+    /// `BidResponse.bidid`.
+    pub response: Option<&'r str>,
+    /// The seat.
+    pub seat: Option<&'r str>,
+    /// `Bid.adid`.
+    pub ad: Option<&'r str>,
+    /// The price that it named, CPM in its own currency.
+    pub price: WirePrice,
+    /// `Bid.nurl`.
+    pub win: Option<&'r str>,
+    /// `Bid.burl`.
+    pub bill: Option<&'r str>,
+    /// `Bid.lurl`.
+    pub loss: Option<&'r str>,
 }
 
 /// What one DSP's answer comes to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CheckedAnswer<'r> {
     /// Bids that count.
     pub accepted: Vec<AcceptedBid<'r>>,
     /// Bids that do not.
-    pub rejected: Vec<RejectedBid>,
+    pub rejected: Vec<RejectedBid<'r>>,
 }
 
-/// Checks a DSP's answer against what it was asked. `body` is used up by decoding.
+/// Checks a DSP's answer against what it was asked. What counts borrows from the body's copy in the arena.
 pub fn check<'r>(
     market: &'r Market,
     invited: &Invited<'r>,
     invitation: &Invitation<'r>,
     auction: AuctionId,
     decoder: &mut Decoder,
-    body: &mut [u8],
+    (body, arena): (&[u8], &'r Arena),
 ) -> CheckedAnswer<'r> {
     let mut answer = CheckedAnswer::default();
-    let whole = |reason| RejectedBid { offer: None, reason };
-    let response = match decoder.decode_response(body) {
+    let whole = |reason| RejectedBid { offer: None, reason, words: None };
+    let response = match decoder.decode_response_in(arena.copy(body), arena) {
         Ok(response) => response,
         Err(_) => {
             answer.rejected.push(whole(BidRejection::InvalidResponse));
@@ -70,17 +92,28 @@ pub fn check<'r>(
         answer.rejected.push(whole(BidRejection::WrongAuction));
         return answer;
     }
-    // OpenRTB 2.6 §4.2.1: an absent `cur` is USD, which is not offered.
-    if response.cur.as_deref() != Some("CNY") {
+    // OpenRTB 2.6 §4.2.1: an absent `cur` is USD.
+    if response.cur.as_deref().unwrap_or("USD") != invitation.dsp.currency.as_str() {
         answer.rejected.push(whole(BidRejection::WrongCurrency));
         return answer;
     }
-    let context = Context { market, invited, invitation, response: &response };
+    let context = Context { market, invited, invitation };
     for seatbid in response.seatbid {
+        // A group that only wins as a whole cannot: each ad is decided for itself (OpenRTB 2.6 §4.2.2).
+        let grouped = seatbid.group == Some(1) && seatbid.bid.len() > 1;
         for bid in seatbid.bid {
-            match context.bid(bid, seatbid.seat.as_deref()) {
+            let words = BidWords {
+                response: response.bidid.map(|text| text.as_str()),
+                seat: seatbid.seat.map(|text| text.as_str()),
+                ad: bid.adid.map(|text| text.as_str()),
+                price: bid.price.unwrap_or_default(),
+                win: bid.nurl.map(|text| text.as_str()),
+                bill: bid.burl.map(|text| text.as_str()),
+                loss: bid.lurl.map(|text| text.as_str()),
+            };
+            match context.bid(bid, words, grouped) {
                 Ok(accepted) => answer.accepted.push(accepted),
-                Err(rejected) => answer.rejected.push(rejected),
+                Err((offer, reason)) => answer.rejected.push(RejectedBid { offer, reason, words: Some(words) }),
             }
         }
     }
@@ -91,55 +124,82 @@ struct Context<'r, 'c> {
     market: &'r Market,
     invited: &'c Invited<'r>,
     invitation: &'c Invitation<'r>,
-    response: &'c BidResponse<'c>,
 }
 
 impl<'r> Context<'r, '_> {
-    fn bid(&self, bid: &Bid<'_>, seat: Option<&str>) -> Result<AcceptedBid<'r>, RejectedBid> {
-        let (index, offer) = self.offer(bid).map_err(|reason| RejectedBid { offer: None, reason })?;
-        let refuse = |reason| RejectedBid { offer: Some(index), reason };
-        let admitted = &self.invited.matched.admitted;
-        let imp = &admitted.imps[offer.imp];
-        let seats = offer.dsp.seats_of(offer.deal.buyer).unwrap_or_default();
-        let seat = seat.filter(|seat| seats.iter().any(|it| it == seat));
-        let seat = seat.ok_or(refuse(BidRejection::SeatNotAllowed))?;
-        let creative = self.creative(bid, offer).map_err(refuse)?;
-        let advertiser = self.market.advertisers.get(creative.advertiser);
-        let advertiser = advertiser.ok_or(refuse(BidRejection::NotQualified))?;
-        advertised(bid, creative, advertiser, admitted).map_err(refuse)?;
-        let size = fits(bid, creative, imp, offer).map_err(refuse)?;
-        let markup = bid.adm.as_deref().filter(|markup| !markup.trim().is_empty());
-        let markup = markup.ok_or(refuse(BidRejection::MissingMarkup))?;
-        if !is_secure(imp, markup) {
-            return Err(refuse(BidRejection::NotSecure));
-        }
-        Ok(AcceptedBid {
-            offer: index,
-            creative,
-            size,
-            markup: markup.to_owned(),
-            bid_id: self.response.bidid.as_deref().map(str::to_owned),
-            seat: seat.to_owned(),
-            ad_id: bid.adid.as_deref().map(str::to_owned),
-        })
+    fn bid(
+        &self,
+        bid: &Bid<'r>,
+        words: BidWords<'r>,
+        grouped: bool,
+    ) -> Result<AcceptedBid<'r>, (Option<usize>, BidRejection)> {
+        let (index, offer) = self.offer(bid).map_err(|reason| (None, reason))?;
+        self.terms(bid, words, (index, offer), grouped).map_err(|reason| (Some(index), reason))
     }
 
-    /// The offer that a bid is for, at its price.
+    fn terms(
+        &self,
+        bid: &Bid<'r>,
+        words: BidWords<'r>,
+        (index, offer): (usize, &Offer<'r>),
+        grouped: bool,
+    ) -> Result<AcceptedBid<'r>, BidRejection> {
+        let admitted = &self.invited.matched.admitted;
+        let imp = &admitted.imps[offer.imp];
+        // OpenRTB 2.6 §3.2.12, `at` 3: a lower bid fails, a higher one pays the agreed price.
+        if words.price.0 < offer.floor.millionths() {
+            return Err(BidRejection::BelowDealPrice);
+        }
+        if grouped {
+            return Err(BidRejection::GroupedBid);
+        }
+        let seats = offer.dsp.seats_of(offer.deal.buyer).unwrap_or_default();
+        if !words.seat.is_some_and(|seat| seats.iter().any(|own| own == seat)) {
+            return Err(BidRejection::SeatNotAllowed);
+        }
+        let creative = self.creative(bid, offer)?;
+        let advertiser = self.market.advertisers.get(creative.advertiser).ok_or(BidRejection::NotQualified)?;
+        if !offer.deal.takes_advertiser(advertiser.id) {
+            return Err(BidRejection::AdvertiserNotInDeal);
+        }
+        advertised(bid, creative, advertiser, admitted)?;
+        let size = fits(bid, creative, imp, offer)?;
+        let position = self.position(bid, creative, imp, offer)?;
+        let markup = bid.adm.map(|text| text.as_str()).filter(|markup| !markup.trim().is_empty());
+        let markup = markup.ok_or(BidRejection::MissingMarkup)?;
+        if !is_secure(imp, markup) {
+            return Err(BidRejection::NotSecure);
+        }
+        Ok(AcceptedBid { offer: index, creative, advertiser, size, position, markup, words })
+    }
+
+    /// The place in the pod that a bid asks for, at a price that the media takes for an ad of its length.
+    fn position(
+        &self,
+        bid: &Bid<'_>,
+        creative: &Creative,
+        imp: &OfferedImp<'_>,
+        offer: &Offer<'_>,
+    ) -> Result<Position, BidRejection> {
+        let asked = Position::asked(bid.slotinpod).ok_or(BidRejection::SlotNotOffered)?;
+        if !guarantees(imp.imp, creative.format, asked) {
+            return Err(BidRejection::SlotNotOffered);
+        }
+        let earning = offer.deal.price.after_margin(self.invited.matched.admitted.media.margin);
+        if fit::meets_floor(imp, creative, earning) { Ok(asked) } else { Err(BidRejection::BelowFloorPerSecond) }
+    }
+
+    /// The offer that a bid is for.
     fn offer(&self, bid: &Bid<'_>) -> Result<(usize, &Offer<'r>), BidRejection> {
         let imps = &self.invited.matched.admitted.imps;
-        let offers = || self.invitation.offers.iter().map(|index| (*index, &self.invited.offers[*index]));
+        let offers = || self.invited.offers_of(self.invitation);
         if !offers().any(|(_, offer)| imps[offer.imp].imp.id == bid.impid) {
             return Err(BidRejection::UnknownImp);
         }
-        let price = bid.price.filter(|price| price.0 > 0).ok_or(BidRejection::MissingPrice)?;
+        bid.price.filter(|price| price.0 > 0).ok_or(BidRejection::MissingPrice)?;
         let wire = bid.dealid.as_deref().ok_or(BidRejection::MissingDeal)?;
         let found = offers().find(|(_, offer)| imps[offer.imp].imp.id == bid.impid && offer.deal.wire == wire);
-        let (index, offer) = found.ok_or(BidRejection::DealNotOffered)?;
-        // OpenRTB 2.6 §3.2.12, `at` 3: a lower bid fails, a higher one pays the agreed price.
-        if price.0 < offer.deal.price.micro_yuan_per_mille() {
-            return Err(BidRejection::BelowDealPrice);
-        }
-        Ok((index, offer))
+        found.ok_or(BidRejection::DealNotOffered)
     }
 
     fn creative(&self, bid: &Bid<'_>, offer: &Offer<'r>) -> Result<&'r Creative, BidRejection> {
@@ -202,20 +262,22 @@ fn allowed(
 /// What a fallback shows on an imp: its size and markup. It is held to the same rules as a bid (R-FALLBACK): approved,
 /// qualified, not prohibited here, and of a kind, size, length and transport that the imp takes.
 pub(super) fn stand_in<'r>(
-    market: &Market,
+    market: &'r Market,
     creative: &'r Creative,
     offer: &Offer<'_>,
     admitted: &Admitted<'_>,
-) -> Option<(Option<Size>, &'r str)> {
+) -> Option<(&'r Advertiser, Option<Size>, &'r str)> {
     let imp = &admitted.imps[offer.imp];
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
     let shown = market.creative_state(creative) == CreativeState::Approved
+        && offer.deal.takes_advertiser(advertiser.id)
         && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
+        && fit::meets_floor(imp, creative, offer.deal.price.after_margin(admitted.media.margin))
         && is_secure(imp, markup);
-    fit::fitting_size(imp, creative).filter(|_| shown).map(|size| (size, markup))
+    fit::fitting_size(imp, offer.deal, creative).filter(|_| shown).map(|size| (advertiser, size, markup))
 }
 
 fn is_secure(imp: &OfferedImp<'_>, markup: &str) -> bool {
@@ -247,8 +309,14 @@ fn fits(
         _ => None,
     };
     match told {
-        Some(size) if creative.sizes.contains(&size) && fit::takes_size(imp, format, size) => Ok(Some(size)),
+        Some(size)
+            if creative.sizes.contains(&size)
+                && fit::takes_size(imp, format, size)
+                && offer.deal.targeting.takes_size(size) =>
+        {
+            Ok(Some(size))
+        }
         Some(_) if format == crate::market::supply::Format::Banner => Err(BidRejection::SizeNotAllowed),
-        _ => fit::fitting_size(imp, creative).ok_or(BidRejection::SizeNotAllowed),
+        _ => fit::fitting_size(imp, offer.deal, creative).ok_or(BidRejection::SizeNotAllowed),
     }
 }

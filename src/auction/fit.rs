@@ -3,8 +3,10 @@
 use openrtb::request::Imp;
 
 use super::admission::OfferedImp;
+use crate::market::deal::Deal;
 use crate::market::demand::Creative;
 use crate::market::supply::{Format, Size};
+use crate::money::CpmMicroYuan;
 
 /// Whether an ad of that size fits the imp and its placement. Players scale video; audio and native have no size.
 pub(super) fn takes_size(offered: &OfferedImp<'_>, format: Format, size: Size) -> bool {
@@ -42,12 +44,13 @@ pub(super) fn asked_sizes<'o>(offered: &'o OfferedImp<'_>) -> impl Iterator<Item
     banner.chain(video)
 }
 
-/// The first approved size of a creative that fits; `None` when none does. Formats without sizes give the creative's first.
-pub(super) fn fitting_size(offered: &OfferedImp<'_>, creative: &Creative) -> Option<Option<Size>> {
+/// The first approved size of a creative that fits imp and deal; `None` when none does. Formats without sizes give the creative's first.
+pub(super) fn fitting_size(offered: &OfferedImp<'_>, deal: &Deal, creative: &Creative) -> Option<Option<Size>> {
+    let mut sizes = creative.sizes.iter().copied().filter(|size| deal.targeting.takes_size(*size));
     if creative.format != Format::Banner {
-        return Some(creative.sizes.first().copied());
+        return if creative.sizes.is_empty() { Some(None) } else { sizes.next().map(Some) };
     }
-    creative.sizes.iter().copied().find(|size| takes_size(offered, creative.format, *size)).map(Some)
+    sizes.find(|size| takes_size(offered, creative.format, *size)).map(Some)
 }
 
 /// Whether a duration in seconds is within what the imp takes (OpenRTB 2.6 §3.2.7: `rqddurs`, else minimum and maximum).
@@ -62,6 +65,31 @@ pub(super) fn takes_duration(imp: &Imp<'_>, format: Format, seconds: Option<u32>
         return required.contains(&seconds);
     }
     least.is_none_or(|least| seconds >= least) && most.is_none_or(|most| seconds <= most)
+}
+
+/// The shortest ad that the imp takes of a format, s; at least one.
+pub(super) fn shortest(imp: &Imp<'_>, format: Format) -> u32 {
+    let (required, least) = match (format, &imp.video, &imp.audio) {
+        (Format::Video, Some(video), _) => (&video.rqddurs, video.minduration),
+        (Format::Audio, _, Some(audio)) => (&audio.rqddurs, audio.minduration),
+        _ => return 1,
+    };
+    let least = required.iter().copied().min().or(least).unwrap_or(1);
+    u32::try_from(least).unwrap_or(1).max(1)
+}
+
+/// Whether what the media earns meets its floor per second (`mincpmpersec`) for an ad of that length: net, in the currency of the
+/// imp's floors. Other floors do not filter deals (interfaces.md, "From media").
+pub(super) fn meets_floor(offered: &OfferedImp<'_>, creative: &Creative, earning: CpmMicroYuan) -> bool {
+    let floor = match creative.format {
+        Format::Video => offered.imp.video.and_then(|video| video.mincpmpersec),
+        Format::Audio => offered.imp.audio.and_then(|audio| audio.mincpmpersec),
+        Format::Banner | Format::Native => None,
+    };
+    let Some(floor) = floor.filter(|floor| floor.0 > 0) else { return true };
+    let least = i128::from(floor.0) * i128::from(creative.duration_s.unwrap_or(0));
+    // Without a rate nobody can say that it is met.
+    offered.floor_rate.is_some_and(|rate| i128::from(earning.converted_down(rate).millionths()) >= least)
 }
 
 /// The creative attributes that the imp blocks for a format (OpenRTB 2.6 `battr`).

@@ -6,122 +6,182 @@ mod allowed;
 use std::ops::Range;
 
 use openrtb::encode::{ArrayWriter, ObjectWriter, write_i64, write_millionths, write_string};
-use openrtb::{Allow, ScanError, copy_allowed, scan};
+use openrtb::{Allow, NativeRequest, ScanError, copy_allowed, scan};
 
+use super::admission::OfferedImp;
 use super::eligibility::{Invitation, Invited, Offer};
 use crate::ids::AuctionId;
-use crate::market::ExchangeTerms;
 use crate::market::demand::Dsp;
-use allowed::{CONTEXT, DEVICE, IDENTIFIED_DEVICE, IDENTIFIED_USER, IMP, NODE, REGS};
+use crate::market::supply::Format;
+use crate::market::{ExchangeTerms, Market};
+use allowed::{CONTEXT, DEVICE, IDENTIFIED_DEVICE, IDENTIFIED_USER, IMP, NATIVE, NATIVE_REQUEST, NODE, REGS};
 
-/// What all DSPs of one auction are sent, cut once.
-#[derive(Debug)]
+/// What all DSPs of one auction are sent, cut once. Kept from auction to auction, for its memory.
+#[derive(Debug, Default)]
 pub struct Sheet {
-    /// Per admitted imp: the object without its closing brace.
-    imps: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    /// Per admitted imp: the object without its closing brace; empty when it is offered to nobody.
+    imps: Vec<Range<usize>>,
     /// Members that every DSP is sent, each with a comma before it.
-    common: Vec<u8>,
+    common: Range<usize>,
     /// Device without identifiers; empty when nobody gets it.
-    plain: Vec<u8>,
+    plain: Range<usize>,
     /// Device and user with identifiers, where a deal needs them and there is consent.
-    identified: Option<Vec<u8>>,
+    identified: Option<Range<usize>>,
     auction: [u8; 32],
 }
 
-/// Cuts the media's request for the invited DSPs.
-///
-/// # Errors
-/// [`ScanError`] when a key on a redaction path stands twice or is written with escapes: two readers might then disagree
-/// on what is sent.
-pub fn cut(raw: &[u8], invited: &Invited<'_>, terms: &ExchangeTerms, auction: AuctionId) -> Result<Sheet, ScanError> {
-    let admitted = &invited.matched.admitted;
-    let [imp, site, app, dooh, device, user, regs, source] =
-        scan::find(raw, 0..raw.len(), ["imp", "site", "app", "dooh", "device", "user", "regs", "source"])?;
-    let ranges: Vec<Range<usize>> =
-        scan::ArrayScan::new(raw, imp.unwrap_or_default()).collect::<Result<_, ScanError>>()?;
-    let mut imps = Vec::with_capacity(admitted.imps.len());
-    for offered in &admitted.imps {
-        let mut out = Vec::with_capacity(512);
-        let range = ranges.get(usize::from(offered.index.0)).cloned().unwrap_or_default();
-        copy_allowed(raw, range, &IMP, &mut out)?;
-        out.pop();
-        imps.push(out);
-    }
-    let mut common = Vec::with_capacity(2_048);
-    for (key, object) in [("site", site), ("app", app), ("dooh", dooh)] {
-        member(raw, key, object, &CONTEXT, &mut common)?;
-    }
-    member(raw, "regs", regs, &REGS, &mut common)?;
-    blocked(invited, &mut common);
-    supply_chain(raw, source, invited, terms, auction, &mut common)?;
-    // What is sent to nobody is not made.
-    let needs = |invitation: &Invitation<'_>| admitted.consent && identifies(invited, invitation);
-    let mut plain = Vec::new();
-    if !invited.invitations().iter().all(needs) {
-        member(raw, "device", device.clone(), &DEVICE, &mut plain)?;
-    }
-    let mut identified = None;
-    if invited.invitations().iter().any(needs) {
-        let mut out = Vec::with_capacity(1_024);
-        member(raw, "device", device, &IDENTIFIED_DEVICE, &mut out)?;
-        member(raw, "user", user, &IDENTIFIED_USER, &mut out)?;
-        identified = Some(out);
-    }
-    Ok(Sheet { imps, common, plain, identified, auction: auction.to_hex() })
-}
-
-/// Whether a DSP is offered a deal that needs identifiers.
-fn identifies(invited: &Invited<'_>, invitation: &Invitation<'_>) -> bool {
-    invitation.offers.iter().any(|index| invited.offers[*index].deal.identifiers)
-}
-
 impl Sheet {
-    /// The request of one DSP. `tmax_ms` is the time that it really has.
-    #[must_use]
-    pub fn body(&self, invited: &Invited<'_>, invitation: &Invitation<'_>, tmax_ms: u32) -> Vec<u8> {
-        let offers = || invitation.offers.iter().map(|index| &invited.offers[*index]);
+    /// Cuts the media's request for the invited DSPs.
+    ///
+    /// # Errors
+    /// [`ScanError`] when a key on a redaction path stands twice or is written with escapes: two readers might then disagree
+    /// on what is sent; and when a native request is no JSON.
+    pub fn cut(
+        &mut self,
+        raw: &[u8],
+        invited: &Invited<'_>,
+        terms: &ExchangeTerms,
+        auction: AuctionId,
+    ) -> Result<(), ScanError> {
+        self.bytes.clear();
+        self.imps.clear();
+        self.auction = auction.to_hex();
+        let out = &mut self.bytes;
+        let [imp, site, app, dooh, device, user, regs, source] =
+            scan::find(raw, 0..raw.len(), ["imp", "site", "app", "dooh", "device", "user", "regs", "source"])?;
+        let mut elements = scan::ArrayScan::new(raw, imp.unwrap_or_default());
+        let mut next = 0;
+        for (place, offered) in invited.matched.admitted.imps.iter().enumerate() {
+            let mut range = 0..0;
+            // Admitted imps stand in the order of the request.
+            while next <= offered.index.0 {
+                range = elements.next().transpose()?.unwrap_or_default();
+                next += 1;
+            }
+            let start = out.len();
+            if invited.offers.iter().any(|offer| offer.imp == place) {
+                copy_imp(raw, range, offered, out)?;
+            }
+            self.imps.push(start..out.len());
+        }
+        let start = out.len();
+        for (key, object) in [("site", site), ("app", app), ("dooh", dooh)] {
+            member(raw, key, object, &CONTEXT, out)?;
+        }
+        member(raw, "regs", regs, &REGS, out)?;
+        blocked(invited, out);
+        supply_chain(raw, source, invited, terms, auction, out)?;
+        self.common = start..out.len();
+        // What is sent to nobody is not made.
+        let consent = invited.matched.admitted.consent;
+        let needs = |invitation: &Invitation<'_>| consent && identifies(invited, invitation);
+        let start = out.len();
+        if !invited.invitations().iter().all(needs) {
+            member(raw, "device", device.clone(), &DEVICE, out)?;
+        }
+        self.plain = start..out.len();
+        self.identified = None;
+        if invited.invitations().iter().any(needs) {
+            let start = out.len();
+            member(raw, "device", device, &IDENTIFIED_DEVICE, out)?;
+            member(raw, "user", user, &IDENTIFIED_USER, out)?;
+            self.identified = Some(start..out.len());
+        }
+        Ok(())
+    }
+
+    /// Appends the request of one DSP. `tmax_ms` is the time that it really has.
+    pub fn write<'r>(
+        &self,
+        market: &Market,
+        invited: &Invited<'r>,
+        invitation: &Invitation<'r>,
+        tmax_ms: u32,
+        out: &mut Vec<u8>,
+    ) {
+        let offers = || invited.offers_of(invitation).map(|(_, offer)| offer);
         let who = self.identified.as_ref().filter(|_| identifies(invited, invitation)).unwrap_or(&self.plain);
-        let mut out = Vec::with_capacity(self.common.len() + who.len() + 1_536);
         out.extend_from_slice(b"{\"id\":\"");
         out.extend_from_slice(&self.auction);
-        out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"CNY\"],\"tmax\":");
-        write_i64(&mut out, tmax_ms.into());
+        out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"");
+        out.extend_from_slice(invitation.dsp.currency.as_str().as_bytes());
+        out.extend_from_slice(b"\"],\"tmax\":");
+        write_i64(out, tmax_ms.into());
         if invited.matched.admitted.is_test() {
             out.extend_from_slice(b",\"test\":1");
         }
         out.extend_from_slice(b",\"imp\":");
-        let mut imps = ArrayWriter::new(&mut out);
+        let mut imps = ArrayWriter::new(out);
         for (place, imp) in self.imps.iter().enumerate() {
             if !offers().any(|offer| offer.imp == place) {
                 continue;
             }
             let out = imps.value();
-            out.extend_from_slice(imp);
+            out.extend_from_slice(&self.bytes[imp.clone()]);
             out.extend_from_slice(b",\"pmp\":{\"private_auction\":1,\"deals\":");
             let mut deals = ArrayWriter::new(out);
-            offers().filter(|offer| offer.imp == place).for_each(|offer| deal(deals.value(), offer));
+            offers().filter(|offer| offer.imp == place).for_each(|offer| deal(market, deals.value(), offer));
             deals.finish();
             out.extend_from_slice(b"}}");
         }
         imps.finish();
-        out.extend_from_slice(&self.common);
-        out.extend_from_slice(who);
+        out.extend_from_slice(&self.bytes[self.common.clone()]);
+        out.extend_from_slice(&self.bytes[who.clone()]);
         out.push(b'}');
-        out
     }
 }
 
-fn deal(out: &mut Vec<u8>, offer: &Offer<'_>) {
+/// Whether a DSP is offered a deal that needs identifiers.
+fn identifies<'r>(invited: &Invited<'r>, invitation: &Invitation<'r>) -> bool {
+    invited.offers_of(invitation).any(|(_, offer)| offer.deal.identifiers)
+}
+
+/// Copies an imp without its closing brace. The native request is JSON within a string: an allow-list goes through it too.
+fn copy_imp(raw: &[u8], range: Range<usize>, offered: &OfferedImp<'_>, out: &mut Vec<u8>) -> Result<(), ScanError> {
+    copy_allowed(raw, range.clone(), &IMP, out)?;
+    out.pop();
+    let (Some(native), true) = (offered.imp.native, offered.formats.has(Format::Native)) else { return Ok(()) };
+    let [object] = scan::find(raw, range, ["native"])?;
+    let Some(object) = object else { return Ok(()) };
+    name(out, "native");
+    copy_allowed(raw, object.clone(), &NATIVE, out)?;
+    out.pop();
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"request\":");
+    let mut request = Vec::with_capacity(512);
+    match native.request {
+        NativeRequest::Json(text) => {
+            let text = text.as_bytes();
+            copy_allowed(text, scan::root(text)?, &NATIVE_REQUEST, &mut request)?;
+        }
+        NativeRequest::Object { .. } => {
+            let [found] = scan::find(raw, object, ["request"])?;
+            copy_allowed(raw, found.unwrap_or_default(), &NATIVE_REQUEST, &mut request)?;
+        }
+    }
+    write_string(out, &String::from_utf8_lossy(&request));
+    out.push(b'}');
+    Ok(())
+}
+
+fn deal(market: &Market, out: &mut Vec<u8>, offer: &Offer<'_>) {
     let deal = offer.deal;
     let mut object = ObjectWriter::new(out);
     object.string("id", &deal.wire);
-    write_millionths(object.value("bidfloor"), deal.price.micro_yuan_per_mille());
-    object.string("bidfloorcur", "CNY");
+    write_millionths(object.value("bidfloor"), offer.floor.millionths());
+    object.string("bidfloorcur", offer.dsp.currency.as_str());
     object.integer("at", 3);
     if deal.obliges_to_bid() {
         object.integer("guar", 1);
     }
     strings(object.value("wseat"), seats(offer.dsp, offer).iter().map(String::as_str));
+    if !deal.advertisers.is_empty() {
+        let advertisers = deal.advertisers.iter().filter_map(|id| market.advertisers.get(*id));
+        strings(object.value("wadomain"), advertisers.flat_map(|it| &it.domains).map(String::as_str));
+    }
     let method = object.value("ext");
     method.extend_from_slice(b"{\"pmpx\":{\"method\":");
     write_string(method, deal.method.name());
@@ -220,7 +280,10 @@ fn supply_chain(
     let mut own = ObjectWriter::new(out);
     own.string("asi", &terms.domain);
     own.string("sid", &invited.matched.admitted.media.wire);
-    own.value("rid").extend_from_slice(&[b"\"", &auction.to_hex()[..], b"\""].concat());
+    let rid = own.value("rid");
+    rid.push(b'"');
+    rid.extend_from_slice(&auction.to_hex());
+    rid.push(b'"');
     own.integer("hp", 1);
     own.finish();
     out.extend_from_slice(b"],\"ver\":\"1.0\"}}");

@@ -104,6 +104,46 @@ reasons! {
         MissingMarkup = 7, "missing_markup";
         /// Markup over http where https is needed.
         NotSecure = 207, "not_secure";
+        /// An API or protocol that the imp does not take.
+        ApiNotAllowed = 211, "api_not_allowed";
+        /// An app that the request blocks.
+        AppBlocked = 206, "app_blocked";
+        /// A language that the request does not take.
+        LanguageNotAllowed = 208, "language_not_allowed";
+        /// The deal's price is under the media's floor per second for an ad of that length.
+        BelowFloorPerSecond = 100, "below_floor_per_second";
+        /// A place in the pod that the imp does not guarantee.
+        SlotNotOffered = 506, "slot_not_offered";
+        /// An advertiser that may not run under the deal (R-OWN, `deal.wadomain`).
+        AdvertiserNotInDeal = 213, "advertiser_not_in_deal";
+        /// Part of a group that only wins as a whole; ads are sold one by one.
+        GroupedBid = 507, "grouped_bid";
+        /// Native markup that is no native response.
+        InvalidNative = 508, "invalid_native";
+        /// A required asset is not answered.
+        MissingAsset = 509, "missing_asset";
+        /// An asset that was not asked for, of another kind, too long or of the wrong size.
+        AssetNotAllowed = 510, "asset_not_allowed";
+        /// An event tracker that was not asked for.
+        TrackerNotAllowed = 511, "tracker_not_allowed";
+    }
+}
+
+reasons! {
+    /// Why a bid that counts wins nothing; the codes are loss reasons like those of [`BidRejection`].
+    Loss {
+        /// A bid of the same precedence with a higher price has the place.
+        Outbid = 102, "outbid";
+        /// A deal of higher precedence has the place, or the rest of the pod is too short (architecture, invariant 4).
+        Outranked = 103, "outranked";
+        /// The pod has the advertiser or the creative already.
+        Separated = 205, "separated";
+        /// Another bid for the same deal on the same imp came first.
+        SecondBid = 512, "second_bid";
+        /// The money behind it was gone.
+        Unfunded = 513, "unfunded";
+        /// The user has seen enough of the deal (R-FREQUENCY).
+        FrequencyCapped = 514, "frequency_capped";
     }
 }
 
@@ -119,6 +159,8 @@ mod tests {
         assert_eq!((codes.len(), labels.len()), (BidRejection::ALL.len(), BidRejection::ALL.len()));
         let codes: HashSet<_> = NoBid::ALL.iter().map(|reason| reason.code()).collect();
         assert_eq!(codes.len(), NoBid::ALL.len());
+        let own = Loss::ALL.iter().filter(|loss| loss.code() >= 500).map(|loss| loss.code());
+        assert!(own.into_iter().all(|code| BidRejection::ALL.iter().all(|reason| reason.code() != code)));
         assert!(NoBid::ALL.iter().enumerate().all(|(index, reason)| reason.index() == index));
     }
 }

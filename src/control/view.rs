@@ -11,12 +11,13 @@ use serde::Serialize;
 use super::publish::Thrown;
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::delivery::pacing::Pace;
+use crate::delivery::pacing::{Pace, Promise};
 use crate::event::{Cause, Measure, Party, Stage};
 use crate::exchange::Exchange;
 use crate::market::Market;
 use crate::market::deal::{Deal, DealState, PushRatio, Volume};
 use crate::market::demand::Dsp;
+use crate::market::plan::DayPlan;
 use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts};
 use crate::money::{CpmMicroYuan, MicroYuan};
 use targets::Targets;
@@ -190,9 +191,11 @@ impl Progress {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
         let to_offer = volume.push.offers_for(volume.daily);
-        let planned = u128::from(to_offer) * u128::from(now.at.shanghai_time_of_day_ms()) / 86_400_000;
-        let pace = now.exchange.pacing.pace(deal.id, volume, offered + withheld, now.at);
-        let (pace, behind_millionths) = match pace {
+        let promise = Promise::of(now.market, deal, now.day());
+        let passed = promise.map_or(0, |promise| promise.plan.passed_at(now.at));
+        let planned = u128::from(to_offer) * u128::from(passed) / u128::from(DayPlan::WHOLE);
+        let pace = promise.map(|promise| now.exchange.pacing.pace(deal.id, promise, offered + withheld, now.at));
+        let (pace, behind_millionths) = match pace.unwrap_or(Pace::Ahead) {
             Pace::Behind(millionths) => ("behind", millionths),
             Pace::Ahead if offered + withheld >= to_offer => ("done", 0),
             Pace::Ahead => ("on_plan", 0),

@@ -60,7 +60,7 @@ coded! {
     Cause {
         /// Its plan did not want the opportunity yet, or the day's volume is done.
         AheadOfPlan = 100, "ahead_of_plan";
-        /// Another guaranteed deal, further behind, took the place.
+        /// Guaranteed deals further behind took the place, or the one that its buyer may have in an ad pod.
         OtherGuaranteed = 101, "other_guaranteed";
         /// A deal of higher precedence, or a better one of the same, won.
         Outranked = 102, "outranked";
@@ -76,6 +76,12 @@ coded! {
         Prohibited = 107, "prohibited";
         /// The media broke off before it was answered.
         MediaGone = 108, "media_gone";
+        /// Its ad pod had another ad of the advertiser, or the same creative.
+        Separated = 109, "separated";
+        /// The user has seen the deal as often as was agreed (R-FREQUENCY).
+        FrequencyCapped = 110, "frequency_capped";
+        /// The deal's price is under the media's floor per second for every ad that fits.
+        UnderFloor = 111, "under_floor";
 
         /// The deal is suspended or paused for a reason of the buyer.
         DealSuspended = 200, "deal_suspended";

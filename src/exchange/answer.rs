@@ -1,15 +1,15 @@
 //! What the media gets back.
 
-use openrtb::encode::{ObjectWriter, write_string};
-use openrtb::{BidDraft, Macros, RawObject, ResponseDraft, SeatBidDraft, Text, WirePrice, write_bid_response};
+use openrtb::encode::{ArrayWriter, ObjectWriter, write_millionths, write_string};
+use openrtb::{Macros, ResponseDraft, substitute, write_bid_response};
 
 use crate::auction::NoBid;
 use crate::auction::admission::OfferedImp;
-use crate::auction::clearing::Contender;
+use crate::auction::outcome::Winner;
+use crate::auction::pod::Dynamic;
 use crate::billing::notice::NoticeUrls;
-use crate::ids::AuctionId;
-use crate::market::demand::Advertiser;
-use crate::money::CpmMicroYuan;
+use crate::ids::{AuctionId, LeaseId};
+use crate::money::{ConvertedCpm, Currency};
 
 /// The answer to one request, before it is HTTP.
 #[derive(Debug)]
@@ -60,102 +60,109 @@ pub(super) fn no_bid_body(id: &str, reason: NoBid) -> Vec<u8> {
     out
 }
 
-/// One won imp, ready to be written.
+/// One ad that is shown, ready to be written.
 #[derive(Debug)]
-pub(super) struct Won<'r> {
-    pub(super) imp: &'r OfferedImp<'r>,
-    pub(super) contender: Contender<'r>,
-    pub(super) advertiser: &'r Advertiser,
-    /// What the media earns; the gross price never leaves (R-SECRET).
-    pub(super) earning: CpmMicroYuan,
+pub(super) struct Won<'w> {
+    pub(super) imp: &'w OfferedImp<'w>,
+    pub(super) winner: &'w Winner<'w, Option<LeaseId>>,
+    /// What the media earns, in the currency of the answer, rounded down; the gross price never leaves (R-SECRET).
+    pub(super) price: ConvertedCpm,
     /// None for a test request.
     pub(super) notices: Option<NoticeUrls>,
     pub(super) token_life_ms: u64,
 }
 
-/// Writes the BidResponse: one seatbid of the exchange with a bid per won imp (interfaces.md, "To media").
-pub(super) fn bid_body(id: &str, auction: AuctionId, won: &[Won<'_>]) -> Vec<u8> {
-    let auction = auction.to_string();
-    let pieces: Vec<_> = won.iter().map(|won| Pieces::of(&auction, won)).collect();
-    let lists: Vec<_> = won.iter().map(|won| texts(&won.advertiser.domains)).collect();
-    let categories: Vec<_> = won.iter().map(|won| categories(won)).collect();
-    let bids: Vec<_> = won
-        .iter()
-        .zip(&pieces)
-        .zip(lists.iter().zip(&categories))
-        .map(|((won, pieces), (adomain, cat))| draft(won, pieces, adomain, cat))
-        .collect();
-    let mut out = Vec::with_capacity(2_048);
-    let seats = [SeatBidDraft { seat: None, bid: &bids }];
-    write_bid_response(
-        &mut out,
-        &ResponseDraft { id, bidid: Some(&auction), cur: Some("CNY"), seatbid: &seats, nbr: None },
-    );
+/// Writes the BidResponse: one seatbid of the exchange with a bid for each ad (interfaces.md, "To media").
+pub(super) fn bid_body<'w>(
+    id: &str,
+    auction: AuctionId,
+    currency: Currency,
+    won: impl Iterator<Item = Won<'w>>,
+) -> Vec<u8> {
+    let hex = auction.to_hex();
+    let auction = str::from_utf8(&hex).unwrap_or_default();
+    let mut out = Vec::with_capacity(4_096);
+    let mut markup = String::new();
+    let mut response = ObjectWriter::new(&mut out);
+    response.string("id", id);
+    response.string("bidid", auction);
+    response.string("cur", currency.as_str());
+    let mut seats = ArrayWriter::new(response.value("seatbid"));
+    let mut seat = ObjectWriter::new(seats.value());
+    let mut bids = ArrayWriter::new(seat.value("bid"));
+    for won in won {
+        markup.clear();
+        fill_in(&won, auction, &mut markup);
+        write_bid(bids.value(), &won, auction, &markup);
+    }
+    bids.finish();
+    seat.finish();
+    seats.finish();
+    response.finish();
     out
 }
 
-/// Text of a bid that is made for it.
-struct Pieces {
-    id: String,
-    markup: String,
-    source: Vec<u8>,
+/// R-SECRET: the markup reaches the media, so the price stays empty in it; the DSP hears it in its notices.
+fn fill_in(won: &Won<'_>, auction: &str, markup: &mut String) {
+    let contender = &won.winner.contender;
+    let words = contender.bid.as_ref();
+    let macros = Macros {
+        id: Some(auction),
+        bid_id: words.and_then(|words| words.response),
+        imp_id: Some(won.imp.imp.id.as_str()),
+        seat_id: words.and_then(|words| words.seat),
+        ad_id: words.and_then(|words| words.ad),
+        currency: Some(contender.dsp.currency.as_str()),
+        ..Macros::default()
+    };
+    substitute(contender.markup, &macros, markup);
 }
 
-impl Pieces {
-    fn of(auction: &str, won: &Won<'_>) -> Self {
-        let words = won.contender.bid.as_ref();
-        // R-SECRET: the markup reaches the media, so the price stays empty in it; the DSP hears it in its notices.
-        let macros = Macros {
-            id: Some(auction),
-            bid_id: words.and_then(|words| words.response.as_deref()),
-            imp_id: Some(won.imp.imp.id.as_str()),
-            seat_id: words.map(|words| words.seat.as_str()),
-            ad_id: words.and_then(|words| words.ad.as_deref()),
-            currency: Some("CNY"),
-            ..Macros::default()
-        };
-        let mut source = b"{\"source\":".to_vec();
-        write_string(&mut source, &won.advertiser.source);
-        source.push(b'}');
-        Self {
-            id: format!("{auction}-{}", won.imp.index.0),
-            markup: openrtb::substituted(&won.contender.markup, &macros).into_owned(),
-            source,
-        }
+fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {
+    let contender = &won.winner.contender;
+    let (creative, advertiser) = (contender.creative, contender.advertiser);
+    let mut bid = ObjectWriter::new(out);
+    write_id(bid.value("id"), won, auction);
+    bid.string("impid", won.imp.imp.id.as_str());
+    write_millionths(bid.value("price"), won.price.millionths());
+    bid.string("dealid", &contender.deal.wire);
+    bid.string("crid", &creative.crid);
+    write_list(bid.value("adomain"), advertiser.domains.iter());
+    write_list(bid.value("cat"), creative.categories.iter().chain([&advertiser.category]));
+    bid.string("adm", markup);
+    bid.optional_integer("w", contender.size.map(|size| size.w.into()));
+    bid.optional_integer("h", contender.size.map(|size| size.h.into()));
+    bid.optional_integer("dur", creative.duration_s.and_then(|seconds| i32::try_from(seconds).ok()));
+    bid.optional_integer("mtype", Some(creative.format.mtype()));
+    bid.optional_integer("slotinpod", won.winner.position.code());
+    if let Some(urls) = &won.notices {
+        bid.string("nurl", &urls.win);
+        bid.string("burl", &urls.bill);
+        bid.string("lurl", &urls.loss);
     }
+    bid.optional_integer("exp", i32::try_from(won.token_life_ms / 1_000).ok());
+    // R-SOURCE: the label that the media shows with the ad.
+    let mut ext = ObjectWriter::new(bid.value("ext"));
+    ext.string("source", &advertiser.source);
+    ext.finish();
+    bid.finish();
 }
 
-fn draft<'d>(won: &'d Won<'_>, pieces: &'d Pieces, adomain: &'d [Text<'d>], cat: &'d [Text<'d>]) -> BidDraft<'d> {
-    let contender = &won.contender;
-    let notices = won.notices.as_ref();
-    BidDraft {
-        id: &pieces.id,
-        impid: won.imp.imp.id.as_str(),
-        price: WirePrice(won.earning.micro_yuan_per_mille()),
-        dealid: Some(&contender.deal.wire),
-        crid: Some(&contender.creative.crid),
-        adomain,
-        cat,
-        cattax: None,
-        adm: Some(&pieces.markup),
-        w: contender.size.map(|size| size.w.into()),
-        h: contender.size.map(|size| size.h.into()),
-        dur: contender.creative.duration_s.and_then(|seconds| i32::try_from(seconds).ok()),
-        mtype: Some(contender.creative.format.mtype()),
-        nurl: notices.map(|urls| urls.win.as_str()),
-        burl: notices.map(|urls| urls.bill.as_str()),
-        lurl: notices.map(|urls| urls.loss.as_str()),
-        exp: i32::try_from(won.token_life_ms / 1_000).ok(),
-        // R-SOURCE: the label that the media shows with the ad.
-        ext: RawObject::new(&pieces.source).ok(),
+/// `AUCTION-IMP`, and `-SLOT` where an imp shows several ads: what the charge is known by.
+fn write_id(out: &mut Vec<u8>, won: &Won<'_>, auction: &str) {
+    out.push(b'"');
+    out.extend_from_slice(auction.as_bytes());
+    out.push(b'-');
+    openrtb::encode::write_i64(out, won.imp.index.0.into());
+    if Dynamic::of(won.imp.imp, won.winner.contender.creative.format).is_some() {
+        out.push(b'-');
+        openrtb::encode::write_i64(out, won.winner.slot.0.into());
     }
+    out.push(b'"');
 }
 
-fn texts(list: &[String]) -> Vec<Text<'_>> {
-    list.iter().map(|text| Text::from(text.as_str())).collect()
-}
-
-fn categories<'r>(won: &Won<'r>) -> Vec<Text<'r>> {
-    let own = won.contender.creative.categories.iter().chain([&won.advertiser.category]);
-    own.map(|text| Text::from(text.as_str())).collect()
+fn write_list<'t>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'t String>) {
+    let mut list = ArrayWriter::new(out);
+    texts.for_each(|text| write_string(list.value(), text));
+    list.finish();
 }

@@ -5,101 +5,93 @@ use super::core::Core;
 use super::live::Live;
 use super::trace::Trace;
 use crate::auction::admission::OfferedImp;
-use crate::auction::clearing::{Contender, ImpOutcome};
 use crate::auction::eligibility::Invited;
+use crate::auction::outcome::{Award, Contender, Outcome, Winner};
 use crate::billing::budget::{Shortage, source_of};
 use crate::billing::notice::urls;
-use crate::event::{Cause, Charge, ChargeKey, Measure, Stage};
-use crate::ids::{AuctionId, DealId, LeaseId, Slot};
+use crate::event::{Cause, Charge, ChargeKey};
+use crate::ids::{AuctionId, LeaseId};
 use crate::market::Market;
-use crate::market::demand::Advertiser;
 use crate::money::CpmMicroYuan;
 
 impl Core {
-    /// Awards an imp to the first contender that can be paid, and makes its charge and notices. A test request takes no
-    /// money and gets no notices (OpenRTB 2.6 §3.2.1 `test`).
-    pub(super) fn award<'a>(
+    /// Awards each place to the first contender that can be paid. A test request takes no money (OpenRTB 2.6 §3.2.1 `test`).
+    pub(super) fn award<'r>(
         &self,
-        market: &'a Market,
-        invited: &'a Invited<'a>,
-        outcome: ImpOutcome<'a>,
-        auction: AuctionId,
+        outcome: Outcome<'r>,
         live: &Live<'_>,
-    ) -> Option<Won<'a>> {
-        let admitted = invited.matched().admitted();
-        let imp = &admitted.imps()[outcome.imp];
-        let test = admitted.is_test();
-        let mut ends: Vec<(DealId, Measure)> = Vec::new();
-        let mut winner = None;
-        let trace = Trace::of(auction, market.terms.trace_one_in);
-        for contender in outcome.contenders {
-            let deal = contender.deal;
-            // Two DSPs of one deal are two contenders and one opportunity.
-            if ends.iter().any(|(ended, _)| *ended == deal.id) {
-                continue;
-            }
-            if winner.is_some() {
-                ends.push((deal.id, Measure::Cause(Cause::Outranked)));
-                continue;
-            }
-            match self.fund(&contender, imp, live, test) {
-                Ok(lease) => {
-                    trace.won(imp.index.0, &deal.wire, &contender.dsp.wire);
-                    ends.push((deal.id, Measure::Stage(Stage::Won)));
-                    winner = Some((contender, lease));
-                }
-                Err(shortage) => {
-                    let cause = if shortage == Shortage::Empty { Cause::BalanceEmpty } else { Cause::NoLease };
-                    trace.unfunded(&deal.wire, cause);
-                    ends.push((deal.id, Measure::Cause(cause)));
-                }
-            }
-        }
-        self.count(live, &ends, test);
-        let (contender, lease) = winner?;
-        let advertiser = market.advertisers.get(contender.creative.advertiser)?;
-        let earning = contender.deal.price.after_margin(admitted.media().margin);
-        let notices = lease.map(|lease| {
-            let charge = charge(&contender, imp, advertiser, earning, lease, auction);
-            urls(&market.terms.public_url, &mut self.tokens.borrow_mut(), &charge)
+        trace: Trace,
+        test: bool,
+    ) -> Award<'r, Option<LeaseId>> {
+        let award = outcome.award(|contender, imp| {
+            let paid = if test { Ok(None) } else { self.fund(contender, imp, live).map(Some) };
+            paid.inspect_err(|cause| trace.unfunded(&contender.deal.wire, *cause))
         });
-        Some(Won { imp, contender, advertiser, earning, notices, token_life_ms: imp.placement.token_life_ms })
+        for winner in &award.winners {
+            let imp = award.invited.matched().admitted().imps()[winner.contender.imp].index.0;
+            trace.won(imp, &winner.contender.deal.wire, &winner.contender.dsp.wire);
+        }
+        award
     }
 
-    /// The lease that pays; none for a test request.
-    fn fund(
-        &self,
-        contender: &Contender<'_>,
-        imp: &OfferedImp<'_>,
-        live: &Live<'_>,
-        test: bool,
-    ) -> Result<Option<LeaseId>, Shortage> {
-        if test {
-            return Ok(None);
+    /// The lease that pays for one ad, which counts as seen by the user (R-FREQUENCY).
+    fn fund(&self, contender: &Contender<'_>, imp: &OfferedImp<'_>, live: &Live<'_>) -> Result<LeaseId, Cause> {
+        let (deal, frequency) = (contender.deal, &self.exchange.frequency);
+        if deal.frequency.is_some_and(|cap| !frequency.take(deal.id, cap, live.user, live.now)) {
+            return Err(Cause::FrequencyCapped);
         }
-        let deal = contender.deal;
         let source = source_of(deal.method, deal.id, deal.buyer, live.day);
-        self.exchange.budgets.award(source, deal.price.cost(imp.quantity), live.now).map(Some)
+        self.exchange.budgets.award(source, deal.price.cost(imp.quantity), live.now).map_err(|shortage| {
+            deal.frequency.iter().for_each(|cap| frequency.give_back(deal.id, *cap, live.user, live.now));
+            match shortage {
+                Shortage::Empty => Cause::BalanceEmpty,
+                Shortage::NoLease => Cause::NoLease,
+            }
+        })
+    }
+
+    /// A winner with its notices, which carry its charge; a test request gets none.
+    pub(super) fn won<'w>(
+        &self,
+        market: &Market,
+        invited: &'w Invited<'w>,
+        winner: &'w Winner<'w, Option<LeaseId>>,
+        auction: AuctionId,
+    ) -> Won<'w> {
+        let admitted = invited.matched().admitted();
+        let imp = &admitted.imps()[winner.contender.imp];
+        let earning = winner.contender.deal.price.after_margin(admitted.media().margin);
+        let notices = winner.paid.map(|lease| {
+            let charge = charge(winner, imp, earning, lease, auction);
+            urls(&market.terms.public_url, &mut self.tokens.borrow_mut(), &charge)
+        });
+        Won {
+            imp,
+            winner,
+            price: earning.converted_down(admitted.rate()),
+            notices,
+            token_life_ms: imp.placement.token_life_ms,
+        }
     }
 }
 
-fn charge(
-    contender: &Contender<'_>,
+fn charge<P>(
+    winner: &Winner<'_, P>,
     imp: &OfferedImp<'_>,
-    advertiser: &Advertiser,
     earning: CpmMicroYuan,
     lease: LeaseId,
     auction: AuctionId,
 ) -> Charge {
+    let contender = &winner.contender;
     let deal = contender.deal;
     Charge {
-        key: ChargeKey { auction, imp: imp.index, slot: Slot::default() },
+        key: ChargeKey { auction, imp: imp.index, slot: winner.slot },
         expires_at: auction.at().plus_ms(imp.placement.token_life_ms),
         media: imp.placement.media,
         placement: imp.placement.id,
         dsp: contender.dsp.id,
         buyer: deal.buyer,
-        advertiser: advertiser.id,
+        advertiser: contender.advertiser.id,
         creative: contender.creative.id,
         version: contender.creative.version,
         deal: deal.id,

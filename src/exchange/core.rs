@@ -9,28 +9,27 @@ use openrtb::request::BidRequest;
 use openrtb::{Arena, Arenas, DecodeCode, Decoder, Limits, ScanError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
 use super::trace::Trace;
 use super::{Exchange, left_ms};
+use crate::auction::NoBid;
 use crate::auction::admission::admit;
-use crate::auction::bid_check::check;
-use crate::auction::clearing::{Clearing, NoAnswer, Outcome as Decision};
-use crate::auction::eligibility::{Delivery, Invited, invite};
+use crate::auction::eligibility::{Delivery, invite};
 use crate::auction::matching::match_deals;
-use crate::auction::offer::{Sheet, cut};
-use crate::auction::{BidRejection, NoBid};
-use crate::bidding::{Answer, Ask, Bidders, Inbox, Silence, Unasked};
+use crate::auction::offer::Sheet;
+use crate::auction::outcome::Award;
+use crate::bidding::Bidders;
 use crate::billing::beacon::{self, Notice};
 use crate::billing::token::{Purpose, TokenKey, Tokens};
 use crate::clock::Chance;
 use crate::event::{Cause, Measure, Stage};
-use crate::ids::{AuctionId, AuctionIds, Boot, DealId, Lane, NodeId};
+use crate::ids::{AuctionIds, Boot, DealId, Lane, NodeId};
 use crate::market::Market;
 use crate::market::supply::Media;
-use crate::metrics::{DSP_OUTCOMES, Outcome};
+use crate::metrics::Outcome;
 
 /// Tokio's timers fire up to 2 ms late; the deadline is that much earlier (performance.md).
 const TIMER_SLACK: Duration = Duration::from_millis(2);
@@ -60,9 +59,10 @@ pub struct Core {
     ids: RefCell<AuctionIds>,
     chance: RefCell<Chance>,
     pub(super) tokens: RefCell<Tokens>,
-    decoder: RefCell<Decoder>,
+    pub(super) decoder: RefCell<Decoder>,
+    pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
-    bidders: Bidders,
+    pub(super) bidders: Bidders,
 }
 
 /// One request as it came in.
@@ -88,6 +88,7 @@ impl Core {
             chance: RefCell::new(seed.chance),
             tokens: RefCell::new(Tokens::new(&seed.keys)?),
             decoder: RefCell::new(Decoder::new(Limits::default())),
+            sheet: RefCell::default(),
             arenas: Arenas::default(),
             bidders,
             exchange,
@@ -167,7 +168,9 @@ impl Core {
             Err(reason) => return no_bid(reason),
         };
         let test = matched.admitted().is_test();
-        let live = Live { exchange: &self.exchange, now, day: matched.admitted().day() };
+        let admitted = matched.admitted();
+        let user = admitted.user_id().map(|id| self.exchange.frequency.user(id));
+        let live = Live { exchange: &self.exchange, market, now, day: admitted.day(), user };
         let delivery: &dyn Delivery = if test { &Rehearsal } else { &live };
         let invited = invite(market, matched, delivery, &mut self.chance.borrow_mut());
         if invited.invitations().is_empty() {
@@ -175,33 +178,38 @@ impl Core {
             return no_bid(NoBid::NoEligibleDeal);
         }
         trace.invited(market, &invited);
-        let sheet = match cut(&incoming.body, &invited, &market.terms, auction) {
-            Ok(sheet) => sheet,
+        if let Err(error) = self.sheet.borrow_mut().cut(&incoming.body, &invited, &market.terms, auction) {
             // Nothing is counted: a request that is refused offered nothing to anybody.
-            Err(error) => return ambiguous(&error),
-        };
+            live.give_back(&invited, true);
+            return ambiguous(&error);
+        }
         self.count(&live, invited.ends(), test);
         let open = Open::new(&live, invited.opportunities().filter(|_| !test).map(|(_, deal)| deal));
-        let deadline = deadline(market, incoming.arrived, request.tmax);
+        let deadline = deadline(market, media, incoming.arrived, request.tmax);
         let Some(deadline) = deadline.filter(|it| left_ms(*it, self.exchange.clock.instant()) >= LEAST_TIME_MS) else {
             open.end(Cause::NoTime);
+            live.give_back(&invited, false);
             return no_bid(NoBid::NoTime);
         };
-        let asking = self.ask_all(market, invited, &sheet, auction, deadline, &live);
-        let (clearing, heard) = self.hear(market, asking, auction, deadline, waited).await;
+        let asking = self.ask_all(market, invited, auction, deadline, &live);
+        let (clearing, heard) = self.hear(market, asking, (auction, &arena), deadline, waited).await;
         open.decided();
-        let late = self.exchange.clock.instant() >= deadline;
-        let Decision { invited, imps, ends } = clearing.decide(late);
+        let outcome = clearing.decide(self.exchange.clock.instant() >= deadline);
+        let nothing = outcome.is_empty();
+        let Award { invited, winners, ends, losses } = self.award(outcome, &live, trace, test);
         self.count(&live, &ends, test);
-        if imps.is_empty() {
+        for lost in &losses {
+            let reason = lost.reason.code();
+            tracing::trace!(%auction, dsp = %lost.dsp.wire, reason, "bid lost");
+        }
+        if nothing {
             return no_bid(if heard { NoBid::AllRejected } else { NoBid::NoBids });
         }
-        let won: Vec<_> =
-            imps.into_iter().filter_map(|imp| self.award(market, &invited, imp, auction, &live)).collect();
-        if won.is_empty() {
+        if winners.is_empty() {
             return no_bid(NoBid::Unfunded);
         }
-        Reply::Bid(bid_body(&request.id, auction, &won))
+        let won = winners.iter().map(|winner| self.won(market, &invited, winner, auction));
+        Reply::Bid(bid_body(&request.id, auction, invited.matched().admitted().currency(), won))
     }
 
     /// Decodes a request and holds it to the rules of the wire.
@@ -217,132 +225,6 @@ impl Core {
             Reply::BadRequest(BadRequest { code: "invalid", message, path: invalid.path })
         })?;
         Ok(request)
-    }
-
-    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate or its open
-    /// breaker forbids is withheld for the buyer's reason; what the exchange's own limit forbids is neither (R-MAKEGOOD).
-    fn ask_all<'r>(
-        &self,
-        market: &'r Market,
-        invited: Invited<'r>,
-        sheet: &Sheet,
-        auction: AuctionId,
-        deadline: Instant,
-        live: &Live<'_>,
-    ) -> (Clearing<'r>, Inbox<Answer>) {
-        let now = self.exchange.clock.instant();
-        let mut inbox = Inbox::new();
-        let mut unasked = Vec::new();
-        for (tag, invitation) in invited.invitations().iter().enumerate() {
-            let dsp = invitation.dsp;
-            if self.exchange.breakers.refuses(dsp.id, now) {
-                unasked.push((tag, NoAnswer::BreakerOpen));
-                continue;
-            }
-            if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
-                unasked.push((tag, NoAnswer::Throttled));
-                continue;
-            }
-            let until = deadline.min(now + Duration::from_millis(dsp.timeout_ms.into()));
-            let body = Bytes::from(sheet.body(&invited, invitation, left_ms(until, now)));
-            match self.bidders.ask(Ask { dsp, body, deadline: until, tag }, &mut inbox) {
-                Ok(()) => {}
-                Err(Unasked::Busy) => unasked.push((tag, NoAnswer::Busy)),
-                Err(Unasked::BreakerOpen) => unasked.push((tag, NoAnswer::BreakerOpen)),
-            }
-        }
-        let why = |tag| unasked.iter().find(|(it, _)| *it == tag).map(|(_, why)| *why);
-        let stages: Vec<_> = invited
-            .opportunities()
-            .filter_map(|(imp, deal)| {
-                let fates = || invited.invited_for(imp, deal).map(why);
-                let withheld = |why| matches!(why, Some(NoAnswer::Throttled | NoAnswer::BreakerOpen));
-                let stage = if fates().any(|why| why.is_none()) { Some(Stage::Offered) } else { None };
-                let stage = stage.or(fates().any(withheld).then_some(Stage::Withheld))?;
-                Some((deal, Measure::Stage(stage)))
-            })
-            .collect();
-        self.count(live, &stages, invited.matched().admitted().is_test());
-        let mut clearing = Clearing::new(market, invited);
-        let trace = Trace::of(auction, market.terms.trace_one_in);
-        for (tag, why) in unasked {
-            let outcome = match why {
-                NoAnswer::BreakerOpen => "breaker_open",
-                NoAnswer::Throttled => "throttled",
-                _ => "busy",
-            };
-            self.count_dsp(&clearing, tag, outcome, None);
-            trace.heard(&clearing, tag, outcome, None);
-            clearing.unanswered(tag, why);
-        }
-        (clearing, inbox)
-    }
-
-    /// Takes in answers until none can change the decision or time is up. Tells whether any bid was rejected.
-    async fn hear<'r>(
-        &self,
-        market: &'r Market,
-        (mut clearing, mut inbox): (Clearing<'r>, Inbox<Answer>),
-        auction: AuctionId,
-        deadline: Instant,
-        waited: &Cell<Duration>,
-    ) -> (Clearing<'r>, bool) {
-        let clock = &self.exchange.clock;
-        let mut rejected = false;
-        while !clearing.is_settled() {
-            let waiting = clock.instant();
-            let answer = timeout_at(deadline, inbox.next()).await;
-            waited.set(waited.get() + clock.instant().saturating_duration_since(waiting));
-            let Ok(Some(answer)) = answer else { break };
-            rejected |= self.take_in(market, &mut clearing, auction, answer);
-        }
-        (clearing, rejected)
-    }
-
-    /// Notes one answer. Tells whether a bid in it was rejected.
-    fn take_in<'r>(&self, market: &'r Market, clearing: &mut Clearing<'r>, auction: AuctionId, answer: Answer) -> bool {
-        let tag = answer.tag;
-        let trace = Trace::of(auction, market.terms.trace_one_in);
-        // A kill switch is obeyed at once, though the request keeps its snapshot (R-DSP).
-        if self.exchange.market.load().dsp_is_suspended(clearing.invited().invitations()[tag].dsp.id) {
-            trace.heard(clearing, tag, "suspended", Some(answer.took));
-            self.count_dsp(clearing, tag, "suspended", Some(answer.took));
-            clearing.unanswered(tag, NoAnswer::Suspended);
-            return false;
-        }
-        match answer.result {
-            Err(silence) => {
-                trace.heard(clearing, tag, silence.label(), Some(answer.took));
-                self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
-                clearing.unanswered(tag, no_answer(silence));
-                false
-            }
-            Ok(None) => {
-                trace.heard(clearing, tag, "no_bid", Some(answer.took));
-                self.count_dsp(clearing, tag, "no_bid", Some(answer.took));
-                clearing.answered(tag, crate::auction::bid_check::CheckedAnswer::default());
-                false
-            }
-            Ok(Some(mut body)) => {
-                let invitation = &clearing.invited().invitations()[tag];
-                let mut decoder = self.decoder.borrow_mut();
-                let checked = check(market, clearing.invited(), invitation, auction, &mut decoder, &mut body);
-                let silent = checked.accepted.is_empty() && checked.rejected.is_empty();
-                let outcome = if silent { "no_bid" } else { "bid" };
-                self.count_dsp(clearing, tag, outcome, Some(answer.took));
-                trace.heard(clearing, tag, outcome, Some(answer.took));
-                trace.checked(&invitation.dsp.wire, &checked);
-                if checked.rejected.iter().any(|bid| bid.reason == BidRejection::InvalidResponse) {
-                    answer.health.malformed();
-                }
-                let rejected = !checked.rejected.is_empty();
-                if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
-                    checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
-                }
-                clearing.answered(tag, checked);
-                rejected
-            }
-        }
     }
 
     /// Bills one display; see [`beacon::bill`].
@@ -381,17 +263,6 @@ impl Core {
             self.exchange.attribution.count(*deal, live.day, *measure);
         }
     }
-
-    fn count_dsp(&self, clearing: &Clearing<'_>, invitation: usize, outcome: &str, took: Option<Duration>) {
-        let dsp = clearing.invited().invitations()[invitation].dsp.id;
-        let Some(counts) = self.exchange.metrics.dsps.get(dsp) else { return };
-        if let Some(place) = DSP_OUTCOMES.iter().position(|label| *label == outcome) {
-            counts.asked[place].one();
-        }
-        if let Some(took) = took {
-            counts.seconds.note(took);
-        }
-    }
 }
 
 /// The media whose key it is; the secret is compared in constant time, as a digest.
@@ -403,10 +274,10 @@ fn authenticate<'m>(market: &'m Market, bearer: Option<&str>) -> Option<&'m Medi
     same.then(|| market.media.get(key.media)).flatten()
 }
 
-/// Arrival plus what the request allows, less what is kept back for the way home.
-fn deadline(market: &Market, arrived: Instant, tmax: Option<i32>) -> Option<Instant> {
+/// Arrival plus what the request allows, or else what its media gets by default, less what is kept back for the way home.
+fn deadline(market: &Market, media: &Media, arrived: Instant, tmax: Option<i32>) -> Option<Instant> {
     let terms = &market.terms;
-    let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(terms.default_tmax_ms);
+    let asked = tmax.and_then(|ms| u32::try_from(ms).ok()).filter(|ms| *ms > 0).unwrap_or(media.default_tmax_ms);
     let ms = asked.min(terms.longest_tmax_ms).checked_sub(terms.margin_ms)?;
     (arrived + Duration::from_millis(ms.into())).checked_sub(TIMER_SLACK)
 }
@@ -432,13 +303,6 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
         message.push_str(&format!(" (byte {offset})"));
     }
     Reply::BadRequest(BadRequest { code, message, path: error.path.clone() })
-}
-
-const fn no_answer(silence: Silence) -> NoAnswer {
-    match silence {
-        Silence::Timeout => NoAnswer::Timeout,
-        _ => NoAnswer::Failed,
-    }
 }
 
 /// The place of an answer among the names of [`Exchange::metrics`].

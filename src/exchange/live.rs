@@ -1,20 +1,25 @@
 //! The live state behind one request, as plain values for the pure decision.
 
 use super::Exchange;
-use crate::auction::eligibility::{Delivery, Funds, Standing};
+use crate::auction::eligibility::{Delivery, Funds, Invited, Standing};
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::delivery::pacing::Pace;
+use crate::delivery::frequency::UserKey;
+use crate::delivery::pacing::{Pace, Promise};
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::DealId;
-use crate::market::deal::{Deal, Volume};
+use crate::market::Market;
+use crate::market::deal::Deal;
 use crate::money::MicroYuan;
 
 /// The live state at the moment of one request.
 pub(super) struct Live<'x> {
     pub(super) exchange: &'x Exchange,
+    pub(super) market: &'x Market,
     pub(super) now: UnixMillis,
     pub(super) day: ShanghaiDay,
+    /// Whom the request is about, if that may be known.
+    pub(super) user: Option<UserKey>,
 }
 
 impl Live<'_> {
@@ -24,10 +29,23 @@ impl Live<'_> {
         today(Stage::Offered) + today(Stage::Withheld)
     }
 
-    fn behind(&self, deal: &Deal, volume: Volume, offered: u64) -> Option<u32> {
-        match self.exchange.pacing.pace(deal.id, volume, offered, self.now) {
+    fn behind(&self, deal: &Deal, offered: u64) -> Option<u32> {
+        match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal, self.day)?, offered, self.now) {
             Pace::Behind(behind) => Some(behind),
             Pace::Ahead => None,
+        }
+    }
+
+    /// Gives back what was taken from plans and is offered to nobody after all; also what was to be withheld, where that was
+    /// not counted either.
+    pub(super) fn give_back(&self, invited: &Invited<'_>, withheld: bool) {
+        if invited.matched().admitted().is_test() {
+            return;
+        }
+        let offered = invited.opportunities().map(|(_, deal)| deal);
+        let held = invited.ends().iter().filter(|(_, measure)| withheld && *measure == Measure::Stage(Stage::Withheld));
+        for deal in offered.chain(held.map(|(deal, _)| *deal)) {
+            self.exchange.pacing.give_back(deal, self.now);
         }
     }
 }
@@ -40,15 +58,18 @@ impl Delivery for Live<'_> {
             Err(Shortage::Empty) => Funds::Empty,
             Err(Shortage::NoLease) => Funds::NoLease,
         };
-        let Some(volume) = deal.volume else { return Standing { behind: None, funds, may_return: true } };
+        let frequency = &self.exchange.frequency;
+        let capped = deal.frequency.is_some_and(|cap| !frequency.allows(deal.id, cap, self.user, self.now));
+        let Some(volume) = deal.volume else { return Standing { behind: None, capped, funds, may_return: true } };
         let offered = self.offered(deal);
         let returned = self.exchange.attribution.today(deal.id, self.day, Measure::Cause(Cause::Returned));
         let may_return = returned < volume.push.returnable_of(offered + 1);
-        Standing { behind: self.behind(deal, volume, offered), funds, may_return }
+        Standing { behind: self.behind(deal, offered), capped, funds, may_return }
     }
 
     fn take(&self, deal: &Deal) -> bool {
-        deal.volume.is_some_and(|volume| self.exchange.pacing.take(deal.id, volume, self.offered(deal), self.now))
+        let promise = Promise::of(self.market, deal, self.day);
+        promise.is_some_and(|promise| self.exchange.pacing.take(deal.id, promise, self.offered(deal), self.now))
     }
 }
 
@@ -91,7 +112,7 @@ pub(super) struct Rehearsal;
 
 impl Delivery for Rehearsal {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        Standing { behind: deal.volume.map(|_| 0), funds: Funds::Ready, may_return: true }
+        Standing { behind: deal.volume.map(|_| 0), capped: false, funds: Funds::Ready, may_return: true }
     }
 
     fn take(&self, _: &Deal) -> bool {

@@ -52,7 +52,8 @@ impl Trace {
         let names: Vec<_> = names.map(|deal| deal.wire.as_str()).collect();
         tracing::info!(%auction, opportunities = deals.len(), deals = names.join(" "), "auction: matched");
         for invitation in invited.invitations() {
-            tracing::info!(%auction, dsp = invitation.dsp.wire, offers = invitation.offers.len(), "auction: invited");
+            let offers = invited.offers_of(invitation).count();
+            tracing::info!(%auction, dsp = invitation.dsp.wire, offers, "auction: invited");
         }
     }
 

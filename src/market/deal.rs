@@ -154,6 +154,12 @@ impl Deal {
         self.period.0 <= day && day <= self.period.1
     }
 
+    /// Whether ads of an advertiser may run under it (R-OWN).
+    #[must_use]
+    pub fn takes_advertiser(&self, advertiser: AdvertiserId) -> bool {
+        self.advertisers.is_empty() || self.advertisers.contains(&advertiser)
+    }
+
     /// What a day of its volume costs; zero for preferred deals (R-COMMIT).
     #[must_use]
     pub fn daily_commitment(&self) -> MicroYuan {

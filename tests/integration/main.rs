@@ -3,6 +3,7 @@
 //! - `harness`: one exchange under test with its DSPs and a media; everything is bounded in time and ended.
 //! - `golden`: the files of `tests/golden`, one behaviour each, compared exactly. `PMPX_BLESS=1` rewrites what they expect
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
+//! - `pods`: ad pods by chance, without a network.
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
@@ -35,6 +36,8 @@ mod kill_switches;
 mod life_of_a_charge;
 #[cfg(test)]
 mod patch;
+#[cfg(test)]
+mod pods;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

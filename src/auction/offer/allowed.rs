@@ -69,7 +69,52 @@ static VIDEO: Allow = Allow {
     ],
 };
 
-static NATIVE: Allow = Allow { fields: &[whole("request"), whole("ver"), whole("api"), whole("battr")] };
+/// Without `request`, which is cut by [`NATIVE_REQUEST`].
+pub(super) static NATIVE: Allow = Allow { fields: &[whole("ver"), whole("api"), whole("battr")] };
+
+static ASSET: Allow = Allow {
+    fields: &[
+        whole("id"),
+        whole("required"),
+        ("title", Keep::Object(&Allow { fields: &[whole("len")] })),
+        (
+            "img",
+            Keep::Object(&Allow {
+                fields: &[whole("type"), whole("w"), whole("h"), whole("wmin"), whole("hmin"), whole("mimes")],
+            }),
+        ),
+        ("video", Keep::Object(&VIDEO)),
+        ("data", Keep::Object(&Allow { fields: &[whole("type"), whole("len")] })),
+    ],
+};
+
+/// The native request's own members, and `$more`.
+macro_rules! native_request {
+    ($($more:expr),*) => {
+        Allow {
+            fields: &[
+                whole("ver"),
+                whole("context"),
+                whole("contextsubtype"),
+                whole("plcmttype"),
+                whole("plcmtcnt"),
+                whole("seq"),
+                ("assets", Keep::EachObject(&ASSET)),
+                whole("aurlsupport"),
+                whole("durlsupport"),
+                ("eventtrackers", Keep::EachObject(&Allow { fields: &[whole("event"), whole("methods")] })),
+                whole("privacy"),
+                whole("layout"),
+                whole("adunit"),
+                $($more),*
+            ],
+        }
+    };
+}
+
+static NATIVE_INNER: Allow = native_request!();
+/// Native 1.0 wraps the request in an object of its own.
+pub(super) static NATIVE_REQUEST: Allow = native_request!(("native", Keep::Object(&NATIVE_INNER)));
 
 pub(super) static IMP: Allow = Allow {
     fields: &[
@@ -77,7 +122,6 @@ pub(super) static IMP: Allow = Allow {
         ("banner", Keep::Object(&BANNER)),
         ("video", Keep::Object(&VIDEO)),
         ("audio", Keep::Object(&VIDEO)),
-        ("native", Keep::Object(&NATIVE)),
         whole("displaymanager"),
         whole("displaymanagerver"),
         whole("instl"),
