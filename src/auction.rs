@@ -11,6 +11,7 @@ pub mod clearing;
 pub mod eligibility;
 mod fit;
 pub mod matching;
+mod native;
 pub mod offer;
 pub mod outcome;
 pub mod pod;

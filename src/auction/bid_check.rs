@@ -3,17 +3,18 @@
 //! and allowed there.
 
 use openrtb::response::Bid;
-use openrtb::{Arena, Decoder, Text, WirePrice};
+use openrtb::{Arena, BidRequest, Decoder, Text, WirePrice};
 
 use super::BidRejection;
 use super::admission::{Admitted, OfferedImp};
 use super::eligibility::{Invitation, Invited, Offer};
 use super::fit;
+use super::native;
 use super::pod::{Position, guarantees};
 use crate::ids::AuctionId;
 use crate::market::Market;
 use crate::market::demand::{Advertiser, Creative, CreativeState};
-use crate::market::supply::{Size, within_category, within_domain};
+use crate::market::supply::{Format, Size, within_category, within_domain};
 
 /// A bid that counts.
 #[derive(Clone, Copy, Debug)]
@@ -97,15 +98,15 @@ pub fn check<'r>(
         answer.rejected.push(whole(BidRejection::WrongCurrency));
         return answer;
     }
-    let context = Context { market, invited, invitation };
+    let mut context = Context { market, invited, invitation, decoder };
     for seatbid in response.seatbid {
         // A group that only wins as a whole cannot: each ad is decided for itself (OpenRTB 2.6 §4.2.2).
         let grouped = seatbid.group == Some(1) && seatbid.bid.len() > 1;
         for bid in seatbid.bid {
             let words = BidWords {
-                response: response.bidid.map(|text| text.as_str()),
+                response: response.bidid.map(|text| text.as_str()).filter(|text| is_plain(text)),
                 seat: seatbid.seat.map(|text| text.as_str()),
-                ad: bid.adid.map(|text| text.as_str()),
+                ad: bid.adid.map(|text| text.as_str()).filter(|text| is_plain(text)),
                 price: bid.price.unwrap_or_default(),
                 win: bid.nurl.map(|text| text.as_str()),
                 bill: bid.burl.map(|text| text.as_str()),
@@ -124,11 +125,13 @@ struct Context<'r, 'c> {
     market: &'r Market,
     invited: &'c Invited<'r>,
     invitation: &'c Invitation<'r>,
+    /// For native markup, which is JSON within JSON.
+    decoder: &'c mut Decoder,
 }
 
-impl<'r> Context<'r, '_> {
+impl<'r, 'c> Context<'r, 'c> {
     fn bid(
-        &self,
+        &mut self,
         bid: &Bid<'r>,
         words: BidWords<'r>,
         grouped: bool,
@@ -138,13 +141,14 @@ impl<'r> Context<'r, '_> {
     }
 
     fn terms(
-        &self,
+        &mut self,
         bid: &Bid<'r>,
         words: BidWords<'r>,
-        (index, offer): (usize, &Offer<'r>),
+        (index, offer): (usize, &'c Offer<'r>),
         grouped: bool,
     ) -> Result<AcceptedBid<'r>, BidRejection> {
-        let admitted = &self.invited.matched.admitted;
+        let invited = self.invited;
+        let admitted = &invited.matched.admitted;
         let imp = &admitted.imps[offer.imp];
         // OpenRTB 2.6 §3.2.12, `at` 3: a lower bid fails, a higher one pays the agreed price.
         if words.price.0 < offer.floor.millionths() {
@@ -163,12 +167,23 @@ impl<'r> Context<'r, '_> {
             return Err(BidRejection::AdvertiserNotInDeal);
         }
         advertised(bid, creative, advertiser, admitted)?;
+        taken(bid, words.seat, admitted.request)?;
         let size = fits(bid, creative, imp, offer)?;
         let position = self.position(bid, creative, imp, offer)?;
         let markup = bid.adm.map(|text| text.as_str()).filter(|markup| !markup.trim().is_empty());
         let markup = markup.ok_or(BidRejection::MissingMarkup)?;
         if !is_secure(imp, markup) {
             return Err(BidRejection::NotSecure);
+        }
+        match creative.format {
+            Format::Banner => {}
+            Format::Video | Format::Audio if is_playable(markup) => {}
+            Format::Video | Format::Audio => return Err(BidRejection::FormatNotAllowed),
+            Format::Native => {
+                let asked = imp.imp.native.and_then(|native| native.request.request());
+                let asked = asked.ok_or(BidRejection::FormatNotAllowed)?;
+                native::check(self.decoder, asked, markup, imp.imp.secure == Some(1))?;
+            }
         }
         Ok(AcceptedBid { offer: index, creative, advertiser, size, position, markup, words })
     }
@@ -190,9 +205,10 @@ impl<'r> Context<'r, '_> {
     }
 
     /// The offer that a bid is for.
-    fn offer(&self, bid: &Bid<'_>) -> Result<(usize, &Offer<'r>), BidRejection> {
-        let imps = &self.invited.matched.admitted.imps;
-        let offers = || self.invited.offers_of(self.invitation);
+    fn offer(&self, bid: &Bid<'_>) -> Result<(usize, &'c Offer<'r>), BidRejection> {
+        let invited = self.invited;
+        let imps = &invited.matched.admitted.imps;
+        let offers = || invited.offers_of(self.invitation);
         if !offers().any(|(_, offer)| imps[offer.imp].imp.id == bid.impid) {
             return Err(BidRejection::UnknownImp);
         }
@@ -215,6 +231,36 @@ impl<'r> Context<'r, '_> {
             }
         }
     }
+}
+
+/// Whether a DSP's own id may stand in markup that was checked: nothing that ends a string or begins a tag or a URL.
+fn is_plain(text: &str) -> bool {
+    !text.contains("://") && !text.chars().any(|it| it.is_control() || matches!(it, '"' | '\'' | '<' | '>' | '\\'))
+}
+
+/// Whether a player can read it: VAST, or DAAST for audio. What is in it is the review's (R-REVIEW).
+fn is_playable(markup: &str) -> bool {
+    let start = markup.trim_start_matches(|it: char| it.is_whitespace() || it == '\u{feff}');
+    ["<?xml", "<VAST", "<DAAST"].iter().any(|root| start.starts_with(root))
+}
+
+/// What the request as a whole takes: seats, languages, apps.
+fn taken(bid: &Bid<'_>, seat: Option<&str>, request: &BidRequest<'_>) -> Result<(), BidRejection> {
+    let listed = |list: &[Text<'_>], seat: &str| list.iter().any(|it| *it == *seat);
+    let seat = seat.unwrap_or_default();
+    if listed(request.bseat, seat) || !request.wseat.is_empty() && !listed(request.wseat, seat) {
+        return Err(BidRejection::SeatNotAllowed);
+    }
+    let speaks = |told: Option<Text<'_>>, list: &[Text<'_>]| {
+        list.is_empty() || told.is_none_or(|told| list.iter().any(|it| it.eq_ignore_ascii_case(&told)))
+    };
+    if !speaks(bid.language, request.wlang) || !speaks(bid.langb, request.wlangb) {
+        return Err(BidRejection::LanguageNotAllowed);
+    }
+    if bid.bundle.is_some_and(|bundle| listed(request.bapp, &bundle)) {
+        return Err(BidRejection::AppBlocked);
+    }
+    Ok(())
 }
 
 /// R-OWN, R-QUALIFY, R-CATEGORY: whose ad it is, and whether it may be shown on this media.
@@ -253,7 +299,11 @@ fn allowed(
     let own = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
     let categories = || told_categories.iter().map(Text::as_str).chain(own.clone());
     let blocked = |category: &str| admitted.request.bcat.iter().any(|banned| within_category(category, banned));
-    if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(blocked) {
+    let wanted = admitted.request.acat;
+    let unwanted =
+        |category: &str| !wanted.is_empty() && !wanted.iter().any(|parent| within_category(category, parent));
+    if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(|it| blocked(it) || unwanted(it))
+    {
         return Err(BidRejection::CategoryProhibited);
     }
     Ok(())
@@ -296,6 +346,9 @@ fn fits(
     if !offered || bid.mtype.is_some_and(|mtype| mtype != format.mtype()) {
         return Err(BidRejection::FormatNotAllowed);
     }
+    if !fit::takes_interfaces(imp.imp, format, bid) {
+        return Err(BidRejection::ApiNotAllowed);
+    }
     if bid.attr.iter().any(|attribute| fit::blocked_attributes(imp.imp, format).contains(attribute)) {
         return Err(BidRejection::AttributeBlocked);
     }
@@ -316,7 +369,7 @@ fn fits(
         {
             Ok(Some(size))
         }
-        Some(_) if format == crate::market::supply::Format::Banner => Err(BidRejection::SizeNotAllowed),
+        Some(_) if format == Format::Banner => Err(BidRejection::SizeNotAllowed),
         _ => fit::fitting_size(imp, offer.deal, creative).ok_or(BidRejection::SizeNotAllowed),
     }
 }

@@ -1,6 +1,7 @@
 //! Whether an ad fits a place: format, size, duration, attributes.
 
 use openrtb::request::Imp;
+use openrtb::response::Bid;
 
 use super::admission::OfferedImp;
 use crate::market::deal::Deal;
@@ -90,6 +91,21 @@ pub(super) fn meets_floor(offered: &OfferedImp<'_>, creative: &Creative, earning
     let least = i128::from(floor.0) * i128::from(creative.duration_s.unwrap_or(0));
     // Without a rate nobody can say that it is met.
     offered.floor_rate.is_some_and(|rate| i128::from(earning.converted_down(rate).millionths()) >= least)
+}
+
+/// Whether the imp takes every API and the protocol that a bid says its markup needs; an unlisted API is not supported
+/// (OpenRTB 2.6 §3.2.6 to §3.2.9 `api`, `protocols`).
+pub(super) fn takes_interfaces(imp: &Imp<'_>, format: Format, bid: &Bid<'_>) -> bool {
+    let (api, protocols) = match format {
+        Format::Banner => (imp.banner.map(|banner| banner.api), &[][..]),
+        Format::Video => (imp.video.map(|video| video.api), imp.video.map_or(&[][..], |video| video.protocols)),
+        Format::Audio => (imp.audio.map(|audio| audio.api), imp.audio.map_or(&[][..], |audio| audio.protocols)),
+        Format::Native => (imp.native.map(|native| native.api), &[][..]),
+    };
+    let api = api.unwrap_or_default();
+    let needed = bid.apis.iter().copied().chain(bid.api).filter(|api| *api != 0);
+    needed.into_iter().all(|needed| api.contains(&needed))
+        && bid.protocol.is_none_or(|protocol| protocols.is_empty() || protocols.contains(&protocol))
 }
 
 /// The creative attributes that the imp blocks for a format (OpenRTB 2.6 `battr`).

@@ -153,11 +153,12 @@ fn copy_imp(raw: &[u8], range: Range<usize>, offered: &OfferedImp<'_>, out: &mut
     out.extend_from_slice(b"\"request\":");
     let mut request = Vec::with_capacity(512);
     match native.request {
-        NativeRequest::Json(text) => {
-            let text = text.as_bytes();
+        NativeRequest::Asked { json, .. } if !json.is_empty() => {
+            let text = json.as_bytes();
             copy_allowed(text, scan::root(text)?, &NATIVE_REQUEST, &mut request)?;
         }
-        NativeRequest::Object { .. } => {
+        // An object by practice: it goes on as the text that the specification asks for.
+        _ => {
             let [found] = scan::find(raw, object, ["request"])?;
             copy_allowed(raw, found.unwrap_or_default(), &NATIVE_REQUEST, &mut request)?;
         }
