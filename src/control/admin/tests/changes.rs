@@ -170,7 +170,7 @@ async fn what_is_described_is_what_is_routed() {
     let plane = Plane::new().await;
     let api = plane.get("/api/v1/openapi.json").await.json();
     for (path, methods) in api["paths"].as_object().unwrap() {
-        let concrete = path.replace('{', "").replace('}', "");
+        let concrete = path.replace(['{', '}'], "");
         for method in methods.as_object().unwrap().keys() {
             let reply = match method.as_str() {
                 "get" if path == "/events" => continue,
