@@ -145,6 +145,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     if include.as_ref().is_some_and(Side::has_no_place) {
         table.missing("placements");
     }
+    let include = include.filter(|side| !side.has_no_place());
     let exclude = match table.optional_section("exclude", targeting::KEYS) {
         Some(Some(section)) => Side::read(section),
         absent => absent.map(|_| Side::default()),

@@ -1,5 +1,6 @@
 //! The example of the repository, and what becomes of it when it is edited.
 
+mod deals;
 mod format;
 mod robustness;
 mod rules;
