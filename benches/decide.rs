@@ -191,8 +191,8 @@ fn for_others(count: u32) -> Market {
 }
 
 fn others(criterion: &mut Criterion) {
-    let mut body = REQUEST.to_vec();
-    let request = decode(&mut body);
+    let arena = Arena::new();
+    let request = decode(&arena);
     let mut chance = Chance::seeded(1);
     let mut group = criterion.benchmark_group("decide/others");
     for count in [0, 10, 1_000, 100_000] {

@@ -287,6 +287,12 @@ impl Catalog {
         rows.into_iter().filter_map(|row| self.deals.at(row as usize)).collect()
     }
 
+    /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.
+    pub fn deals_on(&self, placement: &Placement) -> impl Iterator<Item = &Deal> {
+        let places = placement.places();
+        self.deals.iter().filter(move |deal| deal.targeting.places.iter().any(|place| places.contains(place)))
+    }
+
     /// What a unit of a currency is worth in yuan on a day; `None` when it is not traded in (architecture §5, "money").
     #[must_use]
     pub fn rate_on(&self, currency: Currency, day: ShanghaiDay) -> Option<Rate> {

@@ -74,7 +74,7 @@ fn facts<'r>(market: &'r Market, admitted: &Admitted<'_>) -> Facts<'r> {
     }
     // R-CONSENT: what providers say of a person is used only where the person agreed.
     if admitted.consent {
-        let data = admitted.request.user.iter().flat_map(|user| &user.data);
+        let data = admitted.request.user.iter().flat_map(|user| user.data);
         for (provider, data) in data.filter_map(|data| Some((data.id.as_deref()?, data))) {
             let ids = data.segment.iter().filter_map(|segment| segment.id.as_deref());
             ids.for_each(|id| facts.segment(provider, id));

@@ -177,8 +177,7 @@ impl Index {
         mut found: impl FnMut(u32),
     ) {
         let placement = imp.placement;
-        let places =
-            [Place::Placement(placement.id), Place::Property(placement.property), Place::Media(placement.media)];
+        let places = placement.places();
         let asked = Asked::new(self, facts, imp, &places);
         if let Some(only) = imp.only {
             for id in only {

@@ -413,7 +413,7 @@ fn meets(listed: &Listed, admitted: &Admitted<'_>) -> bool {
             name.is_some_and(|name| systems.iter().any(|system| is(system, name)))
         }
         Listed::Segments(segments) => {
-            let data = admitted.request.user.iter().flat_map(|user| &user.data);
+            let data = admitted.request.user.iter().flat_map(|user| user.data);
             let mut said = data.flat_map(|data| data.segment.iter().map(|it| (data.id.as_deref(), it.id.as_deref())));
             admitted.consent && said.any(|said| segments.iter().any(|it| said == (Some(&*it.provider), Some(&*it.id))))
         }

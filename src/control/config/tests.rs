@@ -2,6 +2,7 @@
 
 mod deals;
 mod format;
+mod large;
 mod robustness;
 mod rules;
 
