@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::currencies::currency;
-use super::diagnostic::{At, File, Report};
+use super::diagnostic::{At, File, Place, Report};
 use super::names::{SUSPENSION, account, endpoint, id, is_internal, label, wire};
 use super::reader::{Register, Table, read_file};
 use super::sources::Sources;
@@ -49,6 +49,7 @@ pub(super) struct DspEntry {
     pub(super) timeout_ms: u32,
     pub(super) currency: At<Currency>,
     pub(super) suspended: bool,
+    pub(super) place: Place,
 }
 
 pub(super) fn read(sources: &Sources, report: &Report) -> Register<DspEntry> {
@@ -106,6 +107,7 @@ fn dsp(table: Table<'_>, sources: &Sources, dsps: &mut Register<DspEntry>) {
             timeout_ms: timeout?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),
             suspended: suspended?.unwrap_or(false),
+            place: table.place,
         })
     })();
     dsps.add(dsp_id, entry, report);

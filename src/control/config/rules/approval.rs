@@ -1,6 +1,6 @@
 //! R-DSP: who may bid for a deal. R-QUALIFY: whose ads may run at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::Folder;
 use super::super::deals::{DealEntry, Standing};
@@ -15,7 +15,7 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
             approved_dsps(folder, links, deal, resolved, today, report);
         }
     }
-    qualified_advertisers(folder, today, report);
+    qualified_advertisers(folder, links, today, report);
 }
 
 fn approved_dsps(
@@ -45,51 +45,69 @@ fn approved_dsps(
                     dsp.id
                 ),
             );
-        } else if deal.concerns(today) && approved_until < until {
-            report.warning(
-                named.place,
-                format!("dsp `{}` is approved until {approved_until}, this deal runs until {until} (R-DSP)", dsp.id),
-            );
-        } else if deal.concerns(today) && approved_from > from.max(today) {
-            report.warning(
-                named.place,
-                format!("dsp `{}` is approved from {approved_from}, this deal runs from {from} (R-DSP)", dsp.id),
-            );
+        } else if deal.concerns(today) && (approved_until < until || approved_from > from.max(today)) {
+            let message = if approved_until < until {
+                format!("dsp `{}` is approved until {approved_until}, this deal runs until {until} (R-DSP)", dsp.id)
+            } else {
+                format!("dsp `{}` is approved from {approved_from}, this deal runs from {from} (R-DSP)", dsp.id)
+            };
+            // The list may be narrowed after notice: that must be possible while deals run. A deal that is yet to begin is put right.
+            if from > today { report.error(named.place, message) } else { report.warning(named.place, message) }
         }
     }
 }
 
-fn qualified_advertisers(folder: &Folder, today: ShanghaiDay, report: &Report) {
-    let mut latest: HashMap<&str, ShanghaiDay> = HashMap::new();
-    for advertiser in &folder.buyers.advertisers.entries {
-        let until = advertiser.qualified_until.value;
-        let known = latest.entry(&advertiser.account).or_insert(until);
-        *known = (*known).max(until);
-        if until < today {
+/// R-QUALIFY: an advertiser's expiry is said once; a deal that only expired ones could serve is refused.
+fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
+    let advertisers = &folder.buyers.advertisers;
+    let mut of_accounts: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (row, advertiser) in advertisers.entries.iter().enumerate() {
+        of_accounts.entry(&advertiser.account).or_default().push(row);
+        let until = advertiser.qualified_until;
+        if until.value < today {
             report.warning(
-                advertiser.qualified_until.place,
+                until.place,
                 format!(
-                    "the documents of `{}` were valid until {until}: nothing of it runs (R-QUALIFY)",
-                    advertiser.id
+                    "the documents of `{}` were valid until {}: nothing of it runs (R-QUALIFY)",
+                    advertiser.id, until.value
                 ),
             );
         }
     }
-    if !folder.buyers.advertisers.is_whole() {
+    if !advertisers.is_whole() {
         return;
     }
-    for deal in &folder.deals.entries {
+    let mut ends_within: BTreeMap<usize, &DealEntry> = BTreeMap::new();
+    for (deal, resolved) in folder.deals.entries.iter().zip(&links.deals) {
         let active = deal.standing == Standing::Live(DealState::Active) && deal.concerns(today);
         let account = deal.account.value.as_str();
-        if !active || folder.buyers.buyers.row(account).is_none() {
-            continue;
-        }
+        let Some(resolved) = resolved.as_ref().filter(|_| active) else { continue };
+        let all = of_accounts.get(account).map_or(&[][..], Vec::as_slice);
+        let (named, place) = match deal.advertisers.first() {
+            Some(first) => (resolved.advertisers.as_slice(), first.place),
+            None => (all, deal.account.place),
+        };
         let day = today.max(deal.period.0);
-        if latest.get(account).is_none_or(|until| *until < day) {
-            report.error(
-                deal.account.place,
-                format!("account `{account}` has no advertiser whose documents are valid on {day} (R-QUALIFY)"),
-            );
+        let until = |row: &usize| advertisers.entries.get(*row).map(|it| it.qualified_until.value);
+        if named.iter().filter_map(until).all(|until| until < day) {
+            let whose =
+                if deal.advertisers.is_empty() { format!("account `{account}`") } else { "this deal".to_owned() };
+            report.error(place, format!("{whose} has no advertiser whose documents are valid on {day} (R-QUALIFY)"));
         }
+        let ending = named.iter().filter(|row| until(row).is_some_and(|until| day <= until && until < deal.period.1));
+        for row in ending {
+            ends_within.entry(*row).or_insert(deal);
+        }
+    }
+    for (row, deal) in ends_within {
+        let Some(advertiser) = advertisers.entries.get(row) else { continue };
+        let until = advertiser.qualified_until;
+        report.warning(
+            until.place,
+            format!(
+                "the documents of `{}` are valid until {}, its deal `{}` runs until {} (R-QUALIFY)",
+                advertiser.id, until.value, deal.id, deal.period.1
+            ),
+        );
     }
 }
