@@ -51,7 +51,8 @@ fn main() {
     let bench = Bench::start(deals, rate as f64);
     let before = bench.load(seconds);
     let after_load = bench.memory();
-    let (during, reloads) = bench.load_with_reloads(seconds);
+    let (during, mut reloads) = bench.load_with_reloads(seconds);
+    reloads.sort_unstable();
     let after_reloads = bench.memory();
     let (_, more) = bench.load_with_reloads(seconds);
     std::thread::park_timeout(Duration::from_secs(3));
@@ -66,7 +67,7 @@ fn main() {
         "without": figures(&before),
         "with_reloads": figures(&during),
         "p99_ratio": during.latency_us.p99 as f64 / before.latency_us.p99 as f64,
-        "reload_ms": reloads,
+        "reloads": {"count": reloads.len(), "median_ms": reloads[reloads.len() / 2], "longest_ms": reloads.last()},
         "memory_mib": {"before": after_load, "after_reloads": after_reloads,
                        "after_as_many_again": bench.memory(), "further_reloads": more.len()},
     });
