@@ -159,10 +159,10 @@ pub const DSP_OUTCOMES: [&str; 11] = [
 ];
 
 /// Reasons for which a bid may be rejected: at most this many.
-pub const MOST_REJECTIONS: usize = 32;
+pub const MOST_REJECTIONS: usize = 64;
 
 /// The counts of one DSP.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DspCounts {
     /// Questions by outcome, in the order of [`DSP_OUTCOMES`].
     pub asked: [Counter; DSP_OUTCOMES.len()],
@@ -170,6 +170,16 @@ pub struct DspCounts {
     pub rejected: [Counter; MOST_REJECTIONS],
     /// How long answers took.
     pub seconds: Timing,
+}
+
+impl Default for DspCounts {
+    fn default() -> Self {
+        Self {
+            asked: Default::default(),
+            rejected: std::array::from_fn(|_| Counter::default()),
+            seconds: Timing::default(),
+        }
+    }
 }
 
 /// Everything that is counted.
