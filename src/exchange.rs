@@ -25,7 +25,10 @@ use crate::delivery::pacing::Pacing;
 use crate::event::{Journal, Unrecorded};
 use crate::market::Market;
 use crate::market::deal::DealState;
-use crate::metrics::Metrics;
+use crate::metrics::{MOST_REJECTIONS, Metrics};
+
+// Each reason has a counter of its own.
+const _: () = assert!(BidRejection::ALL.len() <= MOST_REJECTIONS);
 
 /// What all cores of a node share: the market, the live state that outlives it, and the ports.
 pub struct Exchange {

@@ -215,10 +215,10 @@ pub const DSP_OUTCOMES: [&str; 15] = [
 ];
 
 /// Reasons for which a bid may be rejected: at most this many.
-pub const MOST_REJECTIONS: usize = 32;
+pub const MOST_REJECTIONS: usize = 64;
 
 /// The counts of one DSP.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DspCounts {
     /// Questions by outcome, in the order of [`DSP_OUTCOMES`].
     pub asked: [Counter; DSP_OUTCOMES.len()],
@@ -230,6 +230,16 @@ pub struct DspCounts {
     pub in_flight: Level,
     /// Open connections.
     pub connections: Level,
+}
+
+impl Default for DspCounts {
+    fn default() -> Self {
+        Self {
+            asked: Default::default(),
+            rejected: std::array::from_fn(|_| Counter::default()),
+            seconds: Timing::default(),
+        }
+    }
 }
 
 /// Everything that is counted.

@@ -41,6 +41,8 @@ pub enum Format {
     Banner,
     /// Video (`mtype` 2).
     Video,
+    /// Audio (`mtype` 3): known, but no scripted DSP bids it by itself.
+    Audio,
     /// Native (`mtype` 4).
     Native,
 }
@@ -50,6 +52,7 @@ impl Format {
         match text {
             "banner" => Some(Self::Banner),
             "video" => Some(Self::Video),
+            "audio" => Some(Self::Audio),
             "native" => Some(Self::Native),
             _ => None,
         }
@@ -61,6 +64,7 @@ impl Format {
         match self {
             Self::Banner => 1,
             Self::Video => 2,
+            Self::Audio => 3,
             Self::Native => 4,
         }
     }

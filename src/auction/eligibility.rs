@@ -48,8 +48,9 @@ pub trait Delivery {
     fn take(&self, deal: &Deal) -> bool;
 }
 
-/// The precedence of an offer: the smaller wins (architecture, invariant 4). Draws are made once, one for a deal on an imp and one
-/// for each of its DSPs, so ranks never tie in effect and no other deal stands between two DSPs of one deal.
+/// The precedence of an offer: the smaller wins (architecture, invariant 4). Draws are made once, one for a
+/// deal and one for each of its DSPs on an imp, so ranks never tie and no other deal stands between two DSPs of one deal. In a pod a
+/// deal takes the first of its imps first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     method: Method,
@@ -58,6 +59,7 @@ pub struct Rank {
     price: Reverse<CpmMicroYuan>,
     draw: u32,
     deal: DealId,
+    imp: usize,
     turn: u32,
 }
 
@@ -171,6 +173,7 @@ pub fn invite<'r>(
         offers: Vec::with_capacity(2 * deals),
         ends: Vec::with_capacity(3 * deals),
         guaranteed: Vec::new(),
+        draws: Vec::with_capacity(deals),
         reserved: Vec::new(),
     };
     for (place, imp) in matched.admitted.imps.iter().enumerate() {
@@ -203,6 +206,7 @@ struct Round<'r, 'd> {
     ends: Vec<(DealId, Measure)>,
     /// The guaranteed deals of the imp at hand.
     guaranteed: Vec<Candidate<'r>>,
+    draws: Vec<(DealId, u32)>,
     /// Guaranteed deals that are offered, with their pods.
     reserved: Vec<(usize, DealId, BuyerId)>,
 }
@@ -264,7 +268,7 @@ impl<'r> Round<'r, '_> {
                     continue;
                 }
             };
-            let candidate = Candidate { deal, standing, longest_s, draw: self.chance.below(u32::MAX) };
+            let candidate = Candidate { deal, standing, longest_s, draw: self.draw(deal.id) };
             if deal.method.is_guaranteed() {
                 guaranteed.push(candidate);
             } else {
@@ -286,6 +290,16 @@ impl<'r> Round<'r, '_> {
             }
         }
         self.guaranteed = guaranteed;
+    }
+
+    /// The draw of a deal in this auction.
+    fn draw(&mut self, deal: DealId) -> u32 {
+        if let Some((_, draw)) = self.draws.iter().find(|(it, _)| *it == deal) {
+            return *draw;
+        }
+        let draw = self.chance.below(u32::MAX);
+        self.draws.push((deal, draw));
+        draw
     }
 
     /// Whether the pod of an imp has a guaranteed deal that this one would not be allowed beside: an offer that separation may take
@@ -389,6 +403,7 @@ impl<'r> Round<'r, '_> {
                 price: Reverse(deal.price),
                 draw,
                 deal: deal.id,
+                imp: place,
                 turn: self.chance.below(u32::MAX),
             };
             self.offers.push(Offer { imp: place, deal, dsp, rank, floor, may_return: standing.may_return });

@@ -84,7 +84,10 @@ fn known(object: &Value, keys: &[&str]) {
 }
 
 fn request(pmpx: &Pmpx, step: &Value) -> Value {
-    known(step, &["now", "media", "key", "headers", "body", "raw", "pad", "gzip", "answers", "notices", "expect"]);
+    known(
+        step,
+        &["now", "media", "key", "headers", "body", "raw", "pad", "gzip", "answers", "edit", "notices", "expect"],
+    );
     if let Some(now) = step["now"].as_str() {
         pmpx.set_clock(now);
     }
@@ -100,6 +103,11 @@ fn request(pmpx: &Pmpx, step: &Value) -> Value {
     wait_for_slow_readers(pmpx, &asked, &step["expect"]["asked"]);
     let seen: Vec<_> =
         pmpx.dsps().iter().zip(&asked).map(|(dsp, before)| (dsp.name(), body_seen(dsp, *before))).collect();
+    if !step["edit"].is_null() {
+        // What changes between the answer and its notices.
+        pmpx.edit(&step["edit"]);
+        pmpx.reload();
+    }
     let mut happened = Map::new();
     let response = response(&answer);
     let auction = seen.iter().find_map(|(_, body)| body["id"].as_str()).or(response["body"]["bidid"].as_str());

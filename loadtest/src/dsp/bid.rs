@@ -86,6 +86,7 @@ impl AskedImp<'_> {
         let allowed = match card.format {
             Format::Banner => self.banner.as_ref()?,
             Format::Video => self.video.as_ref()?,
+            Format::Audio => return None,
             Format::Native => return self.native.as_ref().and_then(|_| card.sizes.first().copied()),
         };
         card.sizes.iter().copied().find(|size| allowed.allows(*size))
@@ -251,7 +252,7 @@ fn markup(card: &CreativeCard, (width, height): (u32, u32)) -> String {
             out,
             r#"<a href="{link}"><img src="https://cdn.{domain}/{crid}.jpg?a=${{AUCTION_ID}}" width="{width}" height="{height}" alt=""></a>"#
         ),
-        Format::Video => write!(
+        Format::Video | Format::Audio => write!(
             out,
             concat!(
                 r#"<VAST version="3.0"><Ad id="{crid}"><InLine><AdSystem>Scripted DSP</AdSystem><AdTitle>{crid}</AdTitle>"#,
