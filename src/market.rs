@@ -289,13 +289,13 @@ impl Catalog {
         self.index.facts(at)
     }
 
-    /// The deals that apply to an imp by what was agreed, in the order of the config.
+    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
     #[must_use]
     pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
-        let mut rows = Vec::new();
-        self.index.find(facts, imp, &self.deals, |row| rows.push(row));
-        rows.sort_unstable();
-        rows.into_iter().filter_map(|row| self.deals.at(row as usize)).collect()
+        let mut found = Vec::new();
+        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
+        found.sort_unstable_by_key(|deal| deal.id);
+        found
     }
 
     /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.

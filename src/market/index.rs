@@ -4,6 +4,7 @@
 //! values of its rarest inclusion only, so that a request that says none of them never meets it. What is met is checked in place:
 //! an entry holds all that a deal without conditions needs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -113,6 +114,7 @@ pub struct Facts<'m> {
     index: &'m Index,
     at: UnixMillis,
     day: ShanghaiDay,
+    /// Sorted, each once.
     terms: Vec<Term>,
     segments: usize,
 }
@@ -133,22 +135,22 @@ pub struct ImpFacts<'a> {
 impl Facts<'_> {
     /// A value of a dimension; texts compare without ASCII case.
     pub fn text(&mut self, dimension: Dimension, text: &str) {
-        self.terms.extend(self.index.vocabulary.text(dimension, text));
+        add(&mut self.terms, self.index.vocabulary.text(dimension, text));
     }
 
     /// `device.devicetype`.
     pub fn device_type(&mut self, given: i32) {
-        self.terms.extend(self.index.vocabulary.device_types(given));
+        add(&mut self.terms, self.index.vocabulary.device_types(given));
     }
 
     /// `device.connectiontype`.
     pub fn connection(&mut self, given: i32) {
-        self.terms.extend(self.index.vocabulary.connections(given));
+        add(&mut self.terms, self.index.vocabulary.connections(given));
     }
 
     /// `device.os` and `device.osv`.
     pub fn system(&mut self, name: &str, version: Option<Version>) {
-        self.terms.extend(self.index.vocabulary.systems(name, version));
+        add(&mut self.terms, self.index.vocabulary.systems(name, version));
     }
 
     /// A segment of a provider. To be told with consent only (R-CONSENT).
@@ -157,7 +159,16 @@ impl Facts<'_> {
             && self.segments < MOST_SEGMENTS
         {
             self.segments += 1;
-            self.terms.push(term);
+            add(&mut self.terms, [term]);
+        }
+    }
+}
+
+/// Puts terms where they belong in a sorted list. The list is short: what deals ask of one request.
+fn add(terms: &mut Vec<Term>, more: impl IntoIterator<Item = Term>) {
+    for term in more {
+        if let Err(place) = terms.binary_search(&term) {
+            terms.insert(place, term);
         }
     }
 }
@@ -221,8 +232,8 @@ impl Index {
 /// A request and one of its imps.
 struct Asked<'a> {
     index: &'a Index,
-    /// Sorted, each once.
-    terms: Vec<Term>,
+    /// As in [`Facts`], with what the imp says.
+    terms: Cow<'a, [Term]>,
     formats: Formats,
     /// One for each size that the imp says; `None`: no deal lists it.
     sizes: Vec<Option<Term>>,
@@ -231,16 +242,15 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn new(index: &'a Index, facts: &Facts<'_>, imp: ImpFacts<'_>, places: &[Place]) -> Self {
-        let mut terms = facts.terms.clone();
+    fn new(index: &'a Index, facts: &'a Facts<'_>, imp: ImpFacts<'_>, places: &[Place]) -> Self {
+        let mut terms = Cow::Borrowed(facts.terms.as_slice());
         let mut sizes = Vec::new();
         if index.vocabulary.has_of_imps() {
             sizes.extend(imp.sizes.iter().map(|size| index.vocabulary.size(*size)));
-            terms.extend(sizes.iter().flatten());
-            terms.extend(places.iter().filter_map(|place| index.vocabulary.place(*place)));
+            let terms = terms.to_mut();
+            add(terms, sizes.iter().flatten().copied());
+            add(terms, places.iter().filter_map(|place| index.vocabulary.place(*place)));
         }
-        terms.sort_unstable();
-        terms.dedup();
         Self { index, terms, formats: imp.formats, sizes, at: facts.at, day: facts.day }
     }
 

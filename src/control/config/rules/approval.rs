@@ -1,6 +1,6 @@
 //! R-DSP: who may bid for a deal. R-QUALIFY: whose ads may run at all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::super::Folder;
 use super::super::deals::{DealEntry, Standing};
@@ -60,10 +60,11 @@ fn approved_dsps(
 /// R-QUALIFY: an advertiser's expiry is said once; a deal that only expired ones could serve is refused.
 fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
     let advertisers = &folder.buyers.advertisers;
-    let mut of_accounts: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (row, advertiser) in advertisers.entries.iter().enumerate() {
-        of_accounts.entry(&advertiser.account).or_default().push(row);
+    let mut latest: HashMap<&str, ShanghaiDay> = HashMap::new();
+    for advertiser in &advertisers.entries {
         let until = advertiser.qualified_until;
+        let known = latest.entry(&advertiser.account).or_insert(until.value);
+        *known = (*known).max(until.value);
         if until.value < today {
             report.warning(
                 until.place,
@@ -77,37 +78,63 @@ fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, rep
     if !advertisers.is_whole() {
         return;
     }
-    let mut ends_within: BTreeMap<usize, &DealEntry> = BTreeMap::new();
+    let mut longest = Longest::default();
     for (deal, resolved) in folder.deals.entries.iter().zip(&links.deals) {
         let active = deal.standing == Standing::Live(DealState::Active) && deal.concerns(today);
-        let account = deal.account.value.as_str();
         let Some(resolved) = resolved.as_ref().filter(|_| active) else { continue };
-        let all = of_accounts.get(account).map_or(&[][..], Vec::as_slice);
-        let (named, place) = match deal.advertisers.first() {
-            Some(first) => (resolved.advertisers.as_slice(), first.place),
-            None => (all, deal.account.place),
+        let account = deal.account.value.as_str();
+        let named = resolved.advertisers.iter().filter_map(|row| advertisers.entries.get(*row));
+        let (last, place, whose) = match deal.advertisers.first() {
+            Some(first) => (named.map(|it| it.qualified_until.value).max(), first.place, "this deal".to_owned()),
+            None => (latest.get(account).copied(), deal.account.place, format!("account `{account}`")),
         };
         let day = today.max(deal.period.0);
-        let until = |row: &usize| advertisers.entries.get(*row).map(|it| it.qualified_until.value);
-        if named.iter().filter_map(until).all(|until| until < day) {
-            let whose =
-                if deal.advertisers.is_empty() { format!("account `{account}`") } else { "this deal".to_owned() };
-            report.error(place, format!("{whose} has no advertiser whose documents are valid on {day} (R-QUALIFY)"));
+        if last.is_none_or(|until| until < day) {
+            let message = format!("{whose} has no advertiser whose documents are valid on {day} (R-QUALIFY)");
+            report.error(place, message);
         }
-        let ending = named.iter().filter(|row| until(row).is_some_and(|until| day <= until && until < deal.period.1));
-        for row in ending {
-            ends_within.entry(*row).or_insert(deal);
+        longest.add(deal, resolved);
+    }
+    for (row, advertiser) in advertisers.entries.iter().enumerate() {
+        let until = advertiser.qualified_until;
+        if let Some(deal) = longest.of(row, &advertiser.account)
+            && (today..deal.period.1).contains(&until.value)
+        {
+            report.warning(
+                until.place,
+                format!(
+                    "the documents of `{}` are valid until {}, its deal `{}` runs until {} (R-QUALIFY)",
+                    advertiser.id, until.value, deal.id, deal.period.1
+                ),
+            );
         }
     }
-    for (row, deal) in ends_within {
-        let Some(advertiser) = advertisers.entries.get(row) else { continue };
-        let until = advertiser.qualified_until;
-        report.warning(
-            until.place,
-            format!(
-                "the documents of `{}` are valid until {}, its deal `{}` runs until {} (R-QUALIFY)",
-                advertiser.id, until.value, deal.id, deal.period.1
-            ),
-        );
+}
+
+/// The deal that ends last, of those that any advertiser of an account may run under and of those that name an advertiser.
+#[derive(Default)]
+struct Longest<'f> {
+    of_accounts: HashMap<&'f str, &'f DealEntry>,
+    of_advertisers: HashMap<usize, &'f DealEntry>,
+}
+
+impl<'f> Longest<'f> {
+    fn add(&mut self, deal: &'f DealEntry, resolved: &DealLinks) {
+        let later = |known: &mut &'f DealEntry| {
+            if known.period.1 < deal.period.1 {
+                *known = deal;
+            }
+        };
+        if resolved.advertisers.is_empty() {
+            self.of_accounts.entry(&deal.account.value).and_modify(later).or_insert(deal);
+        }
+        for row in &resolved.advertisers {
+            self.of_advertisers.entry(*row).and_modify(later).or_insert(deal);
+        }
+    }
+
+    fn of(&self, row: usize, account: &str) -> Option<&'f DealEntry> {
+        let known = [self.of_accounts.get(account), self.of_advertisers.get(&row)];
+        known.into_iter().flatten().copied().max_by_key(|deal| deal.period.1)
     }
 }
