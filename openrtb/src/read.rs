@@ -140,7 +140,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     pub(crate) fn raw_value(&self) -> &'a str {
         let span = self.tape.spans.get(self.at).copied().unwrap_or_default();
         match self.peek() {
-            Some(Node::String(_)) => self.tape.body.get(span.start - 1..span.end + 1).unwrap_or_default(),
+            Some(Node::String(_)) => self.tape.body.get(span.start.saturating_sub(1)..span.end + 1).unwrap_or_default(),
             _ => self.raw(self.at),
         }
     }
@@ -155,7 +155,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     /// Enters an object whose one member is `key`: its value comes next.
-    pub(crate) fn unwrap(&mut self, key: &str) {
+    pub(crate) fn enter_wrapper(&mut self, key: &str) {
         let wrapped = self.peek_object() == Some(1) && self.tape.nodes.get(self.at + 1) == Some(&Node::String(key));
         if wrapped {
             self.at += 2;
