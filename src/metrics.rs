@@ -238,6 +238,8 @@ impl Default for DspCounts {
             asked: Default::default(),
             rejected: std::array::from_fn(|_| Counter::default()),
             seconds: Timing::default(),
+            in_flight: Level::default(),
+            connections: Level::default(),
         }
     }
 }

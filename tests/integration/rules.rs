@@ -150,7 +150,7 @@ fn a_dsp_is_told_the_time_that_it_has() {
     assert!((20..=50).contains(&told("comet")), "{}", told("comet"));
 }
 
-/// The answer leaves before the request's time is over, also when a DSP never answers.
+/// A DSP that never answers holds an auction until its deadline and no longer; then it has timed out.
 #[test]
 fn a_silent_dsp_is_waited_for_until_the_deadline_and_no_answer_of_it_counts() {
     let pmpx = Pmpx::start(NOON, &json!({}));
