@@ -27,12 +27,13 @@ use crate::commands::{all_cores, complain, say};
 use screen::Screen;
 
 /// The example config, so that the demo runs from anywhere.
-const CONFIG: [(&str, &str); 7] = [
+const CONFIG: [(&str, &str); 8] = [
     ("exchange.toml", include_str!("../config/exchange.toml")),
     ("media.toml", include_str!("../config/media.toml")),
     ("dsps.toml", include_str!("../config/dsps.toml")),
     ("buyers.toml", include_str!("../config/buyers.toml")),
     ("creatives.toml", include_str!("../config/creatives.toml")),
+    ("currencies.toml", include_str!("../config/currencies.toml")),
     ("rate_card.toml", include_str!("../config/rate_card.toml")),
     ("deals.toml", include_str!("../config/deals.toml")),
 ];
@@ -194,4 +195,20 @@ fn conclude(
 
 fn percentiles(of: &Percentiles) -> String {
     format!("{{\"p50\":{},\"p90\":{},\"p99\":{},\"p999\":{},\"max\":{}}}", of.p50, of.p90, of.p99, of.p999, of.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_carries_every_file_of_the_example() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<_> = files.collect();
+        let mut carried: Vec<_> = CONFIG.iter().map(|(name, _)| (*name).to_owned()).collect();
+        files.sort_unstable();
+        carried.sort_unstable();
+        assert_eq!(files, carried);
+    }
 }
