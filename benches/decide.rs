@@ -7,6 +7,7 @@
 //! - `answer`: one DSP's right bid, from its bytes to what it comes to (`bid_check`), and from there to the winner (`clearing`).
 //! - `deals`: the whole of `request` as deals grow, three on each placement. `same` asks one placement again and again, `any`
 //!   another one each time, as traffic does, so that caches do not help.
+//! - `others`: the whole of `request` with deals on its placement that are for other regions, systems or segments.
 //! - `creatives`: the same as one buyer's creatives grow, of which the last fits.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a failed measurement should stop")]
 
@@ -14,6 +15,7 @@
 mod common;
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use common::{REQUEST, Ready, auction, changed, example, media, noon};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -29,7 +31,7 @@ use pmpx::market::Market;
 use pmpx::market::deal::Deal;
 use pmpx::market::demand::Creative;
 use pmpx::market::supply::{Format, Placement};
-use pmpx::market::targeting::{Place, Targeting};
+use pmpx::market::targeting::{Clause, Conditions, Dimension, Listed, OperatingSystem, Place, Segment, Targeting};
 
 const ASKED: &str = "sunrise-open";
 const PER_PLACEMENT: u32 = 3;
@@ -153,6 +155,54 @@ fn deals(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The example with that many preferred deals on the asked placement that are for others than who asks: other regions, other systems or
+/// other segments.
+fn for_others(count: u32) -> Market {
+    let listed = |number: u32| -> Listed {
+        let text = |name: String| name.into_boxed_str();
+        match number % 3 {
+            0 => Listed::Texts(Dimension::Region, [text(format!("CN-X{}", number % 33))].into()),
+            1 => {
+                let segment = Segment { provider: "segments".into(), id: text(format!("x{}", number % 5_000)) };
+                Listed::Segments([segment].into())
+            }
+            _ => Listed::OperatingSystems([OperatingSystem { name: "ios".into(), least: None }].into()),
+        }
+    };
+    changed(&example(), |parts| {
+        let model = parts.deals.iter().find(|deal| deal.wire == "PD-2026-PAOPAO").unwrap().clone();
+        let deal = |number: u32| {
+            let clauses = [Clause { exclude: false, listed: listed(number) }].into();
+            let conditions = Some(Arc::new(Conditions { clauses, ..Conditions::default() }));
+            Deal {
+                id: DealId(1_000 + number),
+                wire: format!("OTHERS-{number}"),
+                targeting: Targeting { conditions, ..model.targeting.clone() },
+                ..model.clone()
+            }
+        };
+        parts.deals.extend((0..count).map(deal));
+    })
+}
+
+fn others(criterion: &mut Criterion) {
+    let arena = Arena::new();
+    let request = decode(&arena);
+    let mut chance = Chance::seeded(1);
+    let mut group = criterion.benchmark_group("decide/others");
+    for count in [0, 10, 1_000, 100_000] {
+        let market = for_others(count);
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| {
+                let invited = decide(&market, black_box(&request), &mut chance);
+                assert_eq!(invited.matched().deals(0).len(), 2);
+                black_box(&invited);
+            });
+        });
+    }
+    group.finish();
+}
+
 /// The example with so many creatives of the PDB deal's buyer; those before the last are of a format that is not asked for.
 fn with_creatives(count: u32) -> Market {
     changed(&example(), |parts| {
@@ -187,5 +237,5 @@ fn creatives(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, request, answer, deals, creatives);
+criterion_group!(benches, request, answer, deals, others, creatives);
 criterion_main!(benches);

@@ -15,18 +15,29 @@ pub(crate) struct Arguments {
     /// What is logged: a level (error, warn, info, debug, trace) or directives such as `pmpx=debug`.
     #[arg(long, global = true, env = "PMPX_LOG", default_value = DEFAULT_LOG, value_name = "FILTER")]
     pub(crate) log: String,
-    /// Logs JSON objects, one a line, instead of text.
-    #[arg(long, global = true)]
-    pub(crate) log_json: bool,
+    /// How it is logged: text, or one JSON object a line. What of an auction is told is set in exchange.toml, `[logging]`.
+    #[arg(long, global = true, env = "PMPX_LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
     #[command(flatten)]
     pub(crate) serve: Serve,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs the exchange; also what `pmpx` alone does. SIGTERM or Ctrl-C drains and stops it, SIGHUP reloads the config.
+    /// Runs the exchange; also what `pmpx` alone does. SIGTERM or Ctrl-C drains and stops it, a second one makes that quick,
+    /// SIGHUP reloads the config.
     Serve(Serve),
     /// Shows everything working in one process on loopback: the exchange, scripted DSPs, replayed media traffic that also
     /// fires the billing notices, and the control plane. It writes only under a temporary folder that it names.

@@ -1,11 +1,23 @@
-//! The fan-out: asks each invited DSP over HTTP and hands in the answers as they come, until the deadline.
+//! The fan-out: asks each invited DSP over HTTP and hands in the answers as they come, until the deadline
+//! (`docs/decisions/0018-fan-out.md`).
+//!
+//! [`Bidders`] is one core's door: it refuses what may not be sent ([`Unasked`]), and each question that is sent ends in one
+//! [`Answer`]. Behind it stand the connections to one endpoint (`pool`), the way to a new one (`dial`), what is read of an answer
+//! (`answer`), and compression (`gzip`). [`Breakers`] and [`Throttles`] are a node's, and outlive reloads.
 
 mod address;
+mod answer;
+mod breaker;
 mod client;
+mod dial;
+mod gzip;
 mod inbox;
+mod pool;
 mod throttle;
 
 pub use address::is_public;
-pub use client::{Answer, Ask, Bidders, Silence};
+pub use answer::Silence;
+pub use breaker::{BreakerState, Breakers, Ticket, Verdict};
+pub use client::{Answer, Ask, Bidders, Health, Unasked};
 pub use inbox::Inbox;
 pub use throttle::Throttles;

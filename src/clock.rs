@@ -192,6 +192,12 @@ impl Chance {
         Self(rand::make_rng())
     }
 
+    /// Draws of its own that follow from this one's.
+    #[must_use]
+    pub fn branch(&mut self) -> Self {
+        Self(SmallRng::from_rng(&mut self.0))
+    }
+
     /// A number below `bound`, each as likely as the other; 0 when `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         if bound == 0 { 0 } else { self.0.random_range(0..bound) }

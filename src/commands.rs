@@ -9,22 +9,22 @@ use anyhow::{Context, Result};
 use pmpx::clock::Clock;
 use pmpx::control::config::{self, Moment};
 use pmpx::ids::IdBook;
-use pmpx::node::{Node, Settings};
+use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
 use pmpx::store::SqliteReader;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::{Check, Serve, Verify};
+use crate::arguments::{Check, LogFormat, Serve, Verify};
 
 /// Logs go to stderr: stdout is for results.
-pub(crate) fn log_to_stderr(filter: &str, json: bool) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log {filter}"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json {
-        logs.json().init();
-    } else {
-        logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    match format {
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
     }
+    Ok(())
 }
 
 /// A line on stderr.
@@ -52,6 +52,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
     let control = TcpListener::bind(arguments.control_listen)
         .with_context(|| format!("listening on {}", arguments.control_listen))?;
     let cores = arguments.cores.unwrap_or_else(all_cores);
+    raise_open_files();
     let node = Node::start(Settings {
         config: arguments.config.clone(),
         data: arguments.data.clone(),
@@ -61,15 +62,28 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         clock: Clock::system(),
         watch: true,
         unpin: arguments.unpin,
-        variable: |name| std::env::var(name).ok(),
+        variable,
     })?;
     tracing::info!(address = %node.address(), control = %arguments.control_listen, cores, "serving");
     wait_for_signals(|| {
         // The publisher logs what comes of it.
         let _ = node.reload();
     })?;
-    node.stop(Duration::from_millis(arguments.drain_delay));
+    tracing::info!("draining; a second signal makes it quick");
+    node.drain(Duration::from_millis(arguments.drain_delay), &hurry_at_signal()?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// As many open files as the system allows: each connection is one, and the usual limit of 1,024 is soon reached.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+        }
+    }
 }
 
 /// The machine's cores, at most what a node can name.
@@ -95,11 +109,30 @@ pub(crate) fn wait_for_signals(reload: impl Fn()) -> Result<()> {
     })
 }
 
+/// The next SIGTERM or Ctrl-C asks for a hurry.
+fn hurry_at_signal() -> Result<Hurry> {
+    let hurry = Hurry::default();
+    let asked = hurry.clone();
+    let wait = move || {
+        if wait_for_signals(|| {}).is_ok() {
+            tracing::warn!("a second signal: draining in a hurry");
+            asked.ask();
+        }
+    };
+    std::thread::Builder::new().name("pmpx-signals".into()).spawn(wait)?;
+    Ok(hurry)
+}
+
+/// Looks up an `env:NAME` secret.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// `pmpx check`.
 pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
     let at = Moment { now: Clock::system().now(), generation: 1 };
-    let compiled =
-        config::load(&arguments.config).and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
+    let sources = config::load(&arguments.config).map(|sources| sources.with_environment(variable));
+    let compiled = sources.and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
     match compiled {
         Ok(compiled) => {
             for warning in &compiled.warnings {

@@ -89,13 +89,16 @@ fn start_dsps(catalog: &Arc<Catalog>, delays: &Arc<Delays>) -> Result<Vec<Script
     let moody = [(80, Temper::Bid), (16, Temper::PassEmpty), (2, Temper::Silent), (2, Temper::Slow(ms(40)))];
     let moody = Script::weighted(moody).latency(Latency::Uniform(ms(2), ms(15)));
     let sly = [
-        (82, Temper::Bid),
-        (6, Temper::Pass),
+        (78, Temper::Bid),
+        (4, Temper::Gzip),
+        (5, Temper::Pass),
         (3, Temper::BelowFloor),
         (2, Temper::UnknownDeal),
         (2, Temper::UnknownCreative),
         (2, Temper::Malformed),
-        (2, Temper::Status(500)),
+        (1, Temper::Status(500)),
+        (1, Temper::Redirect),
+        (1, Temper::Bomb(200_000)),
         (1, Temper::Reset),
     ];
     let sly = Script::weighted(sly).latency(Latency::Uniform(ms(1), ms(10)));

@@ -5,9 +5,10 @@ mod asking;
 mod award;
 mod core;
 mod live;
+mod trace;
 
 pub use answer::{BadRequest, Reply};
-pub use core::{Core, Entered, Incoming, Seed};
+pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::auction::{BidRejection, NoBid};
-use crate::bidding::Throttles;
+use crate::bidding::{Breakers, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
 use crate::clock::{Clock, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
@@ -43,6 +44,8 @@ pub struct Exchange {
     pub attribution: Attribution,
     /// Rates promised to DSPs.
     pub throttles: Throttles,
+    /// Who of the DSPs fails.
+    pub breakers: Arc<Breakers>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -62,6 +65,7 @@ impl Exchange {
     #[must_use]
     pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let throttles = Throttles::new(clock.instant());
+        let breakers = Arc::new(Breakers::new(clock.instant()));
         let attribution = Attribution::default();
         attribution.turn(clock.now());
         Self {
@@ -72,6 +76,7 @@ impl Exchange {
             frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,
             throttles,
+            breakers,
             metrics,
             journal,
             clock,

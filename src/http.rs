@@ -1,6 +1,7 @@
 //! The data plane's door: one acceptor hands sockets to the least-loaded core, each core serves its own (architecture §5).
 
 mod body;
+mod door;
 mod lane;
 mod routes;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::exchange::{Exchange, Seed};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Shed};
 
 /// Connections that the whole data plane holds at most; beyond, new ones are closed at once.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -22,14 +23,16 @@ const MOST_CONNECTIONS: usize = 20_000;
 const QUEUE: usize = 1_024;
 
 /// Where the data plane stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Serves; `/readyz` says so.
     Serving,
     /// Still serves, while `/readyz` tells load balancers to go elsewhere.
     NotReady,
-    /// Takes no new connections and ends the others after their request.
+    /// Takes no new connections and ends the others after their next answer.
     Closing,
+    /// Ends what is open, whatever it is doing.
+    Cutting,
 }
 
 /// The running data plane.
@@ -93,9 +96,24 @@ impl DataPlane {
         self.phase.send_replace(Phase::NotReady);
     }
 
-    /// Takes no new connections, lets requests finish for at most five seconds, and ends.
-    pub fn stop(self) {
+    /// Takes no new connections; what is open ends after its next answer, or when it is idle for half a second.
+    pub fn close(&self) {
         self.phase.send_replace(Phase::Closing);
+    }
+
+    /// Ends what is open, whatever it is doing.
+    pub fn cut(&self) {
+        self.phase.send_replace(Phase::Cutting);
+    }
+
+    /// Whether every thread has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits until every thread has ended; [`DataPlane::close`] or [`DataPlane::cut`] comes before.
+    pub fn join(self) {
         for thread in self.threads {
             // A core that panicked has said so on its own.
             let _ = thread.join();
@@ -118,8 +136,9 @@ fn accept(
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((socket, _)) => {
-                        if !hand_over(socket, mailboxes, connections) {
-                            metrics.shed.one(1);
+                        let handed = socket.into_std().is_ok_and(|socket| hand_over(socket, mailboxes, connections, metrics));
+                        if !handed {
+                            metrics.shed(Shed::Connections);
                         }
                     }
                     // Out of file handles, most likely: wait instead of spinning.
@@ -129,7 +148,10 @@ fn accept(
                     }
                 },
                 changed = phase.changed() => {
-                    if changed.is_err() || *phase.borrow_and_update() == Phase::Closing {
+                    if changed.is_err() || *phase.borrow_and_update() >= Phase::Closing {
+                        if let Ok(listener) = listener.into_std() {
+                            empty_backlog(&listener, mailboxes, connections, metrics);
+                        }
                         return;
                     }
                 }
@@ -138,8 +160,22 @@ fn accept(
     });
 }
 
+/// Hands over the connections that the system has made already: closing the listener would reset them.
+fn empty_backlog(listener: &TcpListener, mailboxes: &[Mailbox], connections: &[AtomicUsize], metrics: &Metrics) {
+    while let Ok((socket, _)) = listener.accept() {
+        if !hand_over(socket, mailboxes, connections, metrics) {
+            metrics.shed(Shed::Connections);
+        }
+    }
+}
+
 /// `false` when the socket was closed instead, because a bound is reached.
-fn hand_over(socket: tokio::net::TcpStream, mailboxes: &[Mailbox], connections: &[AtomicUsize]) -> bool {
+fn hand_over(
+    socket: std::net::TcpStream,
+    mailboxes: &[Mailbox],
+    connections: &[AtomicUsize],
+    metrics: &Metrics,
+) -> bool {
     let counts = connections.iter().map(|count| count.load(Ordering::Relaxed));
     let total: usize = counts.clone().sum();
     let Some((index, _)) = counts.enumerate().min_by_key(|(_, count)| *count) else { return false };
@@ -147,11 +183,15 @@ fn hand_over(socket: tokio::net::TcpStream, mailboxes: &[Mailbox], connections: 
         return false;
     }
     let _ = socket.set_nodelay(true);
-    let Ok(socket) = socket.into_std() else { return false };
+    if socket.set_nonblocking(true).is_err() {
+        return false;
+    }
     connections[index].fetch_add(1, Ordering::Relaxed);
+    metrics.connections.fetch_add(1, Ordering::Relaxed);
     let taken = mailboxes[index].try_send(socket).is_ok();
     if !taken {
         connections[index].fetch_sub(1, Ordering::Relaxed);
+        metrics.connections.fetch_sub(1, Ordering::Relaxed);
     }
     taken
 }
@@ -160,27 +200,28 @@ fn hand_over(socket: tokio::net::TcpStream, mailboxes: &[Mailbox], connections: 
 mod tests {
     use super::*;
 
-    /// A socket and its other end.
-    async fn pair() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (near, listener.accept().await.unwrap().0)
+    /// A socket.
+    fn socket() -> std::net::TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap()
     }
 
-    #[tokio::test]
-    async fn a_socket_goes_to_the_core_with_the_fewest_and_to_none_at_the_bound() {
+    #[test]
+    fn a_socket_goes_to_the_core_with_the_fewest_and_to_none_at_the_bound() {
         let (first, _keep_first) = mpsc::channel(8);
         let (second, mut sockets) = mpsc::channel(1);
         let mailboxes = [first, second];
         let connections = [AtomicUsize::new(5), AtomicUsize::new(4)];
-        assert!(hand_over(pair().await.1, &mailboxes, &connections));
+        let metrics = Exchange::metrics();
+        assert!(hand_over(socket(), &mailboxes, &connections, &metrics));
         assert!(sockets.try_recv().is_ok(), "the second had fewer");
         assert_eq!(connections[1].load(Ordering::Relaxed), 5);
         connections[0].store(MOST_CONNECTIONS, Ordering::Relaxed);
-        assert!(!hand_over(pair().await.1, &mailboxes, &connections), "the bound of all");
+        assert!(!hand_over(socket(), &mailboxes, &connections, &metrics), "the bound of all");
         connections[0].store(100, Ordering::Relaxed);
-        assert!(hand_over(pair().await.1, &mailboxes, &connections));
-        assert!(!hand_over(pair().await.1, &mailboxes, &connections), "the mailbox is full");
+        assert!(hand_over(socket(), &mailboxes, &connections, &metrics));
+        assert!(!hand_over(socket(), &mailboxes, &connections, &metrics), "the mailbox is full");
         assert_eq!(connections[1].load(Ordering::Relaxed), 6, "what was not taken is not counted");
+        assert_eq!(metrics.connections.load(Ordering::Relaxed), 2);
     }
 }

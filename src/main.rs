@@ -13,7 +13,11 @@ use arguments::{Arguments, Command, LedgerCommand};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = matches!(arguments.command, Some(Command::Demo(_))) && arguments.log == arguments::DEFAULT_LOG;
-    commands::log_to_stderr(if quiet { "warn" } else { &arguments.log }, arguments.log_json);
+    let filter = if quiet { "warn" } else { &arguments.log };
+    if let Err(error) = commands::log_to_stderr(filter, arguments.log_format) {
+        commands::complain(&format!("pmpx: {}", commands::in_words(&error)));
+        return ExitCode::FAILURE;
+    }
     let done = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => commands::serve(&serve),
         Command::Demo(demo) => demo::run(&demo),

@@ -6,12 +6,17 @@
 pub mod deal;
 pub mod demand;
 pub mod few;
+mod index;
+mod lookup;
 pub mod plan;
 pub mod rates;
 pub mod supply;
 mod suspension;
 pub mod targeting;
 mod traffic;
+mod vocabulary;
+
+pub use index::{Facts, ImpFacts};
 
 pub use suspension::{Market, Marks, Suspensions};
 
@@ -26,7 +31,9 @@ use demand::{Advertiser, Buyer, Creative, Dsp};
 use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
-use targeting::Place;
+
+use index::Index;
+use lookup::{Hash, Lookup};
 
 /// Items by dense id, without holes in memory for ids that are not in this snapshot (4 bytes each).
 #[derive(Clone, Debug)]
@@ -58,6 +65,17 @@ impl<I: DenseId, T> Table<I, T> {
     #[must_use]
     pub fn get(&self, id: I) -> Option<&T> {
         self.rows.get(id.index()).and_then(|row| self.items.get(*row as usize))
+    }
+
+    /// The item with that id and its row among the items.
+    pub(crate) fn entry(&self, id: I) -> Option<(u32, &T)> {
+        let row = *self.rows.get(id.index())?;
+        self.items.get(row as usize).map(|item| (row, item))
+    }
+
+    /// The item of a row.
+    fn at(&self, row: usize) -> Option<&T> {
+        self.items.get(row)
     }
 
     /// All items.
@@ -103,6 +121,12 @@ pub struct ExchangeTerms {
     pub most_imps: usize,
     /// Requests in flight per core before new ones are refused.
     pub most_in_flight: usize,
+    /// How long a core's queue may stand before new requests are refused, ms.
+    pub target_delay_ms: u32,
+    /// The same for a burst: while the queue was empty a moment ago, ms.
+    pub burst_delay_ms: u32,
+    /// One auction in so many is told in the log, stage by stage; 0: none.
+    pub trace_one_in: u32,
     /// How long a token can be billed, ms, where the placement says nothing.
     pub token_life_ms: u64,
     /// By how much the clocks of nodes may differ, ms.
@@ -164,10 +188,10 @@ pub struct Catalog {
     /// What other currencies are worth, by day.
     pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
-    tags: HashMap<(MediaId, Box<str>), PlacementId>,
-    crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>>,
-    deal_names: HashMap<Box<str>, DealId>,
-    by_place: HashMap<Place, Vec<DealId>>,
+    tags: Lookup,
+    crids: Lookup,
+    deal_names: Lookup,
+    index: Index,
     plans: Table<DealId, WeekPlan>,
     by_fit: HashMap<Fit, Vec<CreativeId>>,
 }
@@ -178,24 +202,20 @@ type Fit = (BuyerId, Format, Option<Size>);
 impl Catalog {
     /// Builds the indexes over the parts.
     fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
-        let tags = parts.placements.iter().map(|it| ((it.media, it.tagid.as_str().into()), it.id)).collect();
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
-        let deal_names = parts.deals.iter().map(|deal| (deal.wire.as_str().into(), deal.id)).collect();
-        let mut crids: HashMap<BuyerId, HashMap<Box<str>, CreativeId>> = HashMap::new();
+        let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
+        let tags = Lookup::new(tags);
+        let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, &it.crid)));
+        let deal_names = Lookup::new(parts.deals.iter().map(|it| named(0, &it.wire)));
         let mut by_fit: HashMap<Fit, Vec<CreativeId>> = HashMap::new();
         for creative in &parts.creatives {
             for size in creative.fitting_sizes() {
                 by_fit.entry((creative.buyer, creative.format, size)).or_default().push(creative.id);
             }
-            crids.entry(creative.buyer).or_default().insert(creative.crid.as_str().into(), creative.id);
-        }
-        let mut by_place: HashMap<Place, Vec<DealId>> = HashMap::new();
-        for deal in &parts.deals {
-            for place in &deal.targeting.places {
-                by_place.entry(*place).or_default().push(deal.id);
-            }
         }
         let plans = plan::plans_of(&parts.deals, &parts.placements);
+        let deals = Table::new(parts.deals.into_iter().map(|it| (it.id, it)));
+        let index = index::Builder::default().build(&deals, loaded_at.shanghai_day());
         Self {
             generation,
             loaded_at,
@@ -208,13 +228,13 @@ impl Catalog {
             buyers: Table::new(parts.buyers.into_iter().map(|it| (it.id, it))),
             advertisers: Table::new(parts.advertisers.into_iter().map(|it| (it.id, it))),
             creatives: Table::new(parts.creatives.into_iter().map(|it| (it.id, it))),
-            deals: Table::new(parts.deals.into_iter().map(|it| (it.id, it))),
+            deals,
             rates: parts.rates,
             keys,
             tags,
             crids,
             deal_names,
-            by_place,
+            index,
             plans,
             by_fit,
         }
@@ -234,15 +254,15 @@ impl Catalog {
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
     #[must_use]
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
-        let id = self.tags.get(&(media, Box::from(tagid)))?;
-        self.placements.get(*id)
+        let is = |row| self.placements.at(row).is_some_and(|it| it.media == media && it.tagid == tagid);
+        self.placements.at(self.tags.find(named(media.0, tagid), is)?)
     }
 
     /// The creative that a buyer calls `crid`.
     #[must_use]
     pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let id = self.crids.get(&buyer)?.get(crid)?;
-        self.creatives.get(*id)
+        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && *it.crid == *crid);
+        self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
     }
 
     /// The approved creatives of a buyer of a format and, for banners, of a size.
@@ -259,7 +279,29 @@ impl Catalog {
     /// The deal with that wire id.
     #[must_use]
     pub fn deal_named(&self, wire: &str) -> Option<&Deal> {
-        self.deals.get(*self.deal_names.get(wire)?)
+        let is = |row| self.deals.at(row).is_some_and(|it| it.wire == *wire);
+        self.deals.at(self.deal_names.find(named(0, wire), is)?)
+    }
+
+    /// To be told what a request of that moment says; then [`Market::deals_for`].
+    #[must_use]
+    pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
+        self.index.facts(at)
+    }
+
+    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
+    #[must_use]
+    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
+        let mut found = Vec::new();
+        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
+        found.sort_unstable_by_key(|deal| deal.id);
+        found
+    }
+
+    /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.
+    pub fn deals_on(&self, placement: &Placement) -> impl Iterator<Item = &Deal> {
+        let places = placement.places();
+        self.deals.iter().filter(move |deal| deal.targeting.places.iter().any(|place| places.contains(place)))
     }
 
     /// How a guaranteed deal's volume spreads over a day; `None` for a preferred deal.
@@ -273,14 +315,11 @@ impl Catalog {
     pub fn rate_on(&self, currency: Currency, day: ShanghaiDay) -> Option<Rate> {
         self.rates.on(currency, day)
     }
+}
 
-    /// The deals that name a placement, its property or its media, each in the order of the config.
-    pub fn deals_on(&self, placement: &Placement) -> impl Iterator<Item = &Deal> {
-        let places =
-            [Place::Placement(placement.id), Place::Property(placement.property), Place::Media(placement.media)];
-        let ids = places.into_iter().filter_map(|place| self.by_place.get(&place)).flatten();
-        ids.filter_map(|id| self.deals.get(*id))
-    }
+/// The hash of a name that is `owner`'s.
+fn named(owner: u32, name: &str) -> u64 {
+    Hash::new().number(owner).text(name).finish()
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 //!
 //! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
 
+mod health;
+mod process;
 mod write;
 
+pub use health::{BEAT, Health, STUCK};
 pub use write::{Names, write};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +30,28 @@ impl Counter {
     }
 
     /// How many so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now.
+#[derive(Debug, Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    /// One more.
+    pub fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less; each follows an [`Level::up`].
+    pub fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -114,6 +139,33 @@ impl Outcome {
     ];
 }
 
+/// At which bound something was refused (architecture, invariant 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Shed {
+    /// A request: too many are in flight on its core.
+    InFlight = 0,
+    /// A connection: too many are open, or its core does not take it.
+    Connections = 1,
+    /// A billing notice: the journal could not take it.
+    Journal = 2,
+    /// A request: its core's queue stands for too long.
+    Delay = 3,
+    /// A notice: its core is far behind, or too many wait for the disk.
+    Notices = 4,
+}
+
+impl Shed {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::InFlight, "in_flight"),
+        (Self::Connections, "connections"),
+        (Self::Journal, "journal"),
+        (Self::Delay, "delay"),
+        (Self::Notices, "notices"),
+    ];
+}
+
 /// Counts by reason: an array whose places have names.
 #[derive(Debug)]
 pub struct Reasons {
@@ -143,19 +195,23 @@ impl Reasons {
     }
 }
 
-/// How questions to a DSP ended, as [`DspCounts::asked`] counts them.
-pub const DSP_OUTCOMES: [&str; 11] = [
+/// How questions to a DSP ended, as [`DspCounts::asked`] counts them. The last three were not sent.
+pub const DSP_OUTCOMES: [&str; 15] = [
     "bid",
     "no_bid",
     "timeout",
     "connection",
     "forbidden",
+    "tls",
+    "protocol",
     "status",
     "content_type",
+    "encoding",
     "too_large",
+    "suspended",
     "busy",
     "throttled",
-    "suspended",
+    "breaker_open",
 ];
 
 /// Reasons for which a bid may be rejected: at most this many.
@@ -170,6 +226,10 @@ pub struct DspCounts {
     pub rejected: [Counter; MOST_REJECTIONS],
     /// How long answers took.
     pub seconds: Timing,
+    /// Questions whose answers are waited for, late ones too.
+    pub in_flight: Level,
+    /// Open connections.
+    pub connections: Level,
 }
 
 impl Default for DspCounts {
@@ -178,6 +238,8 @@ impl Default for DspCounts {
             asked: Default::default(),
             rejected: std::array::from_fn(|_| Counter::default()),
             seconds: Timing::default(),
+            in_flight: Level::default(),
+            connections: Level::default(),
         }
     }
 }
@@ -207,8 +269,14 @@ pub struct Metrics {
     pub journal_commit_seconds: Timing,
     /// Reloads that were published, and refused.
     pub reloads: [Counter; 2],
-    /// What was refused at a bound: requests in flight per core, connections, billing notices that the journal did not take.
+    /// What was refused at a bound, in the order of [`Shed::ALL`].
     pub shed: Reasons,
+    /// How long the probes stood in the cores' queues.
+    pub queue_delay_seconds: Timing,
+    /// Connections of media that are open now.
+    pub connections: AtomicU64,
+    /// Signs of life.
+    pub health: Health,
 }
 
 impl Metrics {
@@ -227,8 +295,16 @@ impl Metrics {
             notices: Reasons::new(notices),
             journal_commit_seconds: Timing::default(),
             reloads: Default::default(),
-            shed: Reasons::new(["in_flight", "connections", "journal"]),
+            shed: Reasons::new(Shed::ALL.map(|(_, label)| label)),
+            queue_delay_seconds: Timing::default(),
+            connections: AtomicU64::new(0),
+            health: Health::default(),
         }
+    }
+
+    /// Counts what was refused at a bound.
+    pub fn shed(&self, at: Shed) {
+        self.shed.one(at as usize);
     }
 
     /// Counts a request of a media, or of a stranger.

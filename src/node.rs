@@ -2,6 +2,7 @@
 //! integration tests start the same node.
 
 mod desk;
+mod drain;
 mod keeper;
 mod keys;
 
@@ -22,7 +23,10 @@ use crate::ids::Lane;
 use crate::store::{OpenError, Options, SqliteReader, SqliteStore};
 
 use desk::ControlPlane;
-use keeper::Keeper;
+pub use drain::Hurry;
+
+use drain::Drain;
+use keeper::{Duty, Keeper};
 pub use keys::KeyError;
 
 /// What a node is started with.
@@ -93,7 +97,7 @@ impl Node {
         let now = clock.now();
         let watch = watch.then(|| Watch::new(&folder));
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
-        let choice = choose(&folder, newest_generation(&data, now)?, unpin, now)?;
+        let choice = choose(&folder, newest_generation(&data, now)?, unpin, variable, now)?;
         let node = choice.node();
         let metrics = Arc::new(Exchange::metrics());
         let timings = metrics.clone();
@@ -110,6 +114,7 @@ impl Node {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: store.clone(),
+            variable,
         };
         let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
         let Opened { market, token_keys, opening } = opened;
@@ -161,18 +166,36 @@ impl Node {
         self.control.publisher().reload(&By::trigger(Trigger::Signal))
     }
 
-    /// Ends in named phases: not ready, drain delay, closed door, counts flushed, leases given back, ledger derived, store closed.
+    /// [`Node::drain`] without a hurry.
     pub fn stop(self, drain_delay: Duration) {
-        tracing::info!("draining: not ready");
-        self.control.stand(Stand::Draining);
-        self.data_plane.not_ready();
-        self.keeper.wait(drain_delay);
-        tracing::info!("draining: closing the door");
-        self.data_plane.stop();
-        tracing::info!("draining: giving leases back");
-        self.keeper.stop();
-        self.control.stop();
-        self.store.close();
+        self.drain(drain_delay, &Hurry::default());
+    }
+
+    /// Ends in named phases, each bounded and logged with its duration: `not_ready` (load balancers are told) → `drain_delay`
+    /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts) →
+    /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
+    pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
+        let Self { exchange, store, data_plane, keeper, control } = self;
+        let drain = Drain { clock: &exchange.clock, hurry };
+        drain.phase("not_ready", || {
+            control.stand(Stand::Draining);
+            data_plane.not_ready();
+        });
+        drain.phase("drain_delay", || drain.delay(drain_delay));
+        drain.phase("stop_accepting", || data_plane.close());
+        drain.phase("finish", || drain.finish(data_plane));
+        let duty = keeper.duty();
+        let phase = |name, work: fn(&Duty)| {
+            let duty = duty.clone();
+            drain.bounded(name, move || work(&duty));
+        };
+        drain.bounded("stop_housekeeping", move || keeper.stop());
+        phase("flush", Duty::flush_counts);
+        phase("last_commit", Duty::confirm);
+        phase("close_leases", Duty::close_leases);
+        phase("derive_ledger", Duty::derive_ledger);
+        drain.phase("stop_control", || control.stop());
+        drain.bounded("close_store", move || store.close());
         tracing::info!("stopped");
     }
 }

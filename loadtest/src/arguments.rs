@@ -64,7 +64,11 @@ pub(crate) struct Arguments {
     /// Measure floor and exchange (--serve) in turn and print the ratios
     #[arg(long, requires = "serve")]
     pub(crate) compare: bool,
-    /// Rounds of --compare; medians are printed
+    /// Find the exchange's (--serve) saturation on one processor, offer it 1, 1.5 and 3 times that from the others, and print
+    /// the goodput: answers within 150 ms
+    #[arg(long, requires = "serve", conflicts_with = "compare")]
+    pub(crate) overload: bool,
+    /// Rounds of --compare and --overload; medians are printed
     #[arg(long, default_value_t = 3, value_name = "K")]
     pub(crate) rounds: usize,
     /// Fire no billing notices

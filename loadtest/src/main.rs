@@ -1,6 +1,7 @@
 //! `loadtest`: open-loop load with checked answers for any OpenRTB exchange.
 
 mod arguments;
+mod overload;
 mod runs;
 
 use std::io::Write as _;
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match (&arguments.floor_child, arguments.compare) {
         (Some(dsps), _) => runs::floor_child(dsps, &arguments.route).map(|()| 0),
+        (None, _) if arguments.overload => overload::run(&arguments),
         (None, true) => runs::compare(&arguments),
         (None, false) => runs::single(&arguments),
     };

@@ -55,6 +55,8 @@ pub struct Plan {
     pub most_in_flight: usize,
     /// A request unanswered so long after its intended departure is given up.
     pub timeout: Duration,
+    /// An answer later than this after its intended departure is of no use to the media.
+    pub in_time: Duration,
     /// How billing notices are fired; `None` = not at all.
     pub notices: Option<NoticePlan>,
     /// What the DSPs write down about their waits.
@@ -85,6 +87,7 @@ impl Plan {
             connections: 256,
             most_in_flight: 20_000,
             timeout: Duration::from_secs(1),
+            in_time: Duration::from_millis(150),
             notices: Some(NoticePlan::default()),
             delays: None,
             constant_delay: None,
@@ -99,6 +102,7 @@ impl Plan {
 struct Tally {
     outcome: Outcome,
     latency: Histogram<u64>,
+    shed: Histogram<u64>,
     overhead: Histogram<u64>,
     second: Histogram<u64>,
     current: Second,
@@ -114,6 +118,7 @@ struct Run {
     delays: Option<Arc<Delays>>,
     constant: Option<Duration>,
     timeout: Duration,
+    in_time: Duration,
     warmup: Duration,
 }
 
@@ -225,6 +230,7 @@ fn prepare(plan: &Plan) -> io::Result<Run> {
     let tally = Tally {
         outcome: Outcome { offered_rate: plan.rate, ..Outcome::default() },
         latency: histogram()?,
+        shed: histogram()?,
         overhead: histogram()?,
         second: histogram()?,
         current: Second::default(),
@@ -238,17 +244,19 @@ fn prepare(plan: &Plan) -> io::Result<Run> {
         delays: plan.delays.clone(),
         constant: plan.constant_delay.filter(|time| !time.is_zero()),
         timeout: plan.timeout,
+        in_time: plan.in_time,
         warmup: plan.warmup,
     })
 }
 
 async fn one(run: Arc<Run>, planned: Planned, start: Instant, seed: u64) {
     let due = start + planned.at;
+    let departed = Instant::now();
     let answered = tokio::time::timeout_at(due + run.timeout, run.media.auction(&planned)).await;
     let latency = due.elapsed();
     run.in_flight.fetch_sub(1, Ordering::Relaxed);
     let verdict = answered.ok();
-    note(&run, &planned, verdict.as_ref(), latency);
+    note(&run, &planned, verdict.as_ref(), latency, departed.elapsed());
     let (Some(plan), Some(Verdict::Bids(won))) = (&run.notices, &verdict) else { return };
     for won in won {
         run.noticing.fetch_add(1, Ordering::Relaxed);
@@ -269,7 +277,9 @@ async fn one(run: Arc<Run>, planned: Planned, start: Instant, seed: u64) {
     }
 }
 
-fn note(run: &Run, planned: &Planned, verdict: Option<&Verdict>, latency: Duration) {
+/// `latency` counts from the intended departure, `took` from the real one: how late this program was itself is no property of
+/// a refusal.
+fn note(run: &Run, planned: &Planned, verdict: Option<&Verdict>, latency: Duration, took: Duration) {
     let recorded = run.delays.as_ref().and_then(|delays| delays.take(&planned.tid));
     let mut guard = run.tally();
     let tally = &mut *guard;
@@ -290,7 +300,10 @@ fn note(run: &Run, planned: &Planned, verdict: Option<&Verdict>, latency: Durati
             tally.outcome.no_bids += 1;
             *tally.outcome.no_bid_reasons.entry(reason.map_or(-1, i64::from)).or_default() += 1;
         }
-        Some(Verdict::Shed) => tally.outcome.shed += 1,
+        Some(Verdict::Shed) => {
+            tally.outcome.shed += 1;
+            tally.shed.saturating_record(micros(took));
+        }
         Some(Verdict::Wrong(_)) => {}
         None => tally.outcome.timeouts += 1,
     }
@@ -299,7 +312,8 @@ fn note(run: &Run, planned: &Planned, verdict: Option<&Verdict>, latency: Durati
         return;
     }
     tally.current.answered += 1;
-    let us = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_US).clamp(1, LONGEST_US);
+    tally.outcome.in_time += u64::from(latency <= run.in_time);
+    let us = micros(latency);
     let (waited, by) = match (recorded, run.constant) {
         (Some(recorded), _) => (recorded, OverheadBy::TransactionId),
         (None, Some(constant)) => (u64::try_from(constant.as_micros()).unwrap_or(0), OverheadBy::Constant),
@@ -311,6 +325,10 @@ fn note(run: &Run, planned: &Planned, verdict: Option<&Verdict>, latency: Durati
     tally.latency.saturating_record(us);
     tally.second.saturating_record(us);
     tally.overhead.saturating_record(us.saturating_sub(waited).max(1));
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(LONGEST_US).clamp(1, LONGEST_US)
 }
 
 fn wrong(outcome: &mut Outcome, reason: String) {
@@ -400,6 +418,7 @@ fn finish(run: &Run, measured: Duration, cpu: Option<Duration>) -> Outcome {
     let seconds = measured.as_secs_f64().max(1e-9);
     outcome.achieved_rate = round(answered / seconds);
     outcome.latency_us = Percentiles::of(&tally.latency);
+    outcome.shed_us = Percentiles::of(&tally.shed);
     outcome.overhead_us = Percentiles::of(&tally.overhead);
     outcome.cpu_us_per_auction = cpu.filter(|_| answered > 0.0).map(|cpu| round(cpu.as_secs_f64() * 1e6 / answered));
     outcome.curve = tally.latency.iter_quantiles(4).map(|step| (step.quantile(), step.value_iterated_to())).collect();

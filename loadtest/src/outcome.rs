@@ -75,6 +75,10 @@ pub struct Outcome {
     pub no_bids: u64,
     /// 503 with `Retry-After`.
     pub shed: u64,
+    /// Bids and no-bids that came in time (`Plan::in_time`).
+    pub in_time: u64,
+    /// From the departure to the whole refusal, of `shed`.
+    pub shed_us: Percentiles,
     /// Broken or wrong answers, and wrong answers to notices; warm-up included.
     pub errors: u64,
     /// Requests without an answer in time, and those of `not_sent`.

@@ -64,7 +64,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `binary serve --config CONFIG --data DATA` on two free ports and waits for `GET /readyz`.
+    /// Starts `binary serve --config CONFIG --data DATA` on two free ports, with `--cores` if that is given, and waits for
+    /// `GET /readyz`.
     ///
     /// # Errors
     /// When it cannot be started, ends early, or is not ready in 20 seconds.
@@ -74,9 +75,11 @@ impl Server {
         data: &Path,
         address: SocketAddr,
         control: SocketAddr,
+        cores: Option<usize>,
     ) -> io::Result<Self> {
         let mut command = Command::new(binary);
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(data);
+        command.args(cores.map(|cores| format!("--cores={cores}")));
         command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child =
@@ -170,6 +173,22 @@ impl Drop for Server {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+/// Keeps this thread, and the threads and processes that it starts from now on, on some of the machine's processors.
+/// Tells whether the system did so.
+pub fn stay_on(processors: std::ops::Range<usize>) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let mut set = rustix::thread::CpuSet::new();
+        processors.for_each(|processor| set.set(processor));
+        rustix::thread::sched_setaffinity(None, &set).is_ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = processors;
+        false
     }
 }
 

@@ -22,11 +22,11 @@ use serde_json::json;
 
 use crate::arguments::Arguments;
 
-type Fallible<T> = Result<T, String>;
+pub(crate) type Fallible<T> = Result<T, String>;
 
 /// Where DSPs listen.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ports {
+pub(crate) enum Ports {
     /// Where the config says.
     Configured,
     /// There, or on free ports if one of them is taken.
@@ -35,7 +35,7 @@ enum Ports {
     Free,
 }
 
-struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     arguments: &'a Arguments,
     catalog: Arc<Catalog>,
     delays: Arc<Delays>,
@@ -129,7 +129,7 @@ pub(crate) fn floor_child(dsps: &[SocketAddr], routes: &[String]) -> Fallible<()
 }
 
 impl<'a> Bench<'a> {
-    fn new(arguments: &'a Arguments, ports: Ports) -> Fallible<Self> {
+    pub(crate) fn new(arguments: &'a Arguments, ports: Ports) -> Fallible<Self> {
         let mut secrets = Secrets::demo();
         for pair in &arguments.secret {
             let (media, secret) = pair.split_once('=').ok_or(format!("--secret {pair}: not MEDIA=SECRET"))?;
@@ -203,6 +203,14 @@ impl<'a> Bench<'a> {
     }
 
     fn exchange(&self, binary: &Path) -> Fallible<Outcome> {
+        let running = self.start(binary, None)?;
+        let mut outcome = self.load("exchange", &running.url, Some(running.server.pid()), self.arguments.generic)?;
+        running.end(binary, &mut outcome)?;
+        Ok(outcome)
+    }
+
+    /// Starts an exchange on free ports with its DSPs where they really are.
+    pub(crate) fn start(&self, binary: &Path, cores: Option<usize>) -> Fallible<Running> {
         self.behave(false);
         let folder = Temporary::new()?;
         let (address, control) = (free_address().map_err(text)?, free_address().map_err(text)?);
@@ -214,18 +222,17 @@ impl<'a> Bench<'a> {
         let config =
             relocated_config(&self.arguments.config, &folder.0.join("config"), address, &moved).map_err(text)?;
         let data = folder.0.join("data");
-        let server = Server::exchange(binary, &config, &data, address, control).map_err(text)?;
-        let url = format!("http://{address}/openrtb2/auction");
-        let mut outcome = self.load("exchange", &url, Some(server.pid()), self.arguments.generic)?;
-        reconcile(&mut outcome, control);
-        if let Err(error) = server.stop() {
-            fault(&mut outcome, error.to_string());
-        }
-        verify(&mut outcome, binary, &data)?;
-        Ok(outcome)
+        let server = Server::exchange(binary, &config, &data, address, control, cores).map_err(text)?;
+        Ok(Running { url: format!("http://{address}/openrtb2/auction"), server, control, data, _folder: folder })
     }
 
     fn load(&self, name: &str, url: &str, server: Option<u32>, generic: bool) -> Fallible<Outcome> {
+        let plan = self.plan(url, server, generic)?;
+        self.run(name, plan)
+    }
+
+    /// What the arguments ask for, against that URL.
+    pub(crate) fn plan(&self, url: &str, server: Option<u32>, generic: bool) -> Fallible<Plan> {
         let arguments = self.arguments;
         let traffic = match &arguments.traffic {
             Some(path) => Traffic::from_ipinyou(path, &self.catalog, arguments.seed)?,
@@ -249,6 +256,11 @@ impl<'a> Bench<'a> {
         plan.constant_delay = arguments.dsp_latency.constant().filter(|_| !self.dsps.is_empty());
         plan.server = server;
         plan.seed = arguments.seed;
+        Ok(plan)
+    }
+
+    /// Runs a plan to its end.
+    pub(crate) fn run(&self, name: &str, plan: Plan) -> Fallible<Outcome> {
         let before = self.dsp_requests();
         let mut outcome = run_blocking(plan, |snapshot| progress(name, snapshot)).map_err(text)?;
         if !self.dsps.is_empty() && outcome.answered_in_all > 0 {
@@ -263,6 +275,34 @@ impl<'a> Bench<'a> {
 
     fn dsp_requests(&self) -> u64 {
         self.dsps.iter().map(|dsp| dsp.stats().requests).sum()
+    }
+}
+
+/// An exchange that was started for one round.
+pub(crate) struct Running {
+    pub(crate) url: String,
+    pub(crate) server: Server,
+    control: SocketAddr,
+    data: PathBuf,
+    _folder: Temporary,
+}
+
+impl Running {
+    /// Holds its bill and its books against what the media know, and ends it.
+    fn end(self, binary: &Path, outcome: &mut Outcome) -> Fallible<()> {
+        reconcile(outcome, self.control);
+        if let Err(error) = self.server.stop() {
+            fault(outcome, error.to_string());
+        }
+        verify(outcome, binary, &self.data)
+    }
+
+    /// Ends it; its books must hold, whatever the media know.
+    pub(crate) fn end_under_load(self, binary: &Path, outcome: &mut Outcome) -> Fallible<()> {
+        if let Err(error) = self.server.stop() {
+            fault(outcome, error.to_string());
+        }
+        verify(outcome, binary, &self.data)
     }
 }
 
@@ -307,7 +347,7 @@ fn fault(outcome: &mut Outcome, reason: String) {
 }
 
 /// A folder for the time of one run.
-struct Temporary(PathBuf);
+pub(crate) struct Temporary(PathBuf);
 
 impl Temporary {
     fn new() -> Fallible<Self> {
@@ -330,7 +370,7 @@ impl Drop for Temporary {
     }
 }
 
-fn median(runs: &[Outcome], figure: fn(&Outcome) -> Option<f64>) -> Option<f64> {
+pub(crate) fn median(runs: &[Outcome], figure: fn(&Outcome) -> Option<f64>) -> Option<f64> {
     let mut values: Vec<f64> = runs.iter().filter_map(figure).collect();
     values.sort_by(f64::total_cmp);
     let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
@@ -354,7 +394,7 @@ fn page(arguments: &Arguments, runs: &[(String, &Outcome)]) -> Fallible<()> {
     std::fs::write(path, report::html(&title, runs)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn say(text: &str) -> Fallible<()> {
+pub(crate) fn say(text: &str) -> Fallible<()> {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(self::text)
 }

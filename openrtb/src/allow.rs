@@ -41,7 +41,12 @@ pub fn copy_allowed(src: &[u8], object: Range<usize>, allow: &Allow, out: &mut V
 }
 
 /// Recurses as deep as the table does, and no deeper than [`MAX_DEPTH`].
-fn copy_object(cursor: &mut Cursor<'_>, allow: &Allow, out: &mut Vec<u8>, depth: u32) -> Result<(), ScanError> {
+pub(crate) fn copy_object(
+    cursor: &mut Cursor<'_>,
+    allow: &Allow,
+    out: &mut Vec<u8>,
+    depth: u32,
+) -> Result<(), ScanError> {
     if allow.fields.len() > 128 || depth >= MAX_DEPTH {
         return Err(error(ScanErrorKind::TableTooLarge, cursor.at));
     }

@@ -25,7 +25,7 @@ pub struct Limits {
     pub imps: usize,
     /// `pmp.deals` of an impression.
     pub deals: usize,
-    /// `banner.format`.
+    /// `banner.format`, and `companionad` of a video or audio.
     pub formats: usize,
     /// `seatbid`.
     pub seatbids: usize,

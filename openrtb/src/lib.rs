@@ -12,6 +12,7 @@
 //! | [`validate`] | the structural rules of a request |
 //! | [`scan`] | byte ranges of values in a body |
 //! | [`allow`] | copies of an object with its allowed members only |
+//! | [`walk`] | an object in one pass, each member copied or left out |
 //! | [`encode`] | JSON writers, and the response of an exchange |
 //! | [`macros`] | `${AUCTION_…}` in notices and markup |
 //! | [`lists`] | names for the integers |
@@ -60,6 +61,7 @@ mod tape;
 pub mod text;
 pub mod user;
 pub mod validate;
+pub mod walk;
 mod write;
 
 pub use allow::{Allow, Keep, copy_allowed};
@@ -83,3 +85,4 @@ pub use table::WireObject;
 pub use text::Text;
 pub use user::{Data, Eid, Segment, Uid, User, UserExt};
 pub use validate::{Invalid, validate_request};
+pub use walk::Members;

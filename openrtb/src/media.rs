@@ -8,7 +8,7 @@ use crate::text::Text;
 
 wire_object! { 'a;
     /// A banner (OpenRTB 2.6 §3.2.6).
-    Banner {
+    Banner [limit formats] {
         /// Permitted sizes.
         format: &'a [Format<'a>],
         /// Exact width, DIPS.

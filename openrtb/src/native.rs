@@ -96,7 +96,7 @@ fn not_json<'a, const KEEP: bool>(
 pub(crate) fn read_root<'a, T: Element<'a>, const KEEP: bool>(
     reader: &mut Reader<'_, 'a, KEEP>,
 ) -> Result<&'a T, Fault> {
-    reader.unwrap("native");
+    reader.enter_wrapper("native");
     let object = reader.arena.object::<T>();
     object.read_element(reader)?;
     Ok(object)

@@ -83,8 +83,29 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
         Self { tape, at: 0, limits, text_bytes, arena, inner }
     }
 
+    #[inline]
+    pub(crate) fn peek_ref(&self) -> Option<&'t Node<'a>> {
+        self.tape.nodes.get(self.at)
+    }
+
+    #[inline]
     fn peek(&self) -> Option<Node<'a>> {
-        self.tape.nodes.get(self.at).copied()
+        self.peek_ref().copied()
+    }
+
+    /// Behind a node that holds no others.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        self.at += 1;
+    }
+
+    /// A string within its limit, if one comes next.
+    #[inline]
+    pub(crate) fn short_text(&mut self) -> Option<&'a str> {
+        let Some(Node::String(text)) = self.peek_ref() else { return None };
+        let text = Some(*text).filter(|text| text.len() <= self.text_bytes)?;
+        self.at += 1;
+        Some(text)
     }
 
     /// The number of members, if an object comes next.
@@ -103,7 +124,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
 
     /// Steps over a value with all that it holds.
     pub(crate) fn skip(&mut self) {
-        self.at += match self.peek() {
+        self.at += match self.peek_ref() {
             Some(Node::Object { count, .. } | Node::Array { count, .. }) => count + 1,
             _ => 1,
         };
@@ -119,7 +140,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     pub(crate) fn raw_value(&self) -> &'a str {
         let span = self.tape.spans.get(self.at).copied().unwrap_or_default();
         match self.peek() {
-            Some(Node::String(_)) => self.tape.body.get(span.start - 1..span.end + 1).unwrap_or_default(),
+            Some(Node::String(_)) => self.tape.body.get(span.start.saturating_sub(1)..span.end + 1).unwrap_or_default(),
             _ => self.raw(self.at),
         }
     }
@@ -134,7 +155,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     /// Enters an object whose one member is `key`: its value comes next.
-    pub(crate) fn unwrap(&mut self, key: &str) {
+    pub(crate) fn enter_wrapper(&mut self, key: &str) {
         let wrapped = self.peek_object() == Some(1) && self.tape.nodes.get(self.at + 1) == Some(&Node::String(key));
         if wrapped {
             self.at += 2;
@@ -158,17 +179,25 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     /// Enters an object; the number of its members.
+    #[inline]
     pub(crate) fn object(&mut self) -> Result<usize, Fault> {
-        match self.next()? {
-            Node::Object { len, .. } => Ok(len),
-            other => Err(wrong_type("an object", other)),
+        match self.peek_ref() {
+            Some(Node::Object { len, .. }) => {
+                self.at += 1;
+                Ok(*len)
+            }
+            _ => Err(wrong_type("an object", self.next()?)),
         }
     }
 
+    #[inline]
     pub(crate) fn key(&mut self) -> Result<&'a str, Fault> {
-        match self.next()? {
-            Node::String(key) => Ok(key),
-            other => Err(wrong_type("a key", other)),
+        match self.peek_ref() {
+            Some(Node::String(key)) => {
+                self.at += 1;
+                Ok(key)
+            }
+            _ => Err(wrong_type("a key", self.next()?)),
         }
     }
 
@@ -185,9 +214,9 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     /// Reads a known member. `null`, and `[]` where an object belongs (an empty PHP array), stand for absence.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn member<T: Member<'a>>(&mut self, slot: &mut T, name: &'static str) -> Result<(), Fault> {
-        match self.peek() {
+        match self.peek_ref() {
             Some(Node::Static(StaticNode::Null)) => {}
             Some(Node::Array { len: 0, .. }) if T::IS_OBJECT => {}
             _ => return slot.read_member(self).map_err(|fault| fault.in_member(name)),
@@ -215,7 +244,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     /// Keeps the value of `ext`, which comes next and is not yet stepped over.
     #[inline]
     pub(crate) fn keep_ext(&self, rest: &mut RestSoFar<'a>) {
-        if KEEP && self.peek() != Some(Node::Static(StaticNode::Null)) {
+        if KEEP && !matches!(self.peek_ref(), Some(Node::Static(StaticNode::Null))) {
             rest.ext = Some(self.raw_value());
         }
     }
@@ -250,8 +279,8 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
     }
 
     fn list<T: Element<'a>>(&mut self) -> Result<&'a [T], Fault> {
-        let len = match self.peek() {
-            Some(Node::Array { len, .. }) => len,
+        let len = match self.peek_ref() {
+            Some(Node::Array { len, .. }) => *len,
             // A bare scalar is a list of one.
             Some(Node::String(_) | Node::Static(_)) if !T::IS_OBJECT => {
                 let list = self.arena.list::<T>(1);
@@ -271,7 +300,7 @@ impl<'t, 'a, const KEEP: bool> Reader<'t, 'a, KEEP> {
         for index in 0..len {
             // A null scalar says nothing. A null object is refused: dropping it would shift the others' indices
             // against the raw array.
-            if !T::IS_OBJECT && self.peek() == Some(Node::Static(StaticNode::Null)) {
+            if !T::IS_OBJECT && matches!(self.peek_ref(), Some(Node::Static(StaticNode::Null))) {
                 self.at += 1;
                 continue;
             }

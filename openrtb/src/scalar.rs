@@ -27,19 +27,32 @@ fn out_of_range(what: &'static str) -> Fault {
 }
 
 impl<'a> Value<'a> for i32 {
+    #[inline]
     fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        const RANGE: &str = "the integer does not fit 32 bits";
-        match reader.next()? {
-            Node::Static(StaticNode::I64(value)) => Self::try_from(value).map_err(|_| out_of_range(RANGE)),
-            Node::Static(StaticNode::U64(value)) => Self::try_from(value).map_err(|_| out_of_range(RANGE)),
-            Node::Static(StaticNode::Bool(value)) => Ok(Self::from(value)),
-            Node::Static(StaticNode::F64(value)) => integer_from_f64(value),
-            Node::String(text) => match text.trim().parse::<Self>() {
-                Ok(value) => Ok(value),
-                Err(_) => integer_from_f64(parse_f64(text)?),
-            },
-            other => Err(wrong_type("an integer", other)),
+        if let Some(Node::Static(StaticNode::U64(value))) = reader.peek_ref()
+            && let Ok(value) = Self::try_from(*value)
+        {
+            reader.step();
+            return Ok(value);
         }
+        read_odd_integer(reader)
+    }
+}
+
+/// An integer that is negative, or written as something else.
+#[inline(never)]
+fn read_odd_integer<const KEEP: bool>(reader: &mut Reader<'_, '_, KEEP>) -> Result<i32, Fault> {
+    const RANGE: &str = "the integer does not fit 32 bits";
+    match reader.next()? {
+        Node::Static(StaticNode::I64(value)) => i32::try_from(value).map_err(|_| out_of_range(RANGE)),
+        Node::Static(StaticNode::U64(value)) => i32::try_from(value).map_err(|_| out_of_range(RANGE)),
+        Node::Static(StaticNode::Bool(value)) => Ok(i32::from(value)),
+        Node::Static(StaticNode::F64(value)) => integer_from_f64(value),
+        Node::String(text) => match text.trim().parse::<i32>() {
+            Ok(value) => Ok(value),
+            Err(_) => integer_from_f64(parse_f64(text)?),
+        },
+        other => Err(wrong_type("an integer", other)),
     }
 }
 
@@ -110,15 +123,25 @@ impl<'a> Value<'a> for &'a str {
 }
 
 impl<'a> Value<'a> for Text<'a> {
+    #[inline]
     fn read<const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Self, Fault> {
-        let number = match reader.next()? {
-            Node::String(text) => return reader.string(text).map(Self::from),
-            Node::Static(StaticNode::I64(value)) => NumberText::new(value),
-            Node::Static(StaticNode::U64(value)) => NumberText::new(value),
-            Node::Static(StaticNode::F64(value)) => NumberText::new(value),
-            other => return Err(wrong_type("a string", other)),
-        };
-        let number = number.ok_or_else(|| out_of_range("the number is too long for a string's place"))?;
-        Ok(Self::from(reader.arena.text(number.as_str())))
+        if let Some(text) = reader.short_text() {
+            return Ok(Self::from(text));
+        }
+        read_odd_text(reader)
     }
+}
+
+/// A string that is too long, or a number where a string belongs.
+#[inline(never)]
+fn read_odd_text<'a, const KEEP: bool>(reader: &mut Reader<'_, 'a, KEEP>) -> Result<Text<'a>, Fault> {
+    let number = match reader.next()? {
+        Node::String(text) => return reader.string(text).map(Text::from),
+        Node::Static(StaticNode::I64(value)) => NumberText::new(value),
+        Node::Static(StaticNode::U64(value)) => NumberText::new(value),
+        Node::Static(StaticNode::F64(value)) => NumberText::new(value),
+        other => return Err(wrong_type("a string", other)),
+    };
+    let number = number.ok_or_else(|| out_of_range("the number is too long for a string's place"))?;
+    Ok(Text::from(reader.arena.text(number.as_str())))
 }

@@ -195,6 +195,8 @@ fn counts_are_limited() {
     check_count(limits, 4, "imp[1].pmp.deals", deals);
     let formats = |n| format!(r#"{{"imp":[{{"banner":{{"format":[{}]}}}}]}}"#, repeat("{}", n));
     check_count(limits, 2, "imp[0].banner.format", formats);
+    let companions = |n| format!(r#"{{"imp":[{{"video":{{"companionad":[{}]}}}}]}}"#, repeat("{}", n));
+    check_count(limits, 2, "imp[0].video.companionad", companions);
     check_count(limits, 5, "bcat", |n| format!(r#"{{"bcat":[{}]}}"#, repeat("\"a\"", n)));
     check_count(Limits::default(), 64, "imp", |n| format!(r#"{{"imp":[{}]}}"#, repeat("{}", n)));
 }

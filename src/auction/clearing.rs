@@ -21,6 +21,8 @@ pub enum NoAnswer {
     Failed,
     /// It was not asked: its agreed rate is used up.
     Throttled,
+    /// It was not asked: it failed lately, and its breaker is open.
+    BreakerOpen,
     /// It was not asked: the exchange is at its own limit.
     Busy,
     /// It was suspended after it was asked, and is not heard (R-DSP).
@@ -279,6 +281,7 @@ fn cause_of(result: &Reply, offer: &Offer<'_>) -> Cause {
         Reply::NoAnswer(NoAnswer::Timeout) => Cause::DspTimeout,
         Reply::NoAnswer(NoAnswer::Failed) => Cause::DspFailed,
         Reply::NoAnswer(NoAnswer::Throttled) => Cause::DspThrottled,
+        Reply::NoAnswer(NoAnswer::BreakerOpen) => Cause::BreakerOpen,
         Reply::NoAnswer(NoAnswer::Busy) => Cause::ExchangeBusy,
         Reply::NoAnswer(NoAnswer::Suspended) => Cause::DspNotApproved,
     }

@@ -3,9 +3,9 @@
 use super::NoBid;
 use super::admission::{Admitted, OfferedImp};
 use super::fit;
-use crate::market::Market;
 use crate::market::deal::Deal;
-use crate::market::targeting::{Conditions, Dimension, Listed, OperatingSystem, Place, Sizes, Version};
+use crate::market::targeting::{Dimension, Version};
+use crate::market::{Facts, ImpFacts, Market};
 
 /// The deals that fit, per imp; at least one in all.
 #[derive(Debug)]
@@ -33,75 +33,55 @@ impl<'r> Matched<'r> {
 /// # Errors
 /// [`NoBid::NoDeal`] when none fits any imp.
 pub fn match_deals<'r>(market: &'r Market, admitted: Admitted<'r>) -> Result<Matched<'r>, NoBid> {
-    let fitting = |imp: &OfferedImp<'r>| -> Vec<_> {
-        market.deals_on(imp.placement).filter(|deal| fits(deal, imp, &admitted)).collect()
+    let facts = facts(market, &admitted);
+    let mut sizes = Vec::new();
+    let mut fitting = |imp: &OfferedImp<'r>| -> Vec<&'r Deal> {
+        sizes.clear();
+        sizes.extend(fit::asked_sizes(imp));
+        let only = imp.only.as_deref();
+        market.deals_for(&facts, ImpFacts { placement: imp.placement, formats: imp.formats, sizes: &sizes, only })
     };
-    let deals: Vec<_> = admitted.imps.iter().map(fitting).collect();
+    let deals: Vec<_> = admitted.imps.iter().map(&mut fitting).collect();
     if deals.iter().all(Vec::is_empty) {
         return Err(NoBid::NoDeal);
     }
     Ok(Matched { admitted, deals })
 }
 
-fn fits(deal: &Deal, imp: &OfferedImp<'_>, admitted: &Admitted<'_>) -> bool {
-    deal.runs_on(admitted.day)
-        && imp.only.as_ref().is_none_or(|only| only.contains(&deal.id))
-        && !imp.formats.and(deal.targeting.formats).is_empty()
-        && deal.targeting.conditions.as_ref().is_none_or(|conditions| hold(conditions, imp, admitted))
-}
-
-fn hold(conditions: &Conditions, imp: &OfferedImp<'_>, admitted: &Admitted<'_>) -> bool {
-    let placement = imp.placement;
-    let places = [Place::Placement(placement.id), Place::Property(placement.property), Place::Media(placement.media)];
-    let mut sizes = fit::asked_sizes(imp);
-    conditions.dayparts.include(admitted.at)
-        && !places.iter().any(|place| conditions.excluded_places.contains(place))
-        && match &conditions.sizes {
-            Sizes::Any => true,
-            Sizes::Only(_) => sizes.any(|size| conditions.sizes.take(size)),
-            Sizes::Except(_) => {
-                let mut sizes = sizes.peekable();
-                sizes.peek().is_none() || sizes.any(|size| conditions.sizes.take(size))
-            }
+/// What the request says of place, device and audience (OpenRTB 2.6 §3.2.18 to §3.2.22).
+fn facts<'r>(market: &'r Market, admitted: &Admitted<'_>) -> Facts<'r> {
+    let mut facts = market.facts(admitted.at);
+    if let Some(device) = &admitted.request.device {
+        let geo = device.geo.as_ref();
+        let language = device.language.as_ref().map(|it| it.split(['-', '_']).next().unwrap_or_default());
+        let texts = [
+            (Dimension::Country, geo.and_then(|geo| geo.country.as_deref())),
+            (Dimension::Region, geo.and_then(|geo| geo.region.as_deref())),
+            (Dimension::City, geo.and_then(|geo| geo.city.as_deref())),
+            (Dimension::Make, device.make.as_deref()),
+            (Dimension::Carrier, device.carrier.as_deref()),
+            (Dimension::Carrier, device.mccmnc.as_deref()),
+            (Dimension::Language, language),
+        ];
+        for (dimension, text) in texts {
+            text.into_iter().for_each(|text| facts.text(dimension, text));
         }
-        && conditions.clauses.iter().all(|clause| clause.exclude != meets(&clause.listed, admitted))
-}
-
-/// Whether a request is one of what is listed; what it does not say is none of it.
-fn meets(listed: &Listed, admitted: &Admitted<'_>) -> bool {
-    let device = admitted.request.device.as_ref();
-    let geo = device.and_then(|device| device.geo.as_ref());
-    match listed {
-        Listed::Texts(dimension, texts) => {
-            let has = |given: Option<&str>| {
-                given.is_some_and(|given| texts.iter().any(|text| text.eq_ignore_ascii_case(given)))
-            };
-            match dimension {
-                Dimension::Country => has(geo.and_then(|geo| geo.country.as_deref())),
-                Dimension::Region => has(geo.and_then(|geo| geo.region.as_deref())),
-                Dimension::City => has(geo.and_then(|geo| geo.city.as_deref())),
-                Dimension::Make => has(device.and_then(|device| device.make.as_deref())),
-                Dimension::Carrier => has(device.and_then(|device| device.carrier.as_deref())),
-                Dimension::Language => has(device.and_then(|device| device.language.as_deref())),
-            }
+        device.devicetype.into_iter().for_each(|given| facts.device_type(given));
+        device.connectiontype.into_iter().for_each(|given| facts.connection(given));
+        if let Some(system) = device.os.as_deref() {
+            facts.system(system, device.osv.as_deref().and_then(Version::of_device));
         }
-        Listed::DeviceTypes(kinds) => {
-            let given = device.and_then(|device| device.devicetype);
-            given.is_some_and(|given| kinds.iter().any(|kind| kind.covers(given)))
-        }
-        Listed::Connections(kinds) => {
-            let given = device.and_then(|device| device.connectiontype);
-            given.is_some_and(|given| kinds.iter().any(|kind| kind.covers(given)))
-        }
-        Listed::OperatingSystems(systems) => {
-            let name = device.and_then(|device| device.os.as_deref());
-            let version = device.and_then(|device| device.osv.as_deref()).and_then(Version::of_device);
-            let is = |system: &OperatingSystem, name: &str| {
-                system.name.eq_ignore_ascii_case(name)
-                    && system.least.is_none_or(|least| version.is_some_and(|version| version >= least))
-            };
-            name.is_some_and(|name| systems.iter().any(|system| is(system, name)))
-        }
-        Listed::Segments(_) => false,
     }
+    // R-CONSENT: what providers say of a person is used only where the person agreed.
+    if admitted.consent {
+        let data = admitted.request.user.iter().flat_map(|user| user.data);
+        for (provider, data) in data.filter_map(|data| Some((data.id.as_deref()?, data))) {
+            let ids = data.segment.iter().filter_map(|segment| segment.id.as_deref());
+            ids.for_each(|id| facts.segment(provider, id));
+        }
+    }
+    facts
 }
+
+#[cfg(test)]
+mod tests;

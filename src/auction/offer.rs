@@ -6,7 +6,7 @@ mod allowed;
 use std::ops::Range;
 
 use openrtb::encode::{ArrayWriter, ObjectWriter, write_i64, write_millionths, write_string};
-use openrtb::{Allow, NativeRequest, ScanError, copy_allowed, scan};
+use openrtb::{Allow, Members, NativeRequest, ScanError, copy_allowed, scan};
 
 use super::admission::OfferedImp;
 use super::eligibility::{Invitation, Invited, Offer};
@@ -19,20 +19,20 @@ use allowed::{CONTEXT, DEVICE, IDENTIFIED_DEVICE, IDENTIFIED_USER, IMP, NATIVE, 
 /// What all DSPs of one auction are sent, cut once. Kept from auction to auction, for its memory.
 #[derive(Debug, Default)]
 pub struct Sheet {
-    bytes: Vec<u8>,
-    /// Per admitted imp: the object without its closing brace; empty when it is offered to nobody.
-    imps: Vec<Range<usize>>,
+    imps: Vec<u8>,
+    /// Per admitted imp: its part of `imps`, the object without its closing brace; empty when it is offered to nobody.
+    places: Vec<Range<usize>>,
     /// Members that every DSP is sent, each with a comma before it.
-    common: Range<usize>,
+    common: Vec<u8>,
     /// Device without identifiers; empty when nobody gets it.
-    plain: Range<usize>,
-    /// Device and user with identifiers, where a deal needs them and there is consent.
-    identified: Option<Range<usize>>,
+    plain: Vec<u8>,
+    /// Device and user with identifiers, where a deal needs them and there is consent; else empty.
+    identified: Vec<u8>,
     auction: [u8; 32],
 }
 
 impl Sheet {
-    /// Cuts the media's request for the invited DSPs.
+    /// Cuts the media's request for the invited DSPs, in one pass over its bytes.
     ///
     /// # Errors
     /// [`ScanError`] when a key on a redaction path stands twice or is written with escapes: two readers might then disagree
@@ -44,51 +44,65 @@ impl Sheet {
         terms: &ExchangeTerms,
         auction: AuctionId,
     ) -> Result<(), ScanError> {
-        self.bytes.clear();
-        self.imps.clear();
+        const PARTS: [&[u8]; 8] = [b"imp", b"site", b"app", b"dooh", b"device", b"user", b"regs", b"source"];
+        self.clear(invited);
         self.auction = auction.to_hex();
-        let out = &mut self.bytes;
-        let [imp, site, app, dooh, device, user, regs, source] =
-            scan::find(raw, 0..raw.len(), ["imp", "site", "app", "dooh", "device", "user", "regs", "source"])?;
-        let mut elements = scan::ArrayScan::new(raw, imp.unwrap_or_default());
-        let mut next = 0;
-        for (place, offered) in invited.matched.admitted.imps.iter().enumerate() {
-            let mut range = 0..0;
-            // Admitted imps stand in the order of the request.
-            while next <= offered.index.0 {
-                range = elements.next().transpose()?.unwrap_or_default();
-                next += 1;
-            }
-            let start = out.len();
-            if invited.offers.iter().any(|offer| offer.imp == place) {
-                copy_imp(raw, range, offered, out)?;
-            }
-            self.imps.push(start..out.len());
-        }
-        let start = out.len();
-        for (key, object) in [("site", site), ("app", app), ("dooh", dooh)] {
-            member(raw, key, object, &CONTEXT, out)?;
-        }
-        member(raw, "regs", regs, &REGS, out)?;
-        blocked(invited, out);
-        supply_chain(raw, source, invited, terms, auction, out)?;
-        self.common = start..out.len();
         // What is sent to nobody is not made.
         let consent = invited.matched.admitted.consent;
         let needs = |invitation: &Invitation<'_>| consent && identifies(invited, invitation);
-        let start = out.len();
-        if !invited.invitations().iter().all(needs) {
-            member(raw, "device", device.clone(), &DEVICE, out)?;
+        let plain = !invited.invitations().iter().all(needs);
+        let identified = invited.invitations().iter().any(needs);
+        let (mut seen, mut device, mut source) = ([false; PARTS.len()], None, None);
+        let mut members = Members::new(raw);
+        while let Some(key) = members.key()? {
+            let Some(part) = PARTS.iter().position(|it| *it == key) else { continue };
+            if std::mem::replace(&mut seen[part], true) {
+                return Err(members.duplicate());
+            }
+            match key {
+                b"imp" => self.copy_imps(raw, &mut members, invited)?,
+                b"site" | b"app" | b"dooh" => copy_member(&mut members, key, &CONTEXT, &mut self.common)?,
+                b"regs" => copy_member(&mut members, key, &REGS, &mut self.common)?,
+                b"user" if identified => copy_member(&mut members, key, &IDENTIFIED_USER, &mut self.identified)?,
+                b"device" if !identified => copy_member(&mut members, key, &DEVICE, &mut self.plain)?,
+                b"device" if !plain => copy_member(&mut members, key, &IDENTIFIED_DEVICE, &mut self.identified)?,
+                b"device" => device = Some(members.range()?),
+                b"source" => source = Some(members.range()?),
+                _ => {}
+            }
         }
-        self.plain = start..out.len();
-        self.identified = None;
-        if invited.invitations().iter().any(needs) {
-            let start = out.len();
-            member(raw, "device", device, &IDENTIFIED_DEVICE, out)?;
-            member(raw, "user", user, &IDENTIFIED_USER, out)?;
-            self.identified = Some(start..out.len());
+        for (allow, out) in [(&DEVICE, &mut self.plain), (&IDENTIFIED_DEVICE, &mut self.identified)] {
+            if let Some(range) = device.clone().filter(|range| raw[range.clone()].starts_with(b"{")) {
+                name(out, b"device");
+                copy_allowed(raw, range, allow, out)?;
+            }
         }
-        Ok(())
+        blocked(invited, &mut self.common);
+        supply_chain(raw, source, invited, terms, auction, &mut self.common)
+    }
+
+    fn clear(&mut self, invited: &Invited<'_>) {
+        for buffer in [&mut self.imps, &mut self.common, &mut self.plain, &mut self.identified] {
+            buffer.clear();
+        }
+        self.places.clear();
+        self.places.resize(invited.matched.admitted.imps.len(), 0..0);
+    }
+
+    /// Copies the imps that are offered to anybody.
+    fn copy_imps(&mut self, raw: &[u8], members: &mut Members<'_>, invited: &Invited<'_>) -> Result<(), ScanError> {
+        let admitted = &invited.matched.admitted.imps;
+        let place_of = |index: usize| admitted.iter().position(|it| usize::from(it.index.0) == index);
+        let offered = |place: usize| invited.offers.iter().any(|offer| offer.imp == place);
+        let places = &mut self.places;
+        let wanted = |index| place_of(index).is_some_and(offered);
+        members.copy_each(&IMP, &mut self.imps, wanted, |index, range, out, start| {
+            let Some(place) = place_of(index) else { return Ok(()) };
+            out.pop();
+            copy_native(raw, range, &admitted[place], out)?;
+            places[place] = start..out.len();
+            Ok(())
+        })
     }
 
     /// Appends the request of one DSP. `tmax_ms` is the time that it really has.
@@ -101,7 +115,8 @@ impl Sheet {
         out: &mut Vec<u8>,
     ) {
         let offers = || invited.offers_of(invitation).map(|(_, offer)| offer);
-        let who = self.identified.as_ref().filter(|_| identifies(invited, invitation)).unwrap_or(&self.plain);
+        let identified = invited.matched.admitted.consent && identifies(invited, invitation);
+        let who = if identified { &self.identified } else { &self.plain };
         out.extend_from_slice(b"{\"id\":\"");
         out.extend_from_slice(&self.auction);
         out.extend_from_slice(b"\",\"at\":1,\"cur\":[\"");
@@ -113,12 +128,12 @@ impl Sheet {
         }
         out.extend_from_slice(b",\"imp\":");
         let mut imps = ArrayWriter::new(out);
-        for (place, imp) in self.imps.iter().enumerate() {
+        for (place, imp) in self.places.iter().enumerate() {
             if !offers().any(|offer| offer.imp == place) {
                 continue;
             }
             let out = imps.value();
-            out.extend_from_slice(&self.bytes[imp.clone()]);
+            out.extend_from_slice(&self.imps[imp.clone()]);
             out.extend_from_slice(b",\"pmp\":{\"private_auction\":1,\"deals\":");
             let mut deals = ArrayWriter::new(out);
             offers().filter(|offer| offer.imp == place).for_each(|offer| deal(market, deals.value(), offer));
@@ -126,8 +141,8 @@ impl Sheet {
             out.extend_from_slice(b"}}");
         }
         imps.finish();
-        out.extend_from_slice(&self.bytes[self.common.clone()]);
-        out.extend_from_slice(&self.bytes[who.clone()]);
+        out.extend_from_slice(&self.common);
+        out.extend_from_slice(who);
         out.push(b'}');
     }
 }
@@ -137,14 +152,12 @@ fn identifies<'r>(invited: &Invited<'r>, invitation: &Invitation<'r>) -> bool {
     invited.offers_of(invitation).any(|(_, offer)| offer.deal.identifiers)
 }
 
-/// Copies an imp without its closing brace. The native request is JSON within a string: an allow-list goes through it too.
-fn copy_imp(raw: &[u8], range: Range<usize>, offered: &OfferedImp<'_>, out: &mut Vec<u8>) -> Result<(), ScanError> {
-    copy_allowed(raw, range.clone(), &IMP, out)?;
-    out.pop();
+/// Adds an imp's native part, if it is offered. Its request is JSON within a string: an allow-list goes through it too.
+fn copy_native(raw: &[u8], range: Range<usize>, offered: &OfferedImp<'_>, out: &mut Vec<u8>) -> Result<(), ScanError> {
     let (Some(native), true) = (offered.imp.native, offered.formats.has(Format::Native)) else { return Ok(()) };
     let [object] = scan::find(raw, range, ["native"])?;
     let Some(object) = object else { return Ok(()) };
-    name(out, "native");
+    name(out, b"native");
     copy_allowed(raw, object.clone(), &NATIVE, out)?;
     out.pop();
     if out.last() != Some(&b'{') {
@@ -201,22 +214,20 @@ fn strings<'s>(out: &mut Vec<u8>, list: impl Iterator<Item = &'s str>) {
     array.finish();
 }
 
-fn name(out: &mut Vec<u8>, key: &str) {
+fn name(out: &mut Vec<u8>, key: &[u8]) {
     out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
     out.extend_from_slice(b"\":");
 }
 
-fn member(
-    raw: &[u8],
-    key: &str,
-    object: Option<Range<usize>>,
-    allow: &Allow,
-    out: &mut Vec<u8>,
-) -> Result<(), ScanError> {
-    let Some(object) = object.filter(|range| raw[range.clone()].starts_with(b"{")) else { return Ok(()) };
+/// Copies the member that the walk stands on, if its value is an object.
+fn copy_member(members: &mut Members<'_>, key: &[u8], allow: &Allow, out: &mut Vec<u8>) -> Result<(), ScanError> {
+    let before = out.len();
     name(out, key);
-    copy_allowed(raw, object, allow, out)
+    if !members.copy(allow, out)? {
+        out.truncate(before);
+    }
+    Ok(())
 }
 
 /// What the media never shows, of its contract and of this request (R-CATEGORY).
@@ -227,7 +238,7 @@ fn blocked(invited: &Invited<'_>, out: &mut Vec<u8>) {
         [("bcat", &request.bcat, &media.prohibited_categories), ("badv", &request.badv, &media.prohibited_advertisers)];
     for (key, asked, agreed) in lists {
         if !asked.is_empty() || !agreed.is_empty() {
-            name(out, key);
+            name(out, key.as_bytes());
             strings(out, asked.iter().map(openrtb::Text::as_str).chain(agreed.iter().map(String::as_str)));
         }
     }
@@ -254,7 +265,7 @@ fn supply_chain(
             chain = schain.filter(is_object);
         }
     }
-    name(out, "source");
+    name(out, b"source");
     out.push(b'{');
     if let Some(tid) = tid {
         out.extend_from_slice(b"\"tid\":");

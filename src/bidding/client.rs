@@ -1,36 +1,29 @@
-//! One core's connections to the DSPs: pinned, last used first, late answers drained so that their connections live on
-//! (performance.md, "A DSP that never answers").
+//! One core's door to the DSPs: what may be asked is asked, and each question ends in one answer, at the latest at its deadline.
+//! A late answer is still read for a while, so that its connection lives on (performance.md, "A DSP that never answers").
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::address::is_public;
+use super::answer::Silence;
+use super::breaker::{BreakerState, Breakers, Ticket, Verdict};
+use super::dial::system_lookup;
+use super::gzip::{Packer, SMALLEST};
 use super::inbox::Inbox;
-use crate::clock::Clock;
-use crate::ids::DspId;
-use crate::market::demand::{Dsp, Endpoint};
+use super::pool::{House, Pool, Question};
+use crate::clock::{Chance, Clock};
+use crate::ids::{DenseId, DspId};
+use crate::market::demand::Dsp;
+use crate::metrics::Metrics;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
-/// The largest answer that is read, bytes.
-const LARGEST_ANSWER: usize = 256 * 1_024;
 /// How long after its deadline an answer is still read, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Idle connections kept per DSP and core.
-const MOST_IDLE: usize = 512;
+/// How often idle connections are looked through.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// One question to one DSP.
 #[derive(Debug)]
@@ -45,6 +38,15 @@ pub struct Ask<'d> {
     pub tag: usize,
 }
 
+/// Why a question was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// The cap of questions in flight to this DSP on this core is reached.
+    Busy,
+    /// The DSP's breaker is open.
+    BreakerOpen,
+}
+
 /// An answer or its absence.
 #[derive(Debug)]
 pub struct Answer {
@@ -54,227 +56,148 @@ pub struct Answer {
     pub result: Result<Option<Vec<u8>>, Silence>,
     /// How long it took.
     pub took: Duration,
+    /// Takes what the body says about the DSP's health.
+    pub health: Health,
 }
 
-/// Why a DSP's answer cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Silence {
-    /// Not in time.
-    Timeout,
-    /// The connection could not be made, or broke.
-    Connection,
-    /// An address that is not allowed (not on the public internet).
-    Forbidden,
-    /// A status other than 200 and 204.
-    Status,
-    /// Not JSON by its content type.
-    ContentType,
-    /// Larger than 256 KiB.
-    TooLarge,
+/// What an answer says to the DSP's breaker: that it is well, unless somebody who read it says otherwise.
+#[derive(Debug)]
+pub struct Health {
+    wards: Rc<Wards>,
+    dsp: DspId,
+    ticket: Option<Ticket>,
 }
 
-impl Silence {
-    /// The name in metrics.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Connection => "connection",
-            Self::Forbidden => "forbidden",
-            Self::Status => "status",
-            Self::ContentType => "content_type",
-            Self::TooLarge => "too_large",
+impl Health {
+    /// The body was not what it said it was: malformed.
+    pub fn malformed(mut self) {
+        self.tell(Verdict::Failed);
+    }
+
+    fn tell(&mut self, verdict: Verdict) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let wards = &self.wards;
+        let now = wards.house.clock.instant();
+        match wards.breakers.report(self.dsp, ticket, verdict, now, &mut wards.house.chance.borrow_mut()) {
+            Some(BreakerState::Closed) => tracing::info!(dsp = self.dsp.0, "breaker closed"),
+            Some(state) => tracing::warn!(dsp = self.dsp.0, "breaker {}", state.label()),
+            None => {}
         }
     }
 }
 
-type Sender = SendRequest<Full<Bytes>>;
+impl Drop for Health {
+    fn drop(&mut self) {
+        self.tell(Verdict::Healthy);
+    }
+}
 
+/// What watches over the DSPs.
 #[derive(Debug)]
-struct Pool {
-    endpoint: Endpoint,
-    /// The request line's target and the host header, made once; `None` when the endpoint cannot be put into HTTP.
-    target: Option<(Uri, HeaderValue)>,
-    allow_internal: bool,
-    idle: RefCell<Vec<Sender>>,
-    in_flight: Cell<usize>,
+struct Wards {
+    house: Rc<House>,
+    breakers: Arc<Breakers>,
 }
 
 /// The DSP connections of one core. Lives on one thread, within a `LocalSet`.
 #[derive(Debug)]
 pub struct Bidders {
-    clock: Clock,
-    pools: RefCell<HashMap<DspId, Rc<Pool>>>,
+    wards: Rc<Wards>,
+    pools: RefCell<Vec<Option<Rc<Pool>>>>,
+    packer: RefCell<Packer>,
+    sweep: Cell<Instant>,
 }
 
 impl Bidders {
     /// No connections yet.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, pools: RefCell::default() }
+    pub fn new(clock: Clock, chance: Chance, breakers: Arc<Breakers>, metrics: Arc<Metrics>) -> Self {
+        let sweep = Cell::new(clock.instant() + SWEEP);
+        let house = House { clock, chance: RefCell::new(chance), metrics, lookup: system_lookup };
+        let wards = Rc::new(Wards { house: Rc::new(house), breakers });
+        Self { wards, pools: RefCell::default(), packer: RefCell::new(Packer::new()), sweep }
     }
 
-    /// Sends a question; its answer arrives in the inbox, at the latest at the deadline. `false` when the cap of requests
-    /// in flight to this DSP on this core is reached: nothing is sent, and nothing arrives.
-    pub fn ask(&self, ask: Ask<'_>, inbox: &mut Inbox<Answer>) -> bool {
-        let pool = self.pool(ask.dsp);
-        if pool.in_flight.get() >= ask.dsp.most_in_flight {
-            return false;
+    /// Sends a question; its answer arrives in the inbox, at the latest at the deadline.
+    ///
+    /// # Errors
+    /// [`Unasked`]: nothing is sent, and nothing arrives.
+    pub fn ask(&self, ask: Ask<'_>, inbox: &mut Inbox<Answer>) -> Result<(), Unasked> {
+        let started = self.wards.house.clock.instant();
+        let Ask { dsp, body, deadline, tag } = ask;
+        let pool = self.pool(dsp, started);
+        if pool.in_flight() >= dsp.most_in_flight {
+            return Err(Unasked::Busy);
         }
-        let slip = inbox.slip();
-        let (clock, tag, started) = (self.clock.clone(), ask.tag, self.clock.instant());
-        let answer = move |result| Answer { tag, result, took: clock.instant().saturating_duration_since(started) };
-        pool.in_flight.set(pool.in_flight.get() + 1);
-        let (body, deadline) = (ask.body, ask.deadline);
+        let ticket = self.wards.breakers.admit(dsp.id, started, deadline).ok_or(Unasked::BreakerOpen)?;
+        let health = Health { wards: self.wards.clone(), dsp: dsp.id, ticket: Some(ticket) };
+        let question = self.question(dsp, body, deadline);
+        let (slip, flight) = (inbox.slip(), pool.enter(started));
         tokio::task::spawn_local(async move {
-            let exchange = pool.exchange(body);
+            let exchange = flight.0.exchange(question);
             tokio::pin!(exchange);
             match timeout_at(deadline, &mut exchange).await {
-                Ok(result) => slip.hand_in(answer(result)),
+                Ok(result) => slip.hand_in(answer(tag, result, started, health)),
                 Err(_) => {
-                    slip.hand_in(answer(Err(Silence::Timeout)));
+                    slip.hand_in(answer(tag, Err(Silence::Timeout), started, health));
                     let _ = timeout_at(deadline + DRAIN, exchange).await;
                 }
             }
-            pool.in_flight.set(pool.in_flight.get() - 1);
         });
-        true
+        Ok(())
+    }
+
+    fn question(&self, dsp: &Dsp, body: Bytes, deadline: Instant) -> Question {
+        if dsp.transport.gzip_requests
+            && body.len() >= SMALLEST
+            && let Some(body) = self.packer.borrow_mut().pack(&body)
+        {
+            return Question { body, packed: true, deadline };
+        }
+        Question { body, packed: false, deadline }
     }
 
     /// Opens connections ahead of traffic, so that the first requests do not pay for them.
     pub async fn warm<'d>(&self, dsps: impl Iterator<Item = &'d Dsp>, each: usize) {
-        for dsp in dsps {
-            let pool = self.pool(dsp);
-            let missing = each.saturating_sub(pool.idle.borrow().len());
-            for _ in 0..missing {
-                match tokio::time::timeout(DRAIN, pool.connect()).await {
-                    Ok(Ok(sender)) => pool.idle.borrow_mut().push(sender),
-                    _ => break,
-                }
-            }
+        // All at once: a reload that comes in between has the last word on where a DSP is.
+        let now = self.wards.house.clock.instant();
+        let pools: Vec<_> = dsps.map(|dsp| self.pool(dsp, now)).collect();
+        for pool in pools {
+            pool.warm(each).await;
         }
     }
 
-    /// The pool of a DSP; a new one when its endpoint has changed.
-    fn pool(&self, dsp: &Dsp) -> Rc<Pool> {
+    /// The pool of a DSP; a new one when its endpoint or how it is spoken to has changed.
+    fn pool(&self, dsp: &Dsp, now: Instant) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
-        let known = pools.get(&dsp.id);
-        match known {
-            Some(pool) if pool.endpoint == dsp.endpoint && pool.allow_internal == dsp.allow_internal => pool.clone(),
-            _ => {
-                let host = format!("{}:{}", dsp.endpoint.host, dsp.endpoint.port);
-                let target = dsp.endpoint.path.parse().ok().zip(HeaderValue::try_from(host).ok());
-                let pool = Rc::new(Pool {
-                    endpoint: dsp.endpoint.clone(),
-                    target,
-                    allow_internal: dsp.allow_internal,
-                    idle: RefCell::default(),
-                    in_flight: Cell::new(0),
-                });
-                pools.insert(dsp.id, pool.clone());
-                pool
+        if now >= self.sweep.get() {
+            self.sweep.set(now + SWEEP);
+            for place in pools.iter_mut() {
+                place.take_if(|pool| !pool.sweep(now));
             }
         }
+        let place = dsp.id.index();
+        if let Some(Some(pool)) = pools.get(place)
+            && pool.is_for(dsp)
+        {
+            return pool.clone();
+        }
+        let pool = Rc::new(Pool::new(dsp, self.wards.house.clone()));
+        if pools.len() <= place {
+            pools.resize(place + 1, None);
+        }
+        pools[place] = Some(pool.clone());
+        pool
     }
 }
 
-impl Pool {
-    /// One request and its whole answer. A kept connection that turns out to be closed before anything was sent is
-    /// replaced by a new one, once.
-    async fn exchange(&self, body: Bytes) -> Result<Option<Vec<u8>>, Silence> {
-        let mut sender = match self.idle_connection() {
-            Some(sender) => sender,
-            None => self.connect().await?,
-        };
-        let request = self.request(body)?;
-        let response = match sender.try_send_request(request).await {
-            Ok(response) => response,
-            Err(mut error) => {
-                let request = error.take_message().ok_or(Silence::Connection)?;
-                sender = self.connect().await?;
-                sender.send_request(request).await.map_err(|_| Silence::Connection)?
-            }
-        };
-        let answer = read(response).await?;
-        if sender.ready().await.is_ok() && self.idle.borrow().len() < MOST_IDLE {
-            self.idle.borrow_mut().push(sender);
-        }
-        Ok(answer)
+/// What is clear without reading a body is told to the breaker at once; the rest, by whoever reads it.
+fn answer(tag: usize, result: Result<Option<Vec<u8>>, Silence>, started: Instant, mut health: Health) -> Answer {
+    match &result {
+        Err(silence) => health.tell(silence.verdict()),
+        Ok(None) => health.tell(Verdict::Healthy),
+        Ok(Some(_)) => {}
     }
-
-    fn idle_connection(&self) -> Option<Sender> {
-        let mut idle = self.idle.borrow_mut();
-        std::iter::from_fn(|| idle.pop()).find(Sender::is_ready)
-    }
-
-    fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, Silence> {
-        let (uri, host) = self.target.as_ref().ok_or(Silence::Connection)?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri.clone();
-        let headers = request.headers_mut();
-        headers.insert(HOST, host.clone());
-        headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(ACCEPT, JSON);
-        headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
-        Ok(request)
-    }
-
-    async fn connect(&self) -> Result<Sender, Silence> {
-        let stream = self.dial().await?;
-        let _ = stream.set_nodelay(true);
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|_| Silence::Connection)?;
-        tokio::task::spawn_local(async move {
-            // Ends when either side closes; the sender sees it.
-            let _ = connection.await;
-        });
-        Ok(sender)
-    }
-
-    /// Connects to the first address that is allowed; the check is on the address that is dialled, after name resolution.
-    async fn dial(&self) -> Result<TcpStream, Silence> {
-        let addresses = self.resolve().await.map_err(|_| Silence::Connection)?;
-        let mut last = Silence::Connection;
-        for address in addresses {
-            if !self.allow_internal && !is_public(address.ip()) {
-                last = Silence::Forbidden;
-                continue;
-            }
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(_) => last = Silence::Connection,
-            }
-        }
-        Err(last)
-    }
-
-    async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = self.endpoint.host.parse() {
-            return Ok(vec![SocketAddr::new(address, self.endpoint.port)]);
-        }
-        Ok(tokio::net::lookup_host((self.endpoint.host.as_str(), self.endpoint.port)).await?.collect())
-    }
-}
-
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Option<Vec<u8>>, Silence> {
-    let status = response.status();
-    let typed = response.headers().get(CONTENT_TYPE);
-    // OpenRTB 2.6 §2.4: a missing type is JSON.
-    let json = typed.is_none_or(|value| value.to_str().is_ok_and(|text| text.starts_with("application/json")));
-    let mut body = response.into_body();
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Silence::Connection)?;
-        let Some(data) = frame.data_ref() else { continue };
-        if bytes.len() + data.len() > LARGEST_ANSWER {
-            return Err(Silence::TooLarge);
-        }
-        bytes.extend_from_slice(data);
-    }
-    match status {
-        StatusCode::NO_CONTENT => Ok(None),
-        StatusCode::OK if !json => Err(Silence::ContentType),
-        StatusCode::OK => Ok(Some(bytes)),
-        _ => Err(Silence::Status),
-    }
+    let took = health.wards.house.clock.instant().saturating_duration_since(started);
+    Answer { tag, result, took, health }
 }

@@ -150,7 +150,7 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", dashboard::SCRIPT) }))
         .route("/events", get(streams::events))
         .route("/metrics", get(scrape::metrics))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
         .route("/api/v1/market", get(api::market))
         .route("/api/v1/market/history", get(lists::history))

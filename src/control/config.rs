@@ -3,7 +3,7 @@
 //! [`load`] reads the bytes; [`compile`] reads each file into entries that name each other (`exchange` … `deals`), finds whom the
 //! names mean (`links`), judges the rules that concern several files (`rules`), and only then gives out numbers (`build`).
 //! Every problem of a run is reported, each as `FILE:LINE: message`, with the rule that refuses it. What a refused entry would have
-//! caused elsewhere is not reported. Nothing here reads a clock: the same sources at the same moment give the same market.
+//! caused elsewhere is not reported. Nothing here reads a clock: the same sources at the same moment, with the same secrets, give the same market.
 
 mod build;
 mod buyers;
@@ -21,6 +21,7 @@ mod reader;
 mod rules;
 mod sources;
 mod targeting;
+mod transport;
 mod units;
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ impl Folder {
             exchange: exchange::read(sources.text(File::Exchange), report),
             supply: media::read(sources.text(File::Media), report),
             buyers: buyers::read(sources.text(File::Buyers), report),
-            dsps: dsps::read(sources.text(File::Dsps), report),
+            dsps: dsps::read(sources, report),
             creatives: creatives::read(sources.text(File::Creatives), report),
             currencies: currencies::read(sources.text(File::Currencies), report),
             rates: rate_card::read(sources.text(File::RateCard), report),

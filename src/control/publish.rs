@@ -92,7 +92,7 @@ impl Publisher {
                 );
                 return Ok(unchanged(true));
             }
-            let sources = load(desk.folder())?;
+            let sources = load(desk.folder())?.with_environment(desk.variable());
             if sources.digest() != serving.digest {
                 return self.publish(desk, serving, &Candidate { sources: &sources, by, restores: None });
             }
@@ -114,7 +114,7 @@ impl Publisher {
     pub fn rollback(&self, number: u64, by: &By) -> Result<Published, Refused> {
         self.try_to(by, |desk, serving| {
             let packed = self.operations.sources(number)?.ok_or(Trouble::NotKept(number))?;
-            let sources = pack::unpack(number, &packed)?;
+            let sources = pack::unpack(number, &packed)?.with_environment(desk.variable());
             self.publish(desk, serving, &Candidate { sources: &sources, by, restores: Some(number) })
         })
     }
@@ -184,8 +184,8 @@ impl Publisher {
         let mut standing = held(&self.standing);
         match outcome {
             // The files changed and nothing came of it: whoever reloaded before still wants to see their own report.
-            Ok(done) if !done.changed && by.trigger == Trigger::File && !standing.refused => return,
             Ok(done) if done.pinned && !done.changed => {}
+            Ok(done) if !done.changed && by.trigger == Trigger::File && !standing.refused => return,
             Ok(_) => standing.refused = false,
             Err(refused) => standing.refused |= by.trigger != Trigger::Rollback && refused.trouble.is_of_folder(),
         }

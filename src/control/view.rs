@@ -270,6 +270,8 @@ pub(super) struct DspLine {
     pub(super) state: &'static str,
     /// Its kill switch, while it is thrown.
     pub(super) suspension: Option<SuspensionLine>,
+    /// Its breaker: closed, probing, open.
+    pub(super) breaker: &'static str,
     pub(super) approved_from: String,
     pub(super) approved_until: String,
     pub(super) asked: u64,
@@ -304,6 +306,7 @@ impl DspLine {
                 () => "approved",
             },
             suspension: now.suspension(dsp.id),
+            breaker: now.exchange.breakers.state(dsp.id).label(),
             approved_from: dsp.approved.0.to_string(),
             approved_until: dsp.approved.1.to_string(),
             asked: counts.asked.iter().map(Counter::get).sum(),

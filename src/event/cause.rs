@@ -105,6 +105,8 @@ coded! {
         BidRejected = 209, "bid_rejected";
         /// The DSP's agreed rate of requests is used up.
         DspThrottled = 210, "dsp_throttled";
+        /// The DSP failed lately, so its breaker is open and it was not asked.
+        BreakerOpen = 211, "breaker_open";
 
         /// The exchange failed inside.
         ExchangeError = 300, "exchange_error";

@@ -10,10 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use super::core::Core;
 use super::left_ms;
 use super::live::Live;
+use super::trace::Trace;
+use crate::auction::BidRejection;
 use crate::auction::bid_check::{CheckedAnswer, check};
 use crate::auction::clearing::{Clearing, NoAnswer};
 use crate::auction::eligibility::Invited;
-use crate::bidding::{Answer, Ask, Inbox, Silence};
+use crate::bidding::{Answer, Ask, Inbox, Silence, Unasked};
 use crate::event::{Measure, Stage};
 use crate::ids::AuctionId;
 use crate::market::Market;
@@ -29,8 +31,8 @@ struct Question {
 }
 
 impl Core {
-    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate forbids is
-    /// withheld for the buyer's reason; what the exchange's own limit forbids is neither, and goes back to its plan (R-MAKEGOOD).
+    /// Asks every invited DSP, without waiting. What was sent counts as offered; what a DSP's agreed rate or its open breaker
+    /// forbids is withheld for the buyer's reason; what the exchange's own limit forbids is neither, and goes back to its plan (R-MAKEGOOD).
     pub(super) fn ask_all<'r>(
         &self,
         market: &'r Market,
@@ -46,6 +48,10 @@ impl Core {
         let mut bodies = Vec::with_capacity(4_096);
         for (tag, invitation) in invited.invitations().iter().enumerate() {
             let dsp = invitation.dsp;
+            if self.exchange.breakers.refuses(dsp.id, now) {
+                unasked.push((tag, NoAnswer::BreakerOpen));
+                continue;
+            }
             if !self.exchange.throttles.take(dsp.id, dsp.queries_per_second, now) {
                 unasked.push((tag, NoAnswer::Throttled));
                 continue;
@@ -61,15 +67,23 @@ impl Core {
             let dsp = invited.invitations()[tag].dsp;
             let body = bodies.slice(start..end);
             start = end;
-            if !self.bidders.ask(Ask { dsp, body, deadline, tag }, &mut inbox) {
-                unasked.push((tag, NoAnswer::Busy));
+            match self.bidders.ask(Ask { dsp, body, deadline, tag }, &mut inbox) {
+                Ok(()) => {}
+                Err(Unasked::Busy) => unasked.push((tag, NoAnswer::Busy)),
+                Err(Unasked::BreakerOpen) => unasked.push((tag, NoAnswer::BreakerOpen)),
             }
         }
-        tracing::trace!(%auction, asked = invited.invitations().len() - unasked.len(), "asked");
         self.count_asked(&invited, &unasked, live);
         let mut clearing = Clearing::new(market, invited);
+        let trace = Trace::of(auction, market.terms.trace_one_in);
         for (tag, why) in unasked {
-            self.count_dsp(&clearing, tag, if why == NoAnswer::Busy { "busy" } else { "throttled" }, None);
+            let outcome = match why {
+                NoAnswer::BreakerOpen => "breaker_open",
+                NoAnswer::Throttled => "throttled",
+                _ => "busy",
+            };
+            self.count_dsp(&clearing, tag, outcome, None);
+            trace.heard(&clearing, tag, outcome, None);
             clearing.unanswered(tag, why);
         }
         (clearing, inbox)
@@ -83,7 +97,7 @@ impl Core {
             let fates = || invited.invited_for(imp, deal).map(why);
             let stage = if fates().any(|why| why.is_none()) {
                 Stage::Offered
-            } else if fates().any(|why| why == Some(NoAnswer::Throttled)) {
+            } else if fates().any(|why| matches!(why, Some(NoAnswer::Throttled | NoAnswer::BreakerOpen))) {
                 Stage::Withheld
             } else {
                 self.exchange.pacing.give_back(deal, live.now);
@@ -123,19 +137,23 @@ impl Core {
         answer: Answer,
     ) -> bool {
         let tag = answer.tag;
+        let trace = Trace::of(auction, market.terms.trace_one_in);
         // A kill switch is obeyed at once, though the request keeps its snapshot (R-DSP).
         if self.exchange.market.load().dsp_is_suspended(clearing.invited().invitations()[tag].dsp.id) {
+            trace.heard(clearing, tag, "suspended", Some(answer.took));
             self.count_dsp(clearing, tag, "suspended", Some(answer.took));
             clearing.unanswered(tag, NoAnswer::Suspended);
             return false;
         }
         let body = match answer.result {
             Err(silence) => {
+                trace.heard(clearing, tag, silence.label(), Some(answer.took));
                 self.count_dsp(clearing, tag, silence.label(), Some(answer.took));
                 clearing.unanswered(tag, no_answer(silence));
                 return false;
             }
             Ok(None) => {
+                trace.heard(clearing, tag, "no_bid", Some(answer.took));
                 self.count_dsp(clearing, tag, "no_bid", Some(answer.took));
                 clearing.answered(tag, CheckedAnswer::default());
                 return false;
@@ -146,13 +164,16 @@ impl Core {
         let mut decoder = self.decoder.borrow_mut();
         let checked = check(market, clearing.invited(), invitation, auction, &mut decoder, (&body, arena));
         let silent = checked.accepted.is_empty() && checked.rejected.is_empty();
-        self.count_dsp(clearing, tag, if silent { "no_bid" } else { "bid" }, Some(answer.took));
+        let outcome = if silent { "no_bid" } else { "bid" };
+        self.count_dsp(clearing, tag, outcome, Some(answer.took));
+        trace.heard(clearing, tag, outcome, Some(answer.took));
+        trace.checked(&invitation.dsp.wire, &checked);
+        if checked.rejected.iter().any(|bid| bid.reason == BidRejection::InvalidResponse) {
+            answer.health.malformed();
+        }
         let rejected = !checked.rejected.is_empty();
         if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
             checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
-        }
-        for bid in &checked.rejected {
-            tracing::debug!(%auction, dsp = %invitation.dsp.wire, reason = bid.reason.label(), "bid rejected");
         }
         clearing.answered(tag, checked);
         rejected
@@ -173,8 +194,6 @@ impl Core {
 const fn no_answer(silence: Silence) -> NoAnswer {
     match silence {
         Silence::Timeout => NoAnswer::Timeout,
-        Silence::Connection | Silence::Forbidden | Silence::Status | Silence::ContentType | Silence::TooLarge => {
-            NoAnswer::Failed
-        }
+        _ => NoAnswer::Failed,
     }
 }

@@ -3,6 +3,7 @@
 use super::answer::Won;
 use super::core::Core;
 use super::live::Live;
+use super::trace::Trace;
 use crate::auction::admission::OfferedImp;
 use crate::auction::eligibility::Invited;
 use crate::auction::outcome::{Award, Contender, Outcome, Winner};
@@ -15,8 +16,22 @@ use crate::money::CpmMicroYuan;
 
 impl Core {
     /// Awards each place to the first contender that can be paid. A test request takes no money (OpenRTB 2.6 §3.2.1 `test`).
-    pub(super) fn award<'r>(&self, outcome: Outcome<'r>, live: &Live<'_>, test: bool) -> Award<'r, Option<LeaseId>> {
-        outcome.award(|contender, imp| if test { Ok(None) } else { self.fund(contender, imp, live).map(Some) })
+    pub(super) fn award<'r>(
+        &self,
+        outcome: Outcome<'r>,
+        live: &Live<'_>,
+        trace: Trace,
+        test: bool,
+    ) -> Award<'r, Option<LeaseId>> {
+        let award = outcome.award(|contender, imp| {
+            let paid = if test { Ok(None) } else { self.fund(contender, imp, live).map(Some) };
+            paid.inspect_err(|cause| trace.unfunded(&contender.deal.wire, *cause))
+        });
+        for winner in &award.winners {
+            let imp = award.invited.matched().admitted().imps()[winner.contender.imp].index.0;
+            trace.won(imp, &winner.contender.deal.wire, &winner.contender.dsp.wire);
+        }
+        award
     }
 
     /// The lease that pays for one ad, which counts as seen by the user (R-FREQUENCY).

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
+use super::trace::Trace;
 use super::{Exchange, left_ms};
 use crate::auction::NoBid;
 use crate::auction::admission::admit;
@@ -62,7 +63,6 @@ pub struct Core {
     pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
     pub(super) bidders: Bidders,
-    in_flight: Cell<usize>,
 }
 
 /// One request as it came in.
@@ -79,7 +79,9 @@ pub struct Incoming<'i> {
 impl Core {
     /// A core; `None` without any token key.
     #[must_use]
-    pub fn new(exchange: Arc<Exchange>, seed: Seed) -> Option<Self> {
+    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Option<Self> {
+        let (clock, metrics) = (exchange.clock.clone(), exchange.metrics.clone());
+        let bidders = Bidders::new(clock, seed.chance.branch(), exchange.breakers.clone(), metrics);
         Some(Self {
             lane: seed.lane,
             ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
@@ -88,8 +90,7 @@ impl Core {
             decoder: RefCell::new(Decoder::new(Limits::default())),
             sheet: RefCell::default(),
             arenas: Arenas::default(),
-            bidders: Bidders::new(exchange.clock.clone()),
-            in_flight: Cell::new(0),
+            bidders,
             exchange,
         })
     }
@@ -100,15 +101,10 @@ impl Core {
         &self.exchange
     }
 
-    /// A place among the requests in flight; `None` when the core is at its bound and sheds.
+    /// Whether a credential is a media's: asked before the body is read, so that a stranger costs no memory.
     #[must_use]
-    pub fn enter(&self) -> Option<Entered<'_>> {
-        let most = self.exchange.market.load().terms.most_in_flight;
-        if self.in_flight.get() >= most {
-            return None;
-        }
-        self.in_flight.set(self.in_flight.get() + 1);
-        Some(Entered(&self.in_flight))
+    pub fn knows(&self, bearer: Option<&str>) -> bool {
+        authenticate(&self.exchange.market.load(), bearer).is_some()
     }
 
     /// Connects to every DSP of the market ahead of traffic.
@@ -124,12 +120,15 @@ impl Core {
             self.exchange.metrics.request(None, Outcome::Unauthorized);
             return Reply::Unauthorized;
         };
-        let waited = Cell::new(Duration::ZERO);
-        let reply = self.decide(&market, media, &incoming, &waited).await;
+        let (waited, told) = (Cell::new(Duration::ZERO), Cell::new(None));
+        let reply = self.decide(&market, media, &incoming, &waited, &told).await;
         let metrics = &self.exchange.metrics;
         let took = self.exchange.clock.instant().saturating_duration_since(incoming.arrived);
         metrics.request_seconds.note(took);
         metrics.overhead_seconds.note(took.saturating_sub(waited.get()));
+        if let Some(trace) = told.get() {
+            trace.answered(&reply, took, waited.get());
+        }
         let outcome = match &reply {
             Reply::Bid(_) => Outcome::Bid,
             Reply::NoBid(reason, _) => {
@@ -144,7 +143,14 @@ impl Core {
         reply
     }
 
-    async fn decide(&self, market: &Market, media: &Media, incoming: &Incoming<'_>, waited: &Cell<Duration>) -> Reply {
+    async fn decide(
+        &self,
+        market: &Market,
+        media: &Media,
+        incoming: &Incoming<'_>,
+        waited: &Cell<Duration>,
+        told: &Cell<Option<Trace>>,
+    ) -> Reply {
         let arena = self.arenas.lend();
         let request = match self.read(market, &incoming.body, &arena) {
             Ok(request) => request,
@@ -152,6 +158,9 @@ impl Core {
         };
         let now = self.exchange.clock.now();
         let auction = self.ids.borrow_mut().next(now);
+        let trace = Trace::of(auction, market.terms.trace_one_in);
+        told.set(Some(trace));
+        trace.read(media, &request);
         let no_bid = |reason| Reply::NoBid(reason, media.no_bid_body.then(|| no_bid_body(&request.id, reason)));
         let matched = admit(market, media, &request, now).and_then(|admitted| match_deals(market, admitted));
         let matched = match matched {
@@ -168,6 +177,7 @@ impl Core {
             self.count(&live, invited.ends(), test);
             return no_bid(NoBid::NoEligibleDeal);
         }
+        trace.invited(market, &invited);
         if let Err(error) = self.sheet.borrow_mut().cut(&incoming.body, &invited, &market.terms, auction) {
             // Nothing is counted: a request that is refused offered nothing to anybody.
             live.give_back(&invited, true);
@@ -186,7 +196,7 @@ impl Core {
         open.decided();
         let outcome = clearing.decide(self.exchange.clock.instant() >= deadline);
         let nothing = outcome.is_empty();
-        let Award { invited, winners, ends, losses } = self.award(outcome, &live, test);
+        let Award { invited, winners, ends, losses } = self.award(outcome, &live, trace, test);
         self.count(&live, &ends, test);
         for lost in &losses {
             let reason = lost.reason.code();
@@ -224,6 +234,9 @@ impl Core {
         let now = exchange.clock.now();
         let (answer, charge) = beacon::bill(notice, &self.tokens, &market, &*exchange.journal, self.lane, now).await;
         exchange.metrics.notices.one(notice_place(answer));
+        if let Some(charge) = &charge {
+            Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("bill", answer.label());
+        }
         if let (beacon::Answer::Posted, Some(charge)) = (answer, charge) {
             exchange.attribution.count(charge.deal, charge.day(), Measure::Stage(Stage::Billed));
             let place = usize::from(charge.method.code()) - 1;
@@ -235,7 +248,13 @@ impl Core {
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
     #[must_use]
     pub fn is_genuine(&self, purpose: Purpose, token: &str) -> bool {
-        self.tokens.borrow_mut().open(purpose, token).is_ok()
+        let opened = self.tokens.borrow_mut().open(purpose, token);
+        if let Ok(charge) = &opened {
+            let one_in = self.exchange.market.load().terms.trace_one_in;
+            Trace::of(charge.key.auction, one_in)
+                .noticed(if purpose == Purpose::Win { "win" } else { "loss" }, "counted");
+        }
+        opened.is_ok()
     }
 
     /// Counts what happened to deals; a test request counts for none.
@@ -243,16 +262,6 @@ impl Core {
         for (deal, measure) in ends.iter().filter(|_| !test) {
             self.exchange.attribution.count(*deal, live.day, *measure);
         }
-    }
-}
-
-/// A place among the requests in flight; leaves when dropped.
-#[derive(Debug)]
-pub struct Entered<'c>(&'c Cell<usize>);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -13,13 +13,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use super::Phase;
+use super::door::Door;
 use super::routes::respond;
 use crate::exchange::{Core, Exchange, Seed};
+use crate::ids::Lane;
+use crate::metrics::BEAT;
 
 /// How long requests may finish after the door has closed.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
-/// How long a client may take to send a request's head.
+/// How long an idle connection stays open after the door has closed: its client may be sending a request just now.
+const LINGER: Duration = Duration::from_millis(500);
+/// How long a client may take to send a request's head, and may leave a connection idle.
 const HEAD: Duration = Duration::from_secs(30);
+/// The largest head of a request, bytes; above it 431.
+const LARGEST_HEAD: usize = 128 * 1_024;
 /// Connections opened to each DSP before the first request.
 const WARM: usize = 8;
 
@@ -49,67 +56,111 @@ pub(super) fn run(duty: Duty) {
 
 async fn serve(duty: Duty) {
     let Duty { exchange, seed, mut sockets, mut phase, connections, index } = duty;
-    let Some(core) = Core::new(exchange, seed) else {
+    let lane = seed.lane;
+    let Some(core) = Core::new(exchange.clone(), seed) else {
         tracing::error!("a core has no token key");
         return;
     };
+    let door = Rc::new(Door::new(exchange.clock.instant()));
     let core = Rc::new(core);
     let warming = core.clone();
     tokio::task::spawn_local(async move { warming.warm(WARM).await });
-    while *phase.borrow_and_update() != Phase::Closing {
+    tokio::task::spawn_local(door.clone().watch(exchange.clone()));
+    tokio::task::spawn_local(beat(exchange.clone(), door.clone(), lane));
+    let take = |socket: std::net::TcpStream, phase: &watch::Receiver<Phase>| {
+        let leaving = Leaving { exchange: exchange.clone(), connections: connections.clone(), index };
+        if let Ok(socket) = TcpStream::from_std(socket) {
+            tokio::task::spawn_local(connection(socket, core.clone(), door.clone(), phase.clone(), leaving));
+        }
+    };
+    while *phase.borrow_and_update() < Phase::Closing {
         tokio::select! {
-            socket = sockets.recv() => {
-                let Some(socket) = socket else { break };
-                let leaving = Leaving(connections.clone(), index);
-                if let Ok(socket) = TcpStream::from_std(socket) {
-                    tokio::task::spawn_local(connection(socket, core.clone(), phase.clone(), leaving));
-                }
-            }
+            socket = sockets.recv() => match socket {
+                Some(socket) => take(socket, &phase),
+                None => break,
+            },
             changed = phase.changed() => if changed.is_err() { break },
         }
     }
     let empty = async {
+        // The acceptor hands over what it had already taken, and goes.
+        while let Some(socket) = sockets.recv().await {
+            take(socket, &phase);
+        }
         while connections[index].load(Ordering::Relaxed) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    if tokio::time::timeout(GRACE, empty).await.is_err() {
-        tracing::warn!(core = index, "connections were cut after the grace period");
+    let mut watched = phase.clone();
+    tokio::select! {
+        ended = tokio::time::timeout(GRACE, empty) => if ended.is_err() {
+            let open = connections[index].load(Ordering::Relaxed);
+            tracing::warn!(core = index, open, "connections were cut after the grace period");
+        },
+        _ = watched.wait_for(|phase| *phase == Phase::Cutting) => {
+            let open = connections[index].load(Ordering::Relaxed);
+            tracing::warn!(core = index, open, "connections were cut, as was asked for");
+        }
+    }
+    exchange.metrics.health.rest(lane);
+}
+
+/// Says every second that this core gets on.
+async fn beat(exchange: Arc<Exchange>, door: Rc<Door>, lane: Lane) {
+    loop {
+        exchange.metrics.health.beat(lane, door.inside(), exchange.clock.instant());
+        tokio::time::sleep(BEAT).await;
     }
 }
 
 /// Takes the connection off its core's count.
-struct Leaving(Arc<Vec<AtomicUsize>>, usize);
+struct Leaving {
+    exchange: Arc<Exchange>,
+    connections: Arc<Vec<AtomicUsize>>,
+    index: usize,
+}
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0[self.1].fetch_sub(1, Ordering::Relaxed);
+        self.connections[self.index].fetch_sub(1, Ordering::Relaxed);
+        self.exchange.metrics.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-async fn connection(socket: TcpStream, core: Rc<Core>, mut phase: watch::Receiver<Phase>, _leaving: Leaving) {
-    let ready = phase.clone();
+/// Serves one connection until it ends. Once the door has closed, each answer says that it is the connection's last; a
+/// connection that stays idle is closed after a while, since its client may be sending a request just now.
+async fn connection(
+    socket: TcpStream,
+    core: Rc<Core>,
+    door: Rc<Door>,
+    mut phase: watch::Receiver<Phase>,
+    _leaving: Leaving,
+) {
+    let now = phase.clone();
     let service = service_fn(move |request| {
-        let (core, ready) = (core.clone(), *ready.borrow() == Phase::Serving);
-        async move { Ok::<_, std::convert::Infallible>(respond(&core, request, ready).await) }
+        let (core, door, phase) = (core.clone(), door.clone(), *now.borrow());
+        let now = now.clone();
+        async move {
+            let response = respond(&core, &door, request, phase == Phase::Serving).await;
+            let last = *now.borrow() >= Phase::Closing;
+            Ok::<_, std::convert::Infallible>(if last { super::routes::last(response) } else { response })
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_buf_size(128 * 1_024)
+        .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(socket), service);
     tokio::pin!(serving);
-    loop {
-        tokio::select! {
-            // A client that breaks off is no event worth a line.
-            _ = serving.as_mut() => return,
-            changed = phase.changed() => {
-                if changed.is_err() || *phase.borrow_and_update() == Phase::Closing {
-                    serving.as_mut().graceful_shutdown();
-                    let _ = serving.as_mut().await;
-                    return;
-                }
-            }
-        }
+    let closing = async {
+        // An error is the end of the data plane, too.
+        let _ = phase.wait_for(|phase| *phase >= Phase::Closing).await;
+        tokio::time::sleep(LINGER).await;
+    };
+    tokio::select! {
+        // A client that breaks off is no event worth a line.
+        _ = serving.as_mut() => return,
+        () = closing => serving.as_mut().graceful_shutdown(),
     }
+    let _ = serving.await;
 }

@@ -1,25 +1,29 @@
 //! The data plane's calls (interfaces.md, "Data plane"): HTTP in, HTTP out; what happens between is the exchange's.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::body::{self, BodyError};
+use super::door::{Admission, Caller, Door, Limits};
 use crate::billing::beacon::{Answer, Notice};
 use crate::billing::token::Purpose;
 use crate::event::Via;
 use crate::exchange::{BadRequest, Core, Incoming, Reply};
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, Shed};
 
-/// How long a client may take to send a body.
+/// How long a client may take to send a body, beyond [`PROMPT`].
 const BODY_TIME: Duration = Duration::from_secs(2);
+/// A body that takes longer comes from a slow sender.
+const PROMPT: Duration = Duration::from_millis(10);
 /// Answers from this size are worth compressing.
 const WORTH_GZIP: usize = 1_024;
 
@@ -29,13 +33,23 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 type Sent = Response<Full<Bytes>>;
 
+/// The answer as the last one of its connection.
+pub(super) fn last(mut response: Sent) -> Sent {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// Answers one request.
-pub(super) async fn respond(core: &Core, request: Request<Body>, ready: bool) -> Sent {
+pub(super) async fn respond(core: &Core, door: &Door, request: Request<Body>, ready: bool) -> Sent {
     let (method, path) = (request.method(), request.uri().path());
     let get = method == Method::GET || method == Method::HEAD;
     if path == "/openrtb2/auction" {
-        return if method == Method::POST { auction(core, request).await } else { not_allowed("POST") };
+        return if method == Method::POST { auction(core, door, request).await } else { not_allowed("POST") };
     }
+    let _place = match path.starts_with("/n/").then(|| admit_notice(core, door)).transpose() {
+        Ok(place) => place,
+        Err(at) => return shed(core, at),
+    };
     if let Some(token) = path.strip_prefix("/n/bill/") {
         let allowed = method == Method::GET || method == Method::POST;
         return if allowed { bill(core, token, request.uri().query()).await } else { not_allowed("GET, POST") };
@@ -45,31 +59,45 @@ pub(super) async fn respond(core: &Core, request: Request<Body>, ready: bool) ->
         return if get { notice(core, purpose, token) } else { not_allowed("GET") };
     }
     match path {
-        "/readyz" if get && ready => plain(StatusCode::OK, "ready\n"),
+        "/readyz" if get && ready && core.exchange().metrics.health.is_writable() => plain(StatusCode::OK, "ready\n"),
         "/readyz" if get => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         _ => error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"),
     }
 }
 
-async fn auction(core: &Core, request: Request<Body>) -> Sent {
+fn admit_notice<'d>(core: &Core, door: &'d Door) -> Result<Admission<'d>, Shed> {
     let exchange = core.exchange();
-    let arrived = exchange.clock.instant();
-    let Some(_entered) = core.enter() else {
-        exchange.metrics.shed.one(0);
-        exchange.metrics.request(None, Outcome::Shed);
-        return retry("overloaded", "too many requests are in flight; try again later");
+    door.admit(Caller::Notice, &Limits::of(&exchange.market.load().terms), exchange.clock.instant())
+}
+
+async fn auction(core: &Core, door: &Door, request: Request<Body>) -> Sent {
+    let exchange = core.exchange();
+    let now = exchange.clock.instant();
+    let (admitted, largest) = {
+        let terms = &exchange.market.load().terms;
+        (door.admit(Caller::Auction, &Limits::of(terms), now), terms.largest_body)
     };
+    // Before the body is read, and before anything is looked up: what is refused costs next to nothing.
+    let admission = match admitted {
+        Ok(admission) => admission,
+        Err(at) => return shed_auction(core, at),
+    };
+    let arrived = now.checked_sub(admission.waited).unwrap_or(now);
     let (head, body) = request.into_parts();
-    let largest = exchange.market.load().terms.largest_body;
-    let body = match read_json(&head.headers, body, largest).await {
-        Ok(body) => body,
+    let bearer = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    if !core.knows(bearer) {
+        exchange.metrics.request(None, Outcome::Unauthorized);
+        return unauthorized();
+    }
+    let (body, _place) = match take_in(core, door, admission, read_json(&head.headers, body, largest)).await {
+        Ok(taken) => taken,
+        Err(Refusal::Shed(at)) => return shed_auction(core, at),
         Err(refusal) => {
             exchange.metrics.request(None, refusal.outcome());
             return refusal.response(largest);
         }
     };
-    let bearer = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
     let reply = core.auction(Incoming { arrived, bearer, body }).await;
     let mut response = match reply {
         Reply::Bid(body) => json(StatusCode::OK, body, &head.headers),
@@ -83,15 +111,36 @@ async fn auction(core: &Core, request: Request<Body>) -> Sent {
         }
         Reply::BadRequest(why) => json(StatusCode::BAD_REQUEST, why.to_json(), &head.headers),
         Reply::TooLarge(message) => error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message),
-        Reply::Unauthorized => {
-            let message = "send Authorization: Bearer KEYID.SECRET with a key of yours";
-            let mut response = error(StatusCode::UNAUTHORIZED, "unknown_media", message);
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
+        Reply::Unauthorized => unauthorized(),
     };
     response.headers_mut().insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
     response
+}
+
+fn unauthorized() -> Sent {
+    let message = "send Authorization: Bearer KEYID.SECRET with a key of yours";
+    let mut response = error(StatusCode::UNAUTHORIZED, "unknown_media", message);
+    let headers = response.headers_mut();
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+    response
+}
+
+/// Waits for a body. Who sends slowly gives up the place inside meanwhile, and takes one among the slow.
+async fn take_in<'d>(
+    core: &Core,
+    door: &'d Door,
+    admission: Admission<'d>,
+    reading: impl Future<Output = Result<Bytes, Refusal>>,
+) -> Result<(Bytes, Admission<'d>), Refusal> {
+    tokio::pin!(reading);
+    if let Ok(read) = tokio::time::timeout(PROMPT, &mut reading).await {
+        return Ok((read?, admission));
+    }
+    let slow = door.step_aside(admission).map_err(Refusal::Shed)?;
+    let body = tokio::time::timeout(BODY_TIME, reading).await.map_err(|_| Refusal::Slow)??;
+    let admission = door.step_in(slow, &Limits::of(&core.exchange().market.load().terms)).map_err(Refusal::Shed)?;
+    Ok((body, admission))
 }
 
 /// Why a body is not a request.
@@ -100,6 +149,7 @@ enum Refusal {
     Unsupported(&'static str),
     Malformed(&'static str),
     Slow,
+    Shed(Shed),
 }
 
 impl Refusal {
@@ -108,6 +158,7 @@ impl Refusal {
             Self::TooLarge => Outcome::TooLarge,
             Self::Unsupported(_) => Outcome::Unsupported,
             Self::Malformed(_) | Self::Slow => Outcome::BadRequest,
+            Self::Shed(_) => Outcome::Shed,
         }
     }
 
@@ -120,6 +171,7 @@ impl Refusal {
             Self::Unsupported(message) => error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", message),
             Self::Malformed(message) => error(StatusCode::BAD_REQUEST, "malformed", message),
             Self::Slow => error(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not come within 2 s"),
+            Self::Shed(_) => overloaded(),
         }
     }
 }
@@ -141,8 +193,7 @@ async fn read_json(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes
         BodyError::Broken => Refusal::Malformed("the body broke off"),
         BodyError::NotGzip => Refusal::Malformed("the body is not the gzip that its content encoding says"),
     };
-    let read = tokio::time::timeout(BODY_TIME, body::read(body, most)).await.map_err(|_| Refusal::Slow)?;
-    let body = read.map_err(refuse)?;
+    let body = body::read(body, most).await.map_err(refuse)?;
     if packed { body::gunzip(&body, most).map_err(refuse) } else { Ok(body) }
 }
 
@@ -161,7 +212,7 @@ async fn bill(core: &Core, token: &str, query: Option<&str>) -> Sent {
         Answer::Void => error(StatusCode::GONE, "void", "what was won may not be shown any more"),
         Answer::BadToken(why) => error(StatusCode::FORBIDDEN, "bad_token", &why.to_string()),
         Answer::NotDurable(why) => {
-            core.exchange().metrics.shed.one(2);
+            core.exchange().metrics.shed(Shed::Journal);
             retry("not_durable", &why.to_string())
         }
     };
@@ -230,6 +281,25 @@ fn empty(status: StatusCode) -> Sent {
 fn error(status: StatusCode, code: &'static str, message: &str) -> Sent {
     let body = BadRequest { code, message: message.to_owned(), path: String::new() }.to_json();
     json(status, body, &HeaderMap::new())
+}
+
+fn shed_auction(core: &Core, at: Shed) -> Sent {
+    core.exchange().metrics.request(None, Outcome::Shed);
+    shed(core, at)
+}
+
+fn shed(core: &Core, at: Shed) -> Sent {
+    core.exchange().metrics.shed(at);
+    overloaded()
+}
+
+/// 503. Thousands a second are made of it, so nothing is rendered.
+fn overloaded() -> Sent {
+    const BODY: &str =
+        "{\"error\":{\"code\":\"overloaded\",\"message\":\"the exchange is busy; try again later\",\"path\":\"\"}}";
+    let mut response = plain_json(StatusCode::SERVICE_UNAVAILABLE, BODY);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 fn retry(code: &'static str, message: &str) -> Sent {

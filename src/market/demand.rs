@@ -1,5 +1,10 @@
 //! DSPs, buyers, their advertisers and creatives.
 
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
+
 use super::supply::{Format, Size};
 use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
@@ -16,6 +21,8 @@ pub struct Dsp {
     pub name: String,
     /// Where its bid requests go.
     pub endpoint: Endpoint,
+    /// How it is spoken to. Shared, so that a core sees at one glance that nothing has changed.
+    pub transport: Arc<Transport>,
     /// Whether its endpoint may be an address that is not on the public internet.
     pub allow_internal: bool,
     /// First and last day of its approval.
@@ -51,12 +58,52 @@ impl Dsp {
 /// An HTTP endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
+    /// Whether it is https.
+    pub tls: bool,
     /// Host name or address.
     pub host: String,
     /// Port.
     pub port: u16,
     /// Path with query, beginning with a slash.
     pub path: String,
+}
+
+/// How a DSP is spoken to, beside where. The default: HTTP/1.1, no compression, OpenRTB 2.6.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// HTTP/2: by prior knowledge over http, by ALPN over https (RFC 9113 §3).
+    pub http2: bool,
+    /// Whether requests are gzip'd.
+    pub gzip_requests: bool,
+    /// Whether it is told that answers may be gzip'd.
+    pub gzip_answers: bool,
+    /// The version that `x-openrtb-version` states.
+    pub openrtb: OpenRtb,
+    /// Headers of its own, secrets among them: each value is marked as sensitive and never shown.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The authorities whose certificates are trusted instead of the public ones.
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
+}
+
+/// A version of OpenRTB that a DSP may be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenRtb {
+    /// 2.5.
+    V2_5,
+    /// 2.6.
+    #[default]
+    V2_6,
+}
+
+impl OpenRtb {
+    /// As in config and on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V2_5 => "2.5",
+            Self::V2_6 => "2.6",
+        }
+    }
 }
 
 /// A buyer: a contract party known by its ACCOUNT ID.

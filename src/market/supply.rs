@@ -6,6 +6,7 @@ use crate::clock::ShanghaiDay;
 use crate::ids::{MediaId, PlacementId, PropertyId};
 use crate::money::{CpmMicroYuan, Currency, Margin};
 
+use super::targeting::Place;
 pub use super::traffic::TrafficCurve;
 
 /// What a media is, and what its requests carry (OpenRTB 2.6 §3.2.1: one of `app`, `site`, `dooh`).
@@ -232,6 +233,12 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// What deals can name to reach it: itself, its property, its media.
+    #[must_use]
+    pub fn places(&self) -> [Place; 3] {
+        [Place::Placement(self.id), Place::Property(self.property), Place::Media(self.media)]
+    }
+
     /// The card's price on a day; `None` before the first card.
     #[must_use]
     pub fn card_on(&self, day: ShanghaiDay) -> Option<CpmMicroYuan> {

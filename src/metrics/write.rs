@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -9,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::process::Figures;
 use super::{DSP_OUTCOMES, Metrics, Outcome, Timing};
 use crate::ids::{DspId, MediaId};
 
@@ -18,6 +20,8 @@ pub trait Names: Send + Sync {
     fn media(&self, id: MediaId) -> Option<String>;
     /// A DSP's id on the wire.
     fn dsp(&self, id: DspId) -> Option<String>;
+    /// A DSP's breaker: 0 closed, 1 probing, 2 open.
+    fn breaker(&self, id: DspId) -> u8;
     /// The market's generation.
     fn generation(&self) -> u64;
     /// Whether changes of config files are ignored.
@@ -29,6 +33,9 @@ pub trait Names: Send + Sync {
     /// Counts of deals' stages and causes: at most 1,000 deals, then `other`.
     fn deal_events(&self) -> Vec<(String, &'static str, u64)>;
 }
+
+/// The label of requests without a known media. A media of that name is not counted by itself: a series stands once.
+const STRANGERS: &str = "unknown";
 
 /// Writes everything as OpenMetrics text.
 #[must_use]
@@ -80,9 +87,14 @@ impl Collector for Scrape {
             ("pmpx_suspensions", "Kill switches that are thrown", names.suspensions()),
         ];
         for (name, help, value) in gauges {
-            let value = i64::try_from(value).unwrap_or(i64::MAX);
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+            gauge(&mut encoder, name, help, Some(value))?;
         }
+        let help = "How long a request would have waited for its turn on a core, measured while requests come";
+        timing(&mut encoder, "pmpx_queue_delay_seconds", help, &metrics.queue_delay_seconds)?;
+        let connections = metrics.connections.load(Ordering::Relaxed);
+        gauge(&mut encoder, "pmpx_connections", "Open connections of media", Some(connections))?;
+        gauge(&mut encoder, "pmpx_in_flight", "Requests and notices in flight", Some(metrics.health.inside()))?;
+        process(&mut encoder)?;
         let mut deals = counter(&mut encoder, "pmpx_deal_events", "What happened to deals' opportunities")?;
         for (deal, stage, count) in self.names.deal_events() {
             number(&mut deals, &[("deal", deal.as_str()), ("stage", stage)], count)?;
@@ -97,34 +109,47 @@ impl Scrape {
         for (outcome, label) in Outcome::ALL {
             for (media, counts) in self.metrics.requests.touched() {
                 let count = counts[outcome as usize].get();
-                if let Some(name) = self.names.media(media).filter(|_| count > 0) {
+                if let Some(name) = self.names.media(media).filter(|name| count > 0 && name != STRANGERS) {
                     number(&mut family, &[("media", name.as_str()), ("outcome", label)], count)?;
                 }
             }
             let strangers = self.metrics.strangers[outcome as usize].get();
-            number(&mut family, &[("media", "unknown"), ("outcome", label)], strangers)?;
+            number(&mut family, &[("media", STRANGERS), ("outcome", label)], strangers)?;
         }
         Ok(())
     }
 
     fn dsps(&self, encoder: &mut DescriptorEncoder) -> Written {
-        let known: Vec<_> =
-            self.metrics.dsps.touched().filter_map(|(id, it)| Some((self.names.dsp(id)?, it))).collect();
+        let named = |(id, counts)| Some((self.names.dsp(id)?, counts, self.names.breaker(id)));
+        let known: Vec<_> = self.metrics.dsps.touched().filter_map(named).collect();
         let mut family = counter(encoder, "pmpx_dsp_requests", "Questions to DSPs by outcome")?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             for (label, count) in DSP_OUTCOMES.iter().zip(&counts.asked) {
                 number(&mut family, &[("dsp", name.as_str()), ("outcome", label)], count.get())?;
             }
         }
         let mut family = counter(encoder, "pmpx_bids_rejected", "Bids that did not count, by reason")?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             for (label, count) in self.metrics.rejections.iter().zip(&counts.rejected) {
                 number(&mut family, &[("dsp", name.as_str()), ("reason", label)], count.get())?;
             }
         }
+        let mut family = gauge_family(encoder, "pmpx_dsp_breaker", "Breakers: 0 closed, 1 probing, 2 open")?;
+        for (name, _, breaker) in &known {
+            level(&mut family, name, u64::from(*breaker))?;
+        }
+        let mut family =
+            gauge_family(encoder, "pmpx_dsp_in_flight", "Questions to DSPs that are waited for, late ones too")?;
+        for (name, counts, _) in &known {
+            level(&mut family, name, counts.in_flight.get())?;
+        }
+        let mut family = gauge_family(encoder, "pmpx_dsp_connections", "Open connections to DSPs")?;
+        for (name, counts, _) in &known {
+            level(&mut family, name, counts.connections.get())?;
+        }
         let help = "How long DSPs took to answer";
         let mut family = encoder.encode_descriptor("pmpx_dsp_seconds", help, None, MetricType::Histogram)?;
-        for (name, counts) in &known {
+        for (name, counts, _) in &known {
             let (sum, count, buckets) = counts.seconds.read();
             let labels = [("dsp", name.as_str())];
             family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
@@ -133,12 +158,45 @@ impl Scrape {
     }
 }
 
+/// What the system says of this process, under the names of Prometheus' own clients.
+fn process(encoder: &mut DescriptorEncoder) -> Written {
+    let figures = Figures::read();
+    if let Some(seconds) = figures.cpu_seconds {
+        counter(encoder, "process_cpu_seconds", "User and system time of the process")?
+            .encode_counter::<NoLabelSet, _, f64>(&seconds, None)?;
+    }
+    gauge(encoder, "process_resident_memory_bytes", "Resident memory of the process", figures.resident_bytes)?;
+    gauge(encoder, "process_open_fds", "Open file descriptors", figures.open_fds)?;
+    gauge(encoder, "process_max_fds", "The most file descriptors that may be open", figures.max_fds)?;
+    gauge(encoder, "process_threads", "Threads of the process", figures.threads)
+}
+
+/// Nothing where the value is not known.
+fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: Option<u64>) -> Written {
+    let Some(value) = value else { return Ok(()) };
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Gauge)?
+        .encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+}
+
 fn counter<'e>(encoder: &'e mut DescriptorEncoder, name: &'e str, help: &str) -> Result<MetricEncoder<'e>, fmt::Error> {
     encoder.encode_descriptor(name, help, None, MetricType::Counter)
 }
 
 fn number(family: &mut MetricEncoder<'_>, labels: &[(&str, &str)], count: u64) -> Written {
     family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn gauge_family<'e>(
+    encoder: &'e mut DescriptorEncoder,
+    name: &'e str,
+    help: &str,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)
+}
+
+fn level(family: &mut MetricEncoder<'_>, dsp: &str, level: u64) -> Written {
+    family.encode_family(&[("dsp", dsp)])?.encode_gauge(&i64::try_from(level).unwrap_or(i64::MAX))
 }
 
 fn reasons<'l>(

@@ -1,7 +1,8 @@
-//! The cold plane's housekeeping, on a thread of its own: leases, counts, the ledger.
+//! The cold plane's housekeeping, on a thread of its own: leases, counts, the ledger, and whether the store can be written.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,32 +15,33 @@ use crate::store::SqliteStore;
 const BEAT: Duration = Duration::from_millis(200);
 /// Counts are flushed and the ledger is derived every so many beats.
 const BEATS_PER_FLUSH: u32 = 5;
+/// A journal that has committed nothing for so many beats is asked whether it could.
+const BEATS_PER_PROBE: u32 = 25;
 
 /// The running housekeeper.
-#[derive(Debug)]
 pub(super) struct Keeper {
     stop: SyncSender<()>,
     thread: Option<JoinHandle<()>>,
+    duty: Arc<Duty>,
 }
 
 impl Keeper {
     /// Tends the leases once, so that the first request finds money, and goes on from there.
     pub(super) fn start(exchange: Arc<Exchange>, store: Arc<SqliteStore>) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let duty = Duty { exchange, store };
+        let duty = Arc::new(Duty { exchange, store });
         duty.tend();
-        let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || duty.run(&stopped))?;
-        Ok(Self { stop, thread: Some(thread) })
+        let running = duty.clone();
+        let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || running.run(&stopped))?;
+        Ok(Self { stop, thread: Some(thread), duty })
     }
 
-    /// Lets time pass while the node still serves.
-    #[allow(clippy::unused_self, reason = "the keeper goes on while the caller waits")]
-    pub(super) fn wait(&self, time: Duration) {
-        let (_never, nothing) = sync_channel::<()>(0);
-        let _ = nothing.recv_timeout(time);
+    /// What is kept, for the end.
+    pub(super) fn duty(&self) -> Arc<Duty> {
+        self.duty.clone()
     }
 
-    /// Flushes what is counted, gives every lease back, derives the ledger to the journal's end.
+    /// Ends the housekeeping after the beat that it is in.
     pub(super) fn stop(mut self) {
         let _ = self.stop.try_send(());
         if let Some(thread) = self.thread.take() {
@@ -48,25 +50,58 @@ impl Keeper {
     }
 }
 
-struct Duty {
+/// What is to be kept.
+pub(super) struct Duty {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
 }
 
 impl Duty {
-    fn run(self, stopped: &Receiver<()>) {
+    fn run(&self, stopped: &Receiver<()>) {
         let mut beat = 0_u32;
+        let mut seen = self.journal();
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
             self.tend();
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
-                self.flush();
+                self.flush_counts();
+                self.derive_ledger();
+            }
+            let now = self.journal();
+            let failed = now.1 > seen.1;
+            if failed {
+                self.store_writes(false);
+            } else if now.0 > seen.0 {
+                self.store_writes(true);
+            } else if beat.is_multiple_of(BEATS_PER_PROBE) || !self.exchange.metrics.health.is_writable() {
+                self.confirm();
+            }
+            seen = now;
+        }
+    }
+
+    /// Commits and failures of the journal so far.
+    fn journal(&self) -> (u64, u64) {
+        let stats = self.store.stats();
+        (stats.commits.load(Ordering::Relaxed), stats.failures.load(Ordering::Relaxed))
+    }
+
+    fn store_writes(&self, writes: bool) {
+        if self.exchange.metrics.health.store_writes(writes) {
+            match writes {
+                true => tracing::info!("the store can be written again"),
+                false => tracing::error!("the store cannot be written; the node is not ready"),
             }
         }
-        self.flush();
-        if let Err(error) = self.exchange.budgets.close(&*self.store) {
-            tracing::error!(%error, "leases could not be given back; they return when their tokens are dead");
+    }
+
+    /// Makes everything that was queued durable, and notes whether that is possible.
+    pub(super) fn confirm(&self) {
+        let confirmed = self.store.confirm();
+        if let Err(error) = &confirmed {
+            tracing::error!(%error, "the store could not be written");
         }
+        self.store_writes(confirmed.is_ok());
     }
 
     fn tend(&self) {
@@ -77,10 +112,22 @@ impl Duty {
         }
     }
 
-    fn flush(&self) {
+    /// Gives every lease back, so that what was not spent can be leased again at once.
+    pub(super) fn close_leases(&self) {
+        if let Err(error) = self.exchange.budgets.close(&*self.store) {
+            tracing::error!(%error, "leases could not be given back; they return when their tokens are dead");
+        }
+    }
+
+    /// Hands the counts to the journal.
+    pub(super) fn flush_counts(&self) {
         if let Err(error) = self.exchange.flush_counts() {
             tracing::warn!(%error, "counts wait for the next flush");
         }
+    }
+
+    /// Derives the ledger to the journal's end.
+    pub(super) fn derive_ledger(&self) {
         if let Err(error) = ledger::derive(&*self.store, self.exchange.clock.now()) {
             tracing::error!(%error, "the ledger does not follow the journal");
         }

@@ -117,6 +117,18 @@ impl SqliteStore {
         self.stats.head_seq.load(Ordering::Acquire)
     }
 
+    /// Writes and commits behind everything that was queued before: when it returns, all of that is durable, or every caller
+    /// was told that it is not. Also tells whether the store can be written at all.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when nothing can be written.
+    pub fn confirm(&self) -> Result<(), StoreUnavailable> {
+        self.call(|connection, writer| {
+            connection.execute("UPDATE node SET boot = boot WHERE node = ?1", [writer.node.0])?;
+            Ok(())
+        })
+    }
+
     /// Commits what is queued, empties the log, and gives the folder free. Later submissions get `Closed`. Blocks until done.
     pub fn close(&self) {
         let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -73,7 +73,7 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 /// The example's terms end one day; this test runs on the machine's clock.
-fn valid_for_ever(config: &Path) {
+pub(crate) fn valid_for_ever(config: &Path) {
     let always = |key: &str| json!({key: "2099-12-31"});
     let deals =
         ["PDB-2026-SPRING-OPEN", "BPG-2026-X7-PREROLL", "PD-2026-PAOPAO", "PD-2026-X7-TOP", "PD-2026-DAIRY-FEED"];
@@ -94,7 +94,7 @@ fn valid_for_ever(config: &Path) {
 }
 
 /// A server process. Dropping it kills it.
-struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -109,9 +109,20 @@ fn free_address() -> SocketAddr {
 
 /// Starts the binary and waits until it is ready.
 fn start(runtime: &Runtime, config: &Path, data: &Path) -> (Server, SocketAddr) {
+    let (server, address, _) = start_with_control(runtime, config, data, "error");
+    (server, address)
+}
+
+/// The same, with the address of its control plane.
+pub(crate) fn start_with_control(
+    runtime: &Runtime,
+    config: &Path,
+    data: &Path,
+    log: &str,
+) -> (Server, SocketAddr, SocketAddr) {
     let (address, control) = (free_address(), free_address());
     let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
-    command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", "error"]);
+    command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", log]);
     command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
     let server = Server(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     let client = client_of(address);
@@ -121,7 +132,7 @@ fn start(runtime: &Runtime, config: &Path, data: &Path) -> (Server, SocketAddr) 
         }
     };
     runtime.block_on(async { tokio::time::timeout(PATIENCE, ready).await }).expect("the server is ready in time");
-    (server, address)
+    (server, address, control)
 }
 
 /// One media: wins and displays until the server is gone.

@@ -55,8 +55,8 @@ pub(crate) fn example() -> PathBuf {
 
 /// A copy of the example config in a folder of its own.
 ///
-/// DSPs and requests get more time than in the example: a case is about what happens, not about how fast the machine is. A case
-/// about time takes it away again.
+/// DSPs and requests get more time than in the example, and a core may be late: a case is about what happens, not about how fast
+/// the machine is. A case about time takes it away again.
 pub(crate) fn copied_config() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(example()).unwrap() {
@@ -65,7 +65,10 @@ pub(crate) fn copied_config() -> TempDir {
     }
     let slow = json!({"timeout": "2s"});
     let base = json!({
-        "exchange.toml": {"auction": {"default_tmax": "3s", "longest_tmax": "3s"}},
+        "exchange.toml": {
+            "auction": {"default_tmax": "3s", "longest_tmax": "3s"},
+            "overload": {"target_delay": "10s", "burst_delay": "10s"},
+        },
         "dsps.toml": {"dsp": {"id=aurora": slow, "id=basalt": slow, "id=comet": slow}},
     });
     patch::apply(folder.path(), &base);
@@ -138,6 +141,11 @@ impl Pmpx {
         self.node = Some(node);
     }
 
+    /// The config folder.
+    pub(crate) fn config(&self) -> &Path {
+        self.config.path()
+    }
+
     /// Edits the config folder of the running node.
     pub(crate) fn edit(&self, edits: &Value) {
         patch::apply(self.config.path(), edits);
@@ -181,6 +189,17 @@ impl Pmpx {
     /// Where the data plane listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.node.as_ref().unwrap().address()
+    }
+
+    /// Asks the control plane: a GET, or a POST with a body. May be called while the runtime is busy.
+    pub(crate) fn control(&self, path: &str, body: Option<&Value>) -> (u16, Value) {
+        ask_control(self.node.as_ref().unwrap().control_address().unwrap(), path, body)
+    }
+
+    /// Suspends or resumes through the control plane: `switch("dsps/aurora/suspend")`.
+    pub(crate) fn switch(&self, path: &str) {
+        let (status, answer) = self.control(&format!("/api/v1/{path}"), Some(&json!({"reason": "a test"})));
+        assert_eq!((status, answer["changed"].as_bool()), (200, Some(true)), "{path}: {answer}");
     }
 
     /// The hot plane's shared state.
@@ -299,7 +318,7 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         config: config.to_owned(),
         data: data.to_owned(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-        control: None,
+        control: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         cores: 1,
         clock: clock.clone(),
         watch: false,
@@ -307,6 +326,27 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         variable: |_| None,
     };
     Node::start(settings).unwrap_or_else(|why| panic!("the node does not start:\n{why}"))
+}
+
+/// Asks a control plane, on a thread of its own: the caller's runtime may be running.
+pub(crate) fn ask_control(address: SocketAddr, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let request = match body {
+        Some(body) => {
+            let head = Request::post(path).header("content-type", "application/json");
+            head.body(Full::new(Bytes::from(body.to_string())))
+        }
+        None => Request::get(path).body(Full::default()),
+    };
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = client_of(address);
+            let asking = tokio::time::timeout(PATIENCE, client.send(request.unwrap()));
+            let answer = asking.await.expect("an answer in time").unwrap_or_else(|why| panic!("{path}: {why}"));
+            (answer.status.as_u16(), parsed(&answer))
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(ask).join().unwrap())
 }
 
 pub(crate) fn client_of(address: SocketAddr) -> Client {

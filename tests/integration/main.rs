@@ -5,11 +5,25 @@
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
 //! - `pods`: ad pods by chance, without a network.
 //! - `rules`: what a file cannot say well.
+//! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
+//! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
+//!   program whose files change, that is rolled back, killed and started again.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
 #[cfg(test)]
+mod bidding;
+#[cfg(test)]
+mod bidding_dsp;
+#[cfg(test)]
+mod bidding_http2;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod generations;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
@@ -17,11 +31,15 @@ mod harness;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
+mod kill_switches;
+#[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
 mod pods;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

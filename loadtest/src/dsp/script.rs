@@ -34,6 +34,14 @@ pub enum Temper {
     Oversized(usize),
     /// This HTTP status with an empty body.
     Status(u16),
+    /// 302 to another path of its own.
+    Redirect,
+    /// A correct bid in gzip, whether that was asked for or not.
+    Gzip,
+    /// A few hundred bytes of gzip that unpack to that many.
+    Bomb(usize),
+    /// A correct bid, one byte each time.
+    Dribble(Duration),
     /// A response whose `id` is not the request's.
     WrongId,
     /// A bid for an imp that was not offered.
@@ -86,6 +94,10 @@ impl Temper {
             Self::WrongType => "wrong_type",
             Self::Oversized(_) => "oversized",
             Self::Status(_) => "status",
+            Self::Redirect => "redirect",
+            Self::Gzip => "gzip",
+            Self::Bomb(_) => "bomb",
+            Self::Dribble(_) => "dribble",
             Self::WrongId => "wrong_id",
             Self::UnknownImp => "unknown_imp",
             Self::BelowFloor => "below_floor",

@@ -1,16 +1,18 @@
 //! One request to a scripted DSP: read, remembered, delayed, answered as its temper wants.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use tokio::time::{Instant, Sleep};
 
@@ -23,21 +25,32 @@ const LARGEST_REQUEST: usize = 4 << 20;
 /// Time for what was written to leave before the connection breaks.
 const BREAK_AFTER: Duration = Duration::from_millis(5);
 
-/// A body of one piece, or one that breaks off after it.
+/// A body of one piece, one that breaks off after it, or one that comes byte by byte.
 pub(super) struct Reply {
     piece: Option<Bytes>,
     breaks: Option<Pin<Box<Sleep>>>,
+    drips: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Body for Reply {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(piece) = self.piece.take() {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let reply = self.get_mut();
+        if let (Some((pause, timer)), Some(rest)) = (reply.drips.as_mut(), reply.piece.as_mut()) {
+            std::task::ready!(timer.as_mut().poll(context));
+            timer.as_mut().reset(Instant::now() + *pause);
+            let drop = rest.split_to(1.min(rest.len()));
+            if rest.is_empty() {
+                reply.piece = None;
+            }
+            return Poll::Ready(Some(Ok(Frame::data(drop))));
+        }
+        if let Some(piece) = reply.piece.take() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
-        let Some(timer) = self.breaks.as_mut() else { return Poll::Ready(None) };
+        let Some(timer) = reply.breaks.as_mut() else { return Poll::Ready(None) };
         std::task::ready!(timer.as_mut().poll(context));
         Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into())))
     }
@@ -138,6 +151,11 @@ async fn act(shared: &Shared, script: &Script, temper: &Temper, asked: &Asked<'_
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             reply(status, JSON, Bytes::new())
         }
+        Temper::Redirect => {
+            let answer = Response::builder().status(StatusCode::FOUND).header(LOCATION, "/elsewhere");
+            answer.body(Reply { piece: None, breaks: None, drips: None }).map_err(io::Error::other)
+        }
+        Temper::Bomb(size) => packed(&vec![b' '; *size]),
         Temper::Fixed(body) => reply(StatusCode::OK, JSON, fill(body, asked)),
         _ => bid(shared, script, temper, asked),
     }
@@ -157,10 +175,25 @@ fn bid(shared: &Shared, script: &Script, temper: &Temper, asked: &Asked<'_>) -> 
             let answer =
                 Response::builder().header(CONTENT_TYPE, "application/json").header(CONTENT_LENGTH, whole.len());
             let breaks = Some(Box::pin(tokio::time::sleep(BREAK_AFTER)));
-            answer.body(Reply { piece: Some(half), breaks }).map_err(io::Error::other)
+            answer.body(Reply { piece: Some(half), breaks, drips: None }).map_err(io::Error::other)
+        }
+        Temper::Gzip => packed(&whole),
+        Temper::Dribble(pause) => {
+            let drips = Some((*pause, Box::pin(tokio::time::sleep(*pause))));
+            let answer =
+                Response::builder().header(CONTENT_TYPE, "application/json").header(CONTENT_LENGTH, whole.len());
+            answer.body(Reply { piece: Some(whole), breaks: None, drips }).map_err(io::Error::other)
         }
         _ => reply(StatusCode::OK, "application/json", whole),
     }
+}
+
+fn packed(plain: &[u8]) -> Answer {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(plain)?;
+    let answer = Response::builder().header(CONTENT_TYPE, "application/json").header(CONTENT_ENCODING, "gzip");
+    let piece = Some(encoder.finish()?.into());
+    answer.body(Reply { piece, breaks: None, drips: None }).map_err(io::Error::other)
 }
 
 fn reply(status: StatusCode, content_type: &str, body: Bytes) -> Answer {
@@ -169,7 +202,7 @@ fn reply(status: StatusCode, content_type: &str, body: Bytes) -> Answer {
         answer = answer.header(CONTENT_TYPE, content_type);
     }
     let piece = (!body.is_empty()).then_some(body);
-    answer.body(Reply { piece, breaks: None }).map_err(io::Error::other)
+    answer.body(Reply { piece, breaks: None, drips: None }).map_err(io::Error::other)
 }
 
 fn fill(body: &Bytes, asked: &Asked<'_>) -> Bytes {

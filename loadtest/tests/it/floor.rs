@@ -64,7 +64,8 @@ fn overhead_leaves_the_dsps_own_time_out() {
     let (outcome, _) = run(&Script::always(Temper::Bid).without_deals().latency(wait), BTreeMap::new(), |_| {});
     assert_eq!(outcome.overhead_by, OverheadBy::TransactionId);
     assert!(outcome.latency_us.p50 >= 12_000, "{:?}", outcome.latency_us);
-    assert!(outcome.overhead_us.p50 * 3 < outcome.latency_us.p50, "{:?}", outcome.overhead_us);
+    // Each DSP waits at least 8 ms, so each overhead is that much less than its latency, however busy the machine is.
+    assert!(outcome.overhead_us.p50 + 7_500 < outcome.latency_us.p50, "{:?}", outcome.overhead_us);
 }
 
 #[test]

@@ -129,6 +129,15 @@ fn passes_and_statuses_are_plain_http() {
     let said = spoken(Temper::NoBidReason(8));
     assert_eq!((&said["id"], &said["nbr"]), (&json!("q-1"), &json!(8)));
     assert_eq!(answer(Temper::Status(503)).0, 503);
+    let (status, head, _) = answer(Temper::Redirect);
+    assert!(status == 302 && head.contains("location: /elsewhere"), "{head}");
+    let coded =
+        [Temper::Gzip, Temper::Bomb(200_000)].map(|temper| raw(always(temper).addr(), "/bid", &request().to_string()));
+    for bytes in coded {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("content-encoding: gzip") && bytes.len() < 2_000, "{} {text}", bytes.len());
+    }
+    assert!(answer(Temper::Dribble(Duration::from_micros(10))).2.contains("PD-2026-PAOPAO"));
     assert!(answer(Temper::WrongType).1.contains("content-type: text/html"));
     assert!(answer(Temper::Oversized(300_000)).2.len() >= 300_000);
     let fixed = Temper::Fixed(r#"{"id":"@REQUEST_ID@","i":"@IMP_ID@","d":"@DEAL_ID@"}"#.into());

@@ -17,6 +17,11 @@ pub(super) fn of((status, value): (StatusCode, Value)) -> Response {
     (status, Json(value)).into_response()
 }
 
+/// 200 with a JSON body.
+pub(super) fn ok(value: Value) -> Response {
+    of((StatusCode::OK, value))
+}
+
 /// A status with a body that is JSON already.
 pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()

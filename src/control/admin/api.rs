@@ -11,8 +11,22 @@ use crate::control::publish::Trouble;
 /// The description of this API.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
+/// Whether this process should be left alone: every core that serves media gets on.
+pub(super) async fn healthz(state: Shared) -> (StatusCode, String) {
+    let stuck = state.exchange.metrics.health.stuck(state.exchange.clock.instant());
+    if stuck.is_empty() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    let cores: Vec<_> = stuck.iter().map(|lane| lane.0.to_string()).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("no sign of life for 5 s from core {}\n", cores.join(", ")))
+}
+
+/// Whether this node should get traffic: its market is loaded, it is not draining, and its store can be written.
 pub(super) async fn readyz(state: Shared) -> (StatusCode, String) {
     let stand = state.readiness.get();
+    if stand == Stand::Ready && !state.exchange.metrics.health.is_writable() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written\n".to_owned());
+    }
     let status = if stand == Stand::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{}\n", stand.label()))
 }

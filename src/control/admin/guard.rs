@@ -35,7 +35,11 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         Err((status, code, message)) => error(status, code, message),
         Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the answer took longer than 30 s"),
+            Err(_) => error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "timeout",
+                "the answer took longer than 30 s; a reload goes on, see /api/v1/market",
+            ),
         },
     };
     for (name, value) in HEADERS {

@@ -55,7 +55,7 @@ impl Page {
 }
 
 /// Answers a page of items of the market by their names.
-async fn page<T: 'static, L: Serialize>(
+async fn page<T: 'static, L: Serialize + 'static>(
     state: Shared,
     asked: Asked,
     all: fn(&Market) -> std::slice::Iter<'_, T>,
@@ -66,6 +66,19 @@ async fn page<T: 'static, L: Serialize>(
         Ok(page) => page,
         Err(response) => return *response,
     };
+    // Millions of creatives take a while to go through: not on the thread that feeds the dashboard.
+    let state = state.0;
+    let page = tokio::task::spawn_blocking(move || page_of(&state, (cursor, limit), all, name, line)).await;
+    page.map_or_else(|_| answer::unavailable(&StoreUnavailable("listing ended early".to_owned())), answer::ok)
+}
+
+fn page_of<T, L: Serialize>(
+    state: &ControlState,
+    (cursor, limit): (Option<String>, usize),
+    all: fn(&Market) -> std::slice::Iter<'_, T>,
+    name: fn(&Market, &T) -> String,
+    line: fn(Now<'_>, &T) -> L,
+) -> Value {
     let market = state.market();
     let thrown = state.publisher.thrown();
     let now = Now::new(&state.exchange, &market, &thrown);
@@ -76,7 +89,7 @@ async fn page<T: 'static, L: Serialize>(
     let items = first_by_key(rest, limit, |it| it.0.as_str());
     let next = items.last().filter(|_| more).map(|it| it.0.clone());
     let items: Vec<_> = items.into_iter().map(|it| line(now, it.1)).collect();
-    Json(json!({ "generation": market.generation, "items": items, "next_cursor": next })).into_response()
+    json!({ "generation": market.generation, "items": items, "next_cursor": next })
 }
 
 pub(super) async fn deals(state: Shared, asked: Asked) -> Response {
@@ -125,7 +138,7 @@ async fn newest<T: Send + 'static>(
     let mut items = match read {
         Ok(Ok(items)) => items,
         Ok(Err(error)) => return answer::unavailable(&error),
-        Err(_) => return answer::unavailable(&StoreUnavailable("reading ended early".to_owned())),
+        Err(_) => return answer::unavailable(&StoreUnavailable("reading ended early; see the log".to_owned())),
     };
     let more = items.len() > limit;
     items.truncate(limit);

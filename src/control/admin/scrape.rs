@@ -47,6 +47,10 @@ impl Names for MarketNames {
         self.market.dsps.get(id).map(|dsp| dsp.wire.clone())
     }
 
+    fn breaker(&self, id: DspId) -> u8 {
+        self.exchange.breakers.state(id) as u8
+    }
+
     fn generation(&self) -> u64 {
         self.market.generation
     }

@@ -1,5 +1,7 @@
 //! The routes over a real socket, asked by a client that knows no more HTTP than it needs.
 
+mod changes;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +14,8 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::control::publish::tests::Bench;
 use crate::event::{Cause, Measure, Stage};
-use crate::metrics::Outcome;
+use crate::ids::Lane;
+use crate::metrics::{Outcome, STUCK};
 
 /// A control plane that serves.
 struct Plane {
@@ -91,14 +94,31 @@ impl Plane {
 }
 
 #[tokio::test]
-async fn health_lives_and_readiness_follows_the_node() {
+async fn readiness_follows_the_node_and_its_store() {
     let plane = Plane::new().await;
-    assert_eq!(plane.get("/healthz").await.status, 200);
     for (stand, expected) in [(Stand::Starting, 503), (Stand::Ready, 200), (Stand::Draining, 503)] {
         plane.state.readiness.set(stand);
         let reply = plane.get("/readyz").await;
         assert_eq!((reply.status, reply.body), (expected, format!("{}\n", stand.label())));
     }
+    let health = &plane.state.exchange.metrics.health;
+    plane.state.readiness.set(Stand::Ready);
+    health.store_writes(false);
+    assert_eq!(plane.get("/readyz").await.status, 503, "what is won could not be billed");
+    health.store_writes(true);
+    assert_eq!(plane.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_core_without_a_sign_of_life_is_ill_health() {
+    let plane = Plane::new().await;
+    let (health, now) = (&plane.state.exchange.metrics.health, plane.state.exchange.clock.instant());
+    health.beat(Lane(7), 0, now.checked_sub(STUCK * 2).unwrap());
+    health.beat(Lane(1), 0, now);
+    let reply = plane.get("/healthz").await;
+    assert_eq!((reply.status, reply.body.as_str()), (503, "no sign of life for 5 s from core 7\n"));
+    health.beat(Lane(7), 0, now);
+    assert_eq!(plane.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
@@ -204,6 +224,7 @@ async fn dsps_show_outcomes_rejections_and_times() {
     assert_eq!((basalt["state"].as_str(), basalt["asked"].as_u64()), (Some("approved"), Some(3)));
     assert!(basalt["outcomes"].as_array().unwrap().contains(&serde_json::json!({ "name": "timeout", "count": 3 })));
     assert_eq!(basalt["rejected"], serde_json::json!([{ "name": "below_deal_price", "count": 1 }]));
+    assert_eq!(basalt["breaker"], "closed");
     assert_eq!((basalt["p50_us"].as_u64(), basalt["p99_us"].as_u64()), (Some(15_000), Some(15_000)));
 }
 
@@ -219,7 +240,10 @@ async fn metrics_parse_line_by_line_and_end() {
     for line in reply.body.lines().filter(|line| !line.starts_with("# ")) {
         let (name, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
-        assert!(name.starts_with("pmpx_") && name.contains('{') == name.ends_with('}'), "{line}");
+        assert!(
+            (name.starts_with("pmpx_") || name.starts_with("process_")) && name.contains('{') == name.ends_with('}'),
+            "{line}"
+        );
         assert!(series.insert(name.to_owned()), "twice: {line}");
     }
     assert!(series.contains("pmpx_deal_events_total{deal=\"PD-2026-PAOPAO\",stage=\"won\"}"), "{series:?}");

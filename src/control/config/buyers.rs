@@ -1,6 +1,6 @@
 //! `buyers.toml`: buyers by ACCOUNT ID and the advertisers that they buy for (R-OWN, R-QUALIFY).
 
-use super::diagnostic::{At, File, Report};
+use super::diagnostic::{At, File, Place, Report};
 use super::names::SUSPENSION;
 use super::names::{account, category, domain, id, label};
 use super::reader::{Register, Table, read_file};
@@ -21,6 +21,7 @@ pub(super) struct BuyerEntry {
     pub(super) suspended: bool,
     pub(super) opening_balance: Option<TopUp>,
     pub(super) monthly_minimum: MicroYuan,
+    pub(super) place: Place,
 }
 
 pub(super) struct AdvertiserEntry {
@@ -31,6 +32,7 @@ pub(super) struct AdvertiserEntry {
     pub(super) domains: Vec<String>,
     pub(super) category: String,
     pub(super) qualified_until: At<ShanghaiDay>,
+    pub(super) place: Place,
 }
 
 pub(super) struct Buyers {
@@ -74,6 +76,7 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
             suspended: suspended?.unwrap_or(false),
             opening_balance: opening_balance?,
             monthly_minimum: monthly_minimum?,
+            place: table.place,
         })
     })();
     all.buyers.add(account, entry, table.report());
@@ -108,6 +111,7 @@ fn advertiser(table: Table<'_>, owner: Option<&str>, advertisers: &mut Register<
             domains: values(domains?),
             category: category?,
             qualified_until: qualified_until?,
+            place: table.place,
         })
     })();
     advertisers.add(full, entry, table.report());

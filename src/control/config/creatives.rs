@@ -2,7 +2,7 @@
 
 use super::diagnostic::{At, File, Report};
 use super::names::{account, category, format, id, markup, page, wire};
-use super::reader::{Register, Table, read_file};
+use super::reader::{Register, Table, read_parts};
 use super::units::{seconds, size, small};
 use super::{choice, values};
 use crate::ids::CreativeVersion;
@@ -48,13 +48,13 @@ pub(super) struct CreativeEntry {
 
 /// By `account/crid`.
 pub(super) fn read(text: &str, report: &Report) -> Register<CreativeEntry> {
-    let read = read_file(File::Creatives, text, &["schema", "creative"], report, |table| {
-        let mut creatives = Register::new("creative");
-        if !table.each("creative", KEYS, |table| creative(table, &mut creatives)) {
-            creatives.is_incomplete();
-        }
-        creatives
-    });
+    let made = || Register::new("creative");
+    let read =
+        read_parts(File::Creatives, text, "creative", &["schema", "creative"], report, made, |creatives, table| {
+            if !table.each("creative", KEYS, |table| creative(table, creatives)) {
+                creatives.is_incomplete();
+            }
+        });
     read.unwrap_or_else(|| Register::unread("creative"))
 }
 

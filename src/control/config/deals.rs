@@ -3,7 +3,7 @@
 use super::choice;
 use super::diagnostic::{At, File, Place, Report};
 use super::names::{account, id, wire};
-use super::reader::{Register, Table, read_file};
+use super::reader::{Register, Table, read_parts};
 use super::targeting::{self, Side};
 use super::units::{day, flag, price, push_ratio, small, whole};
 use crate::clock::ShanghaiDay;
@@ -113,14 +113,13 @@ impl DealEntry {
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Register<DealEntry> {
-    let read = read_file(File::Deals, text, &["schema", "deal"], report, |table| {
-        let mut deals = Register::new("deal");
+    let made = || Register::new("deal");
+    let read = read_parts(File::Deals, text, "deal", &["schema", "deal"], report, made, |deals, table| {
         table.each("deal", KEYS, |table| {
             let name = table.required_at("id", wire);
             let entry = deal(table, name.as_ref().map(|name| name.value.clone()));
             deals.add(name, entry, report);
         });
-        deals
     });
     read.unwrap_or_else(|| Register::unread("deal"))
 }
@@ -145,6 +144,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     if include.as_ref().is_some_and(Side::has_no_place) {
         table.missing("placements");
     }
+    let include = include.filter(|side| !side.has_no_place());
     let exclude = match table.optional_section("exclude", targeting::KEYS) {
         Some(Some(section)) => Side::read(section),
         absent => absent.map(|_| Side::default()),

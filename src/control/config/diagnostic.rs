@@ -122,6 +122,14 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// A moment of a report.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    errors: usize,
+    warnings: usize,
+    omitted: usize,
+}
+
 /// Collects problems while a folder is read and judged.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -135,6 +143,18 @@ impl Report {
     const SUGGESTIONS_UNTIL: usize = 100;
     /// That many names are listed where none is near.
     const FEW: usize = 6;
+
+    /// How much has been told.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { errors: self.errors.borrow().len(), warnings: self.warnings.borrow().len(), omitted: self.omitted.get() }
+    }
+
+    /// Takes back what was told since.
+    pub(super) fn undo(&self, mark: Mark) {
+        self.errors.borrow_mut().truncate(mark.errors);
+        self.warnings.borrow_mut().truncate(mark.warnings);
+        self.omitted.set(mark.omitted);
+    }
 
     /// What refuses the folder.
     pub(super) fn error(&self, place: Place, message: impl Into<String>) {

@@ -1,15 +1,18 @@
 //! `dsps.toml`: the approved demand-side platforms (R-DSP).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::currencies::currency;
-use super::diagnostic::{At, File, Report};
+use super::diagnostic::{At, File, Place, Report};
 use super::names::{SUSPENSION, account, endpoint, id, is_internal, label, wire};
 use super::reader::{Register, Table, read_file};
+use super::sources::Sources;
+use super::transport;
 use super::units::{day, flag, short_ms, small, whole};
 use super::{choice, values};
 use crate::clock::ShanghaiDay;
-use crate::market::demand::Endpoint;
+use crate::market::demand::{Endpoint, Transport};
 use crate::money::Currency;
 
 const DSP_KEYS: &[&str] = &[
@@ -17,6 +20,12 @@ const DSP_KEYS: &[&str] = &[
     "name",
     "endpoint",
     "allow_internal",
+    "ca_file",
+    "http",
+    "request_encoding",
+    "accept_encoding",
+    "openrtb_version",
+    "headers",
     "approved_from",
     "approved_until",
     "buyers",
@@ -32,6 +41,7 @@ pub(super) struct DspEntry {
     pub(super) name: String,
     pub(super) endpoint: Endpoint,
     pub(super) allow_internal: bool,
+    pub(super) transport: Arc<Transport>,
     pub(super) approved: (ShanghaiDay, ShanghaiDay),
     pub(super) buyers: Vec<(At<String>, Vec<String>)>,
     pub(super) queries_per_second: u32,
@@ -39,12 +49,13 @@ pub(super) struct DspEntry {
     pub(super) timeout_ms: u32,
     pub(super) currency: At<Currency>,
     pub(super) suspended: bool,
+    pub(super) place: Place,
 }
 
-pub(super) fn read(text: &str, report: &Report) -> Register<DspEntry> {
-    let read = read_file(File::Dsps, text, &["schema", "dsp"], report, |table| {
+pub(super) fn read(sources: &Sources, report: &Report) -> Register<DspEntry> {
+    let read = read_file(File::Dsps, sources.text(File::Dsps), &["schema", "dsp"], report, |table| {
         let mut dsps = Register::new("dsp");
-        if !table.each("dsp", DSP_KEYS, |table| dsp(table, &mut dsps)) {
+        if !table.each("dsp", DSP_KEYS, |table| dsp(table, sources, &mut dsps)) {
             dsps.is_incomplete();
         }
         dsps
@@ -52,12 +63,13 @@ pub(super) fn read(text: &str, report: &Report) -> Register<DspEntry> {
     read.unwrap_or_else(|| Register::unread("dsp"))
 }
 
-fn dsp(table: Table<'_>, dsps: &mut Register<DspEntry>) {
+fn dsp(table: Table<'_>, sources: &Sources, dsps: &mut Register<DspEntry>) {
     let report = table.report();
     let dsp_id = table.required_at("id", id);
     let name = table.required("name", label);
     let endpoint = table.required_at("endpoint", endpoint);
     let allow_internal = table.optional("allow_internal", flag).map(|given| given.unwrap_or(false));
+    let transport = transport::read(table, endpoint.as_ref().map(|it| &it.value), sources);
     let from = table.required("approved_from", day);
     let until = table.required_at("approved_until", day);
     let buyers = buyers(table);
@@ -87,6 +99,7 @@ fn dsp(table: Table<'_>, dsps: &mut Register<DspEntry>) {
             name: name?,
             endpoint: endpoint?.value,
             allow_internal: allow_internal?,
+            transport: Arc::new(transport?),
             approved: (from?, until?.value),
             buyers: buyers?,
             queries_per_second: queries_per_second?,
@@ -94,6 +107,7 @@ fn dsp(table: Table<'_>, dsps: &mut Register<DspEntry>) {
             timeout_ms: timeout?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),
             suspended: suspended?.unwrap_or(false),
+            place: table.place,
         })
     })();
     dsps.add(dsp_id, entry, report);

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
+use toml::de::DeValue;
+
 use super::diagnostic::{At, File, Report};
 use super::names::{SecretSource, domain, label, public_url};
-use super::reader::{Table, read_file};
-use super::units::{bytes, duration_ms, short_ms, small, whole};
+use super::reader::{Table, Wrong, read_file};
+use super::units::{bytes, duration_ms, short_ms, small, text, whole};
 use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
 
 const AUCTION_KEYS: &[&str] =
     &["default_tmax", "longest_tmax", "margin", "largest_body", "most_imps", "most_in_flight"];
+const OVERLOAD_KEYS: &[&str] = &["target_delay", "burst_delay"];
+const LOGGING_KEYS: &[&str] = &["sample"];
 const NOTICE_KEYS: &[&str] = &["token_life", "clock_skew", "keys"];
 
 /// The longest that a token may live: a month closes only after it (R-MONTH).
@@ -34,7 +38,7 @@ pub(super) struct Exchange {
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
-    let keys = &["schema", "public_url", "domain", "node", "auction", "notices", "targeting"];
+    let keys = &["schema", "public_url", "domain", "node", "auction", "overload", "logging", "notices", "targeting"];
     read_file(File::Exchange, text, keys, report, exchange)?
 }
 
@@ -48,7 +52,15 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         Some(Some(section)) => section.filled_list("forbidden_segment_labels", label).map(Some),
         absent => absent.map(|_| None),
     };
-    let (auction, notices) = (auction?, notices?);
+    let overload = match table.optional_section("overload", OVERLOAD_KEYS)? {
+        Some(table) => overload(table),
+        None => Some(Overload::USUAL),
+    };
+    let trace_one_in = match table.optional_section("logging", LOGGING_KEYS)? {
+        Some(table) => table.optional("sample", sample).map(Option::unwrap_or_default),
+        None => Some(0),
+    };
+    let (auction, notices, overload) = (auction?, notices?, overload?);
     Some(Exchange {
         node: NodeId(node?),
         terms: ExchangeTerms {
@@ -60,6 +72,9 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             largest_body: auction.largest_body,
             most_imps: auction.most_imps,
             most_in_flight: auction.most_in_flight,
+            target_delay_ms: overload.target_delay_ms,
+            burst_delay_ms: overload.burst_delay_ms,
+            trace_one_in: trace_one_in?,
             token_life_ms: notices.token_life_ms,
             clock_skew_ms: notices.clock_skew_ms,
         },
@@ -104,6 +119,39 @@ fn auction(table: Table<'_>) -> Option<Auction> {
         return None;
     }
     Some(terms)
+}
+
+struct Overload {
+    target_delay_ms: u32,
+    burst_delay_ms: u32,
+}
+
+impl Overload {
+    /// Where the config says nothing (docs/decisions/0019-overload.md).
+    const USUAL: Self = Self { target_delay_ms: 3, burst_delay_ms: 20 };
+}
+
+fn overload(table: Table<'_>) -> Option<Overload> {
+    let target = table.optional("target_delay", short_ms(1, 10_000));
+    let burst = table.optional("burst_delay", short_ms(1, 10_000));
+    let usual = Overload::USUAL;
+    let target_delay_ms = target?.unwrap_or(usual.target_delay_ms);
+    let burst_delay_ms = burst?.unwrap_or(usual.burst_delay_ms.max(target_delay_ms));
+    if burst_delay_ms < target_delay_ms {
+        table.report().error(table.place_of("burst_delay"), "`burst_delay` is shorter than `target_delay`");
+        return None;
+    }
+    Some(Overload { target_delay_ms, burst_delay_ms })
+}
+
+/// `"1/1000"`: one in a thousand; `"0"`: none.
+fn sample(value: &DeValue<'_>) -> Result<u32, Wrong> {
+    const FORM: &str = "must be a share like \"1/1000\", or \"0\" for none";
+    let one_in = match text(value)? {
+        "0" => Some(0),
+        share => share.strip_prefix("1/").and_then(|of| of.parse().ok()).filter(|of| *of > 0),
+    };
+    one_in.ok_or_else(|| FORM.to_owned())
 }
 
 struct Notices {

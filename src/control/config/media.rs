@@ -64,6 +64,7 @@ pub(super) struct PropertyEntry {
     pub(super) name: String,
     pub(super) kind: MediaKind,
     pub(super) address: Option<String>,
+    pub(super) place: Place,
 }
 
 pub(super) struct PlacementEntry {
@@ -198,6 +199,7 @@ fn properties(
             name: media_name.unwrap_or(owner).to_owned(),
             kind: media_kind,
             address: None,
+            place: table.place,
         };
         let full = At { value: entry.full.clone(), place: table.place };
         properties.add(Some(full), Some(entry), table.report());
@@ -235,6 +237,7 @@ fn property(
             name: name?,
             kind: kind?,
             address: bundle?.or(domain?).map(|address| address.value),
+            place: table.place,
         })
     })();
     properties.add(full, entry, table.report());

@@ -198,24 +198,24 @@ fn host_and_port(authority: &str, default_port: u16) -> Option<(String, u16)> {
     (is_host(host) && port != 0).then(|| (host.to_ascii_lowercase(), port))
 }
 
-/// Where a DSP is asked: `http://host[:port]/path`.
+/// Where a DSP is asked: `http[s]://host[:port]/path`.
 pub(super) fn endpoint(value: &DeValue<'_>) -> Result<Endpoint, Wrong> {
-    const FORM: &str = "must be a URL such as \"http://dsp.example:8080/bid\"";
+    const FORM: &str = "must be a URL such as \"https://dsp.example/bid\" or \"http://dsp.example:8080/bid\"";
     let (scheme, authority, rest) = split_url(text(value)?).ok_or(FORM)?;
-    match scheme {
-        "http" => {}
-        "https" => return Err("is https, but outbound TLS is not in this version; use http:// over a private link or a TLS proxy of yours".to_owned()),
+    let (tls, port) = match scheme {
+        "http" => (false, 80),
+        "https" => (true, 443),
         _ => return Err(FORM.to_owned()),
-    }
+    };
     if authority.starts_with('[') {
         return Err("is an IPv6 address; give it a host name".to_owned());
     }
-    let (host, port) = host_and_port(authority, 80).ok_or(FORM)?;
+    let (host, port) = host_and_port(authority, port).ok_or(FORM)?;
     if rest.contains('#') || !rest.is_ascii() {
         return Err("must be ASCII, without a fragment".to_owned());
     }
     let path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
-    Ok(Endpoint { host, port, path })
+    Ok(Endpoint { tls, host, port, path })
 }
 
 /// Whether a host is written as an address that is not on the public internet. Names are judged when they are resolved.
@@ -304,17 +304,25 @@ impl SecretSource {
     /// # Errors
     /// [`SecretError`] when it is not there or is not `N` bytes.
     pub fn bytes<const N: usize>(&self, variable: impl Fn(&str) -> Option<String>) -> Result<[u8; N], SecretError> {
-        let text = match self {
-            Self::Variable(name) => variable(name).ok_or_else(|| SecretError::NotSet(name.clone()))?,
+        let text = self.text(variable)?;
+        hexadecimal(text.trim()).ok_or_else(|| SecretError::NotHexadecimal(self.clone(), N))
+    }
+
+    /// The secret as it is kept: at most 4 KiB are read of a file.
+    ///
+    /// # Errors
+    /// [`SecretError`] when it is not there.
+    pub(super) fn text(&self, variable: impl Fn(&str) -> Option<String>) -> Result<String, SecretError> {
+        match self {
+            Self::Variable(name) => variable(name).ok_or_else(|| SecretError::NotSet(name.clone())),
             Self::File(path) => {
                 let unreadable = |error| SecretError::Unreadable(path.clone(), error);
                 let file = std::fs::File::open(path).map_err(unreadable)?;
                 let mut text = String::new();
                 file.take(4_096).read_to_string(&mut text).map_err(unreadable)?;
-                text
+                Ok(text)
             }
-        };
-        hexadecimal(text.trim()).ok_or_else(|| SecretError::NotHexadecimal(self.clone(), N))
+        }
     }
 }
 
@@ -336,13 +344,16 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_plain_http() {
+    fn endpoints_are_urls_of_http_or_https() {
         let read = |text| endpoint(&string(text));
-        let made = |host: &str, port, path: &str| Ok(Endpoint { host: host.into(), port, path: path.into() });
+        let over =
+            |tls| move |host: &str, port, path: &str| Ok(Endpoint { tls, host: host.into(), port, path: path.into() });
+        let (made, secured) = (over(false), over(true));
         assert_eq!(read("http://DSP.example:8080/bid?x=1"), made("dsp.example", 8080, "/bid?x=1"));
         assert_eq!(read("http://dsp.example"), made("dsp.example", 80, "/"));
         assert_eq!(read("http://dsp.example?x=1"), made("dsp.example", 80, "/?x=1"));
-        assert!(read("https://dsp.example/bid").unwrap_err().contains("TLS is not in this version"));
+        assert_eq!(read("https://dsp.example/bid"), secured("dsp.example", 443, "/bid"));
+        assert_eq!(read("https://dsp.example:8443"), secured("dsp.example", 8443, "/"));
         assert!(read("http://[::1]:80/").unwrap_err().contains("IPv6"));
         for text in
             ["dsp.example/bid", "http://", "http://a b/", "http://u:p@h/", "http://h:0/", "http://h:99999/", "ftp://h/"]

@@ -8,75 +8,19 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::diagnostic::{At, File, Place, Report, nearest};
+use super::diagnostic::{At, Place, Report, nearest};
+
+mod file;
+
+pub(super) use file::{read_file, read_parts};
+
+use file::Page;
 
 /// Why a value is refused, as what follows the key's name: `must be a string, not an integer`.
 pub(super) type Wrong = String;
 
-/// The version of the format that this program reads.
-const SCHEMA: u64 = 1;
-
 /// Unknown keys of a table among which a misspelt one is looked for.
 const MOST_COMPARED: usize = 32;
-
-/// Problems of TOML's own syntax that are shown per file; one often causes the next.
-const MOST_SYNTAX_ERRORS: usize = 5;
-
-/// One file: turns byte offsets into places.
-pub(super) struct Page<'a> {
-    file: File,
-    newlines: Vec<usize>,
-    report: &'a Report,
-}
-
-impl<'a> Page<'a> {
-    fn new(file: File, text: &str, report: &'a Report) -> Self {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset).collect();
-        Self { file, newlines, report }
-    }
-
-    fn place(&self, offset: usize) -> Place {
-        let line = self.newlines.partition_point(|newline| *newline < offset) + 1;
-        Place { file: self.file, line: u32::try_from(line).unwrap_or(u32::MAX) }
-    }
-}
-
-/// Reads one file with `read`, or returns `None` when its syntax or its schema is refused.
-pub(super) fn read_file<T>(
-    file: File,
-    text: &str,
-    keys: &'static [&'static str],
-    report: &Report,
-    read: impl FnOnce(Table<'_>) -> T,
-) -> Option<T> {
-    let page = Page::new(file, text, report);
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let mut seen = None;
-        let mut shown = 0;
-        for error in errors {
-            let place = page.place(error.span().map_or(0, |span| span.start.min(text.len())));
-            if seen != Some(place) && shown < MOST_SYNTAX_ERRORS {
-                report.error(place, format!("is not TOML here: {}", error.message()));
-                shown += 1;
-            }
-            seen = Some(place);
-        }
-        return None;
-    }
-    let table = Table { page: &page, map: root.get_ref(), place: page.place(0), what: "the file", known: keys };
-    let schema = table.required("schema", |value| match value {
-        DeValue::Integer(number) => Ok(number.to_string()),
-        other => Err(expected("an integer", other)),
-    })?;
-    if schema != SCHEMA.to_string() {
-        let place = table.place_of("schema");
-        report.error(place, format!("schema {schema} is not known; this version reads schema = {SCHEMA}"));
-        return None;
-    }
-    table.refuse_unknown();
-    Some(read(table))
-}
 
 /// `must be a string, not an integer`.
 pub(super) fn expected(what: &str, found: &DeValue<'_>) -> Wrong {

@@ -6,6 +6,7 @@ mod inventory;
 mod rates;
 mod targeting;
 mod terms;
+mod unused;
 
 use super::Folder;
 use super::diagnostic::Report;
@@ -15,9 +16,10 @@ use crate::clock::ShanghaiDay;
 /// Judges the folder as of a day in Shanghai. What could not be read or resolved is passed over: it has been reported.
 pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
     terms::judge(folder, today, report);
-    targeting::judge(folder, report);
+    targeting::judge(folder, links, report);
     rates::judge(folder, links, today, report);
     approval::judge(folder, links, today, report);
     fit::judge(folder, links, today, report);
     inventory::judge(folder, links, today, report);
+    unused::judge(folder, links, report);
 }

@@ -11,13 +11,19 @@ use super::diagnostic::{Diagnostic, Diagnostics, File};
 
 /// All files of a folder together are at most this large.
 pub const LARGEST_FOLDER: u64 = 64 << 20;
+/// The end of a file of certificates.
+const PEM: &str = ".pem";
 
 /// The texts of a config folder and their digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Sources {
     folder: PathBuf,
     texts: [String; File::ALL.len()],
+    /// Certificates of authorities, by file name: any `*.pem`.
+    certificates: BTreeMap<String, String>,
     digest: [u8; 32],
+    /// Looks up `env:NAME`.
+    pub(super) variable: fn(&str) -> Option<String>,
 }
 
 impl Sources {
@@ -46,13 +52,24 @@ impl Sources {
                 String::new()
             }
         });
-        for name in files.keys() {
-            problems.add(name, 1, format!("is no file of a config folder; those are {}", known()));
+        let mut certificates = BTreeMap::new();
+        for (name, bytes) in files {
+            match String::from_utf8(bytes) {
+                Ok(text) if name.ends_with(PEM) => drop(certificates.insert(name, text)),
+                Err(_) if name.ends_with(PEM) => problems.add(&name, 1, "is not UTF-8".to_owned()),
+                _ => problems.add(&name, 1, format!("is no file of a config folder; those are {}", known())),
+            }
         }
         problems.or_else(|| {
-            let digest = digest(&texts);
-            Self { folder: folder.to_owned(), texts, digest }
+            let digest = digest(&texts, &certificates);
+            Self { folder: folder.to_owned(), texts, certificates, digest, variable: |_| None }
         })
+    }
+
+    /// The same with an environment for what stands in it (`env:NAME`); without, every such secret is missing.
+    #[must_use]
+    pub fn with_environment(self, variable: fn(&str) -> Option<String>) -> Self {
+        Self { variable, ..self }
     }
 
     /// The folder as it was given.
@@ -67,9 +84,15 @@ impl Sources {
         self.digest
     }
 
-    /// Names and contents, sorted by name: what a generation is stored as.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        File::ALL.iter().map(|file| file.name()).zip(self.texts.iter().map(String::as_str))
+    /// Names and contents, those of certificates last, each sorted by name: what a generation is stored as.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = File::ALL.iter().map(|file| file.name()).zip(self.texts.iter().map(String::as_str));
+        texts.chain(self.certificates.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+    }
+
+    /// The certificates in a `*.pem` file of the folder.
+    pub(super) fn certificates(&self, name: &str) -> Option<&str> {
+        self.certificates.get(name).map(String::as_str)
     }
 
     pub(super) fn text(&self, file: File) -> &str {
@@ -77,7 +100,7 @@ impl Sources {
     }
 }
 
-/// Reads the files of a folder. Links are followed; hidden files and those that are not `*.toml` are passed over.
+/// Reads the files of a folder. Links are followed; hidden files and those that are not `*.toml` or `*.pem` are passed over.
 ///
 /// # Errors
 /// [`Diagnostics`] when the folder or a file cannot be read, a file is missing, unknown, too large or not UTF-8.
@@ -94,13 +117,16 @@ pub fn load(folder: &Path) -> Result<Sources, Diagnostics> {
             Ok(entry) => entry.path(),
             Err(error) => return Err(problems.with(Path::new(""), 1, format!("cannot be read: {error}")).into()),
         };
-        let (Some(name), true) = (path.file_name(), path.extension() == Some(OsStr::new("toml"))) else { continue };
+        let pem = path.extension() == Some(OsStr::new("pem"));
+        let (Some(name), true) = (path.file_name(), pem || path.extension() == Some(OsStr::new("toml"))) else {
+            continue;
+        };
         // Editors keep locks and copies as hidden files.
         if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let known_file = File::ALL.iter().any(|file| OsStr::new(file.name()) == name);
-        let bytes = if known_file { read_bounded(&path, left) } else { Ok(Vec::new()) };
+        let bytes = if known_file || pem { read_bounded(&path, left) } else { Ok(Vec::new()) };
         match bytes {
             Ok(bytes) if bytes.len() as u64 > left => {
                 return Err(problems.with(Path::new(""), 1, too_large()).into());
@@ -125,10 +151,11 @@ fn read_bounded(path: &Path, left: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn digest(texts: &[String]) -> [u8; 32] {
+fn digest(texts: &[String], certificates: &BTreeMap<String, String>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (file, text) in File::ALL.iter().zip(texts) {
-        for part in [file.name(), text.as_str()] {
+    let texts = File::ALL.iter().map(|file| file.name()).zip(texts);
+    for (name, text) in texts.chain(certificates.iter().map(|(name, text)| (name.as_str(), text))) {
+        for part in [name, text.as_str()] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }

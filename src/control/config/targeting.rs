@@ -118,14 +118,19 @@ impl Side {
 
 /// What both sides mean together, in one form for all that mean the same.
 pub(super) fn conditions(include: &Side, exclude: &Side, excluded_places: Few<market::Place>) -> Conditions {
-    let week = |side: &Side| side.dayparts.map(|hours| hours.value);
-    let dayparts = week(include).unwrap_or(Dayparts::ALL).without(week(exclude).unwrap_or(Dayparts::NONE));
+    let dayparts = week_of(include, exclude);
     let mut clauses: Vec<_> = [(false, include), (true, exclude)]
         .into_iter()
         .flat_map(|(exclude, side)| side.all_listed().map(move |listed| Clause { exclude, listed }))
         .collect();
     clauses.sort_unstable();
     Conditions { excluded_places, sizes: sizes(include, exclude), dayparts, clauses: clauses.into() }
+}
+
+/// The hours of a week that are left.
+pub(super) fn week_of(include: &Side, exclude: &Side) -> Dayparts {
+    let week = |side: &Side| side.dayparts.map(|hours| hours.value);
+    week(include).unwrap_or(Dayparts::ALL).without(week(exclude).unwrap_or(Dayparts::NONE))
 }
 
 fn sizes(include: &Side, exclude: &Side) -> Sizes {

@@ -1,8 +1,11 @@
 //! The example of the repository, and what becomes of it when it is edited.
 
+mod deals;
 mod format;
+mod large;
 mod robustness;
 mod rules;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +14,8 @@ use super::*;
 use crate::clock::ShanghaiDay;
 use crate::event::Method;
 use crate::ids::DealId;
+use crate::market::ImpFacts;
+use crate::market::supply::Formats;
 
 /// One replacement in a file: every occurrence; the old text must be there.
 type Edit<'a> = (&'a str, &'a str, &'a str);
@@ -67,8 +72,10 @@ fn the_example_compiles_without_a_word() {
     assert_eq!(pdb.method, Method::Pdb);
     assert_eq!(pdb.volume.unwrap().push.offers_for(10), 13);
     assert_eq!(pdb.fallback, market.creative(pdb.buyer, "milk-open-1").map(|creative| creative.id));
+    let imp = ImpFacts { placement: open, formats: Formats::ALL, sizes: &[], only: None };
+    let applying = market.deals_for(&market.facts(moment().now), imp);
     assert_eq!(
-        market.deals_on(open).map(|deal| deal.wire.as_str()).collect::<Vec<_>>(),
+        applying.iter().map(|deal| deal.wire.as_str()).collect::<Vec<_>>(),
         ["PDB-2026-SPRING-OPEN", "PD-2026-PAOPAO"]
     );
     let basalt = market.dsps.iter().find(|dsp| dsp.wire == "basalt").unwrap();

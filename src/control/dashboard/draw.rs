@@ -259,7 +259,8 @@ fn dsp(it: &DspLine) -> String {
     let rejected: Vec<_> = it.rejected.iter().map(item).collect();
     let mut html = String::new();
     let _ = write!(html, "<tr><th scope=\"row\">{}<small>{}</small></th>", text(&it.id), text(&it.name));
-    let _ = write!(html, "<td class=\"state-{}\">{}</td>", it.state, words(it.state));
+    let breaker = if it.breaker == "closed" { String::new() } else { format!("<small>breaker {}</small>", it.breaker) };
+    let _ = write!(html, "<td class=\"state-{}\">{}{breaker}</td>", it.state, words(it.state));
     let _ = write!(html, "<td class=\"number\">{}</td>", grouped(it.asked));
     let _ = write!(html, "<td>{}</td>", list(&outcomes, "counts columns", "not asked yet"));
     for us in [it.p50_us, it.p99_us] {

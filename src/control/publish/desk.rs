@@ -28,6 +28,8 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// Looks up `env:NAME` secrets.
+    pub variable: fn(&str) -> Option<String>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -64,6 +66,11 @@ impl Desk {
 
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the sources of a market find of `env:NAME` secrets.
+    pub(super) fn variable(&self) -> fn(&str) -> Option<String> {
+        self.ports.variable
     }
 
     pub(super) fn operations(&self) -> &Arc<dyn Operations> {

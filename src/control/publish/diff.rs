@@ -5,8 +5,9 @@ use std::fmt;
 
 use crate::ids::DenseId;
 use crate::market::demand::Creative;
-use crate::market::supply::Placement;
+use crate::market::supply::{Placement, Property};
 use crate::market::{Market, Table};
+use crate::money::Rate;
 
 /// Some names, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +60,8 @@ pub struct Diff {
 
 impl Diff {
     /// What is compared, as config names it.
-    pub const KINDS: [&'static str; 8] =
-        ["deals", "creatives", "dsps", "media", "keys", "placements", "buyers", "advertisers"];
+    pub const KINDS: [&'static str; 10] =
+        ["deals", "creatives", "dsps", "media", "keys", "properties", "placements", "buyers", "advertisers", "rates"];
 
     /// From the old market to the new one.
     #[must_use]
@@ -74,9 +75,11 @@ impl Diff {
             tables(&old.dsps, &new.dsps, |it| it.id, |it| it.wire.clone()),
             tables(&old.media, &new.media, |it| it.id, |it| it.wire.clone()),
             maps(&keys(old), &keys(new)),
+            tables(&old.properties, &new.properties, |it| it.id, |it| property(old, new, it)),
             tables(&old.placements, &new.placements, |it| it.id, |it| placement(old, new, it)),
             tables(&old.buyers, &new.buyers, |it| it.id, |it| it.account.clone()),
             tables(&old.advertisers, &new.advertisers, |it| it.id, |it| it.wire.clone()),
+            maps(&rates(old), &rates(new)),
         ];
         Self { terms: old.terms != new.terms, kinds }
     }
@@ -132,6 +135,17 @@ fn maps<T: PartialEq>(old: &HashMap<String, T>, new: &HashMap<String, T>) -> Cha
 fn creative(old: &Market, new: &Market, it: &Creative) -> String {
     let buyer = new.buyers.get(it.buyer).or_else(|| old.buyers.get(it.buyer));
     format!("{}/{}", buyer.map_or("?", |buyer| buyer.account.as_str()), it.crid)
+}
+
+/// `media/property`.
+fn property(old: &Market, new: &Market, it: &Property) -> String {
+    let media = new.media.get(it.media).or_else(|| old.media.get(it.media));
+    format!("{}/{}", media.map_or("?", |media| media.wire.as_str()), it.wire)
+}
+
+/// By `currency day`.
+fn rates(market: &Market) -> HashMap<String, Rate> {
+    market.rates.iter().map(|(currency, from, rate)| (format!("{currency} {from}"), *rate)).collect()
 }
 
 /// `media/tagid`.

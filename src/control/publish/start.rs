@@ -13,6 +13,9 @@ use crate::exchange::Exchange;
 use crate::ids::{IdBook, NodeId};
 use crate::market::Market;
 
+/// Looks up `env:NAME` secrets.
+type Variable = fn(&str) -> Option<String>;
+
 /// The newest generation that is stored.
 #[derive(Clone, Debug)]
 pub struct Stored {
@@ -43,29 +46,43 @@ impl Choice {
 }
 
 /// Decides what to serve, before the store is opened for writing: that needs the node's number, which is in the config. A pinned
-/// generation is served whatever the folder says, unless `unpin` ends the pin.
+/// generation is served whatever the folder says, unless `unpin` ends the pin. `variable` looks up `env:NAME` secrets.
 ///
 /// # Errors
 /// [`Trouble`] when there is nothing to start with.
-pub fn choose(folder: &Path, stored: Option<Stored>, unpin: bool, now: UnixMillis) -> Result<Choice, Trouble> {
+pub fn choose(
+    folder: &Path,
+    stored: Option<Stored>,
+    unpin: bool,
+    variable: Variable,
+    now: UnixMillis,
+) -> Result<Choice, Trouble> {
     if let Some(it) = stored.as_ref().filter(|it| it.generation.pinned && !unpin) {
-        let (sources, node) = restored(it, now).map_err(|trouble| match trouble {
+        let (sources, node) = restored(it, variable, now).map_err(|trouble| match trouble {
             Trouble::Config(problems) => Trouble::Pinned { number: it.generation.number, problems },
             other => other,
         })?;
         return Ok(Choice { sources, node, stored, pinned: true, problems: None });
     }
-    let checked = load(folder).and_then(|sources| Ok((node_of(&sources, now)?, sources)));
+    let checked = load(folder).and_then(|sources| {
+        let sources = sources.with_environment(variable);
+        Ok((node_of(&sources, now)?, sources))
+    });
     match checked {
         Ok((node, sources)) => Ok(Choice { sources, node, stored, pinned: false, problems: None }),
-        Err(problems) => last_good(stored, problems, now),
+        Err(problems) => last_good(stored, problems, variable, now),
     }
 }
 
 /// Where the folder is wrong.
-fn last_good(stored: Option<Stored>, problems: Diagnostics, now: UnixMillis) -> Result<Choice, Trouble> {
+fn last_good(
+    stored: Option<Stored>,
+    problems: Diagnostics,
+    variable: Variable,
+    now: UnixMillis,
+) -> Result<Choice, Trouble> {
     let Some(it) = &stored else { return Err(problems.into()) };
-    match restored(it, now) {
+    match restored(it, variable, now) {
         Ok((sources, node)) => Ok(Choice { sources, node, stored, pinned: false, problems: Some(problems) }),
         Err(trouble) => {
             tracing::error!(%trouble, generation = it.generation.number, "the last good generation is refused too");
@@ -74,8 +91,8 @@ fn last_good(stored: Option<Stored>, problems: Diagnostics, now: UnixMillis) -> 
     }
 }
 
-fn restored(it: &Stored, now: UnixMillis) -> Result<(Sources, NodeId), Trouble> {
-    let sources = pack::unpack(it.generation.number, &it.sources)?;
+fn restored(it: &Stored, variable: Variable, now: UnixMillis) -> Result<(Sources, NodeId), Trouble> {
+    let sources = pack::unpack(it.generation.number, &it.sources)?.with_environment(variable);
     let node = node_of(&sources, now)?;
     Ok((sources, node))
 }
@@ -170,7 +187,7 @@ impl Desk {
         match self.prepare(&choice.sources, &Moment { now, generation: number(&choice) }) {
             Ok(compiled) => Ok((choice, compiled)),
             Err(Trouble::Config(problems)) if !choice.pinned && choice.problems.is_none() => {
-                let choice = last_good(choice.stored, problems, now)?;
+                let choice = last_good(choice.stored, problems, self.variable(), now)?;
                 let compiled = self.prepare(&choice.sources, &Moment { now, generation: number(&choice) })?;
                 Ok((choice, compiled))
             }

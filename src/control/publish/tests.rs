@@ -1,5 +1,6 @@
 //! Reloads of a copy of the repository's example.
 
+mod flaky;
 mod generations;
 mod kill_switches;
 
@@ -121,10 +122,11 @@ fn open(
     let mut book = IdBook::default();
     held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
     let identities = Arc::new(Numbers { saved: saved.clone(), broken: broken.clone() });
-    let ports = Ports { identities, top_ups: Box::new(book_top_up), operations: Arc::new(store.clone()) };
+    let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone() });
+    let ports = Ports { identities, top_ups: Box::new(book_top_up), operations, variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
-    let choice = choose(folder, stored, unpin, noon())?;
+    let choice = choose(folder, stored, unpin, |_| None, noon())?;
     let opened = Desk::open(folder, choice, book, ports, noon())?;
     let metrics = Arc::new(Exchange::metrics());
     let exchange = Arc::new(Exchange::new(opened.market, Arc::new(Nowhere), metrics, Clock::manual(noon())));

@@ -68,7 +68,7 @@ fn print(folder: &Path) -> Print {
     for entry in std::fs::read_dir(folder).ok()? {
         let path = entry.ok()?.path();
         let visible = path.file_name().filter(|name| !name.as_encoded_bytes().starts_with(b"."));
-        if let (Some(name), true) = (visible, path.extension().is_some_and(|it| it == "toml")) {
+        if let (Some(name), true) = (visible, path.extension().is_some_and(|it| it == "toml" || it == "pem")) {
             files.push((name.to_owned(), std::fs::metadata(&path).ok().map(|it| of_file(&it))));
         }
     }

@@ -6,8 +6,10 @@ use super::super::deals::{DealEntry, Standing};
 use super::super::diagnostic::{At, Report};
 use super::super::links::{DealLinks, Links, PlaceRow};
 use super::super::media::PlacementEntry;
+use super::super::targeting::Side;
 use crate::clock::ShanghaiDay;
 use crate::market::demand::CreativeState;
+use crate::market::supply::Size;
 
 pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
     for (deal, resolved) in folder.deals.entries.iter().zip(&links.deals) {
@@ -59,13 +61,19 @@ fn fallback(
         let format = creative.format;
         if !placement.formats.and(deal.format_set()).has(format) {
             refuse(format!("is a {}, which this deal does not show on `{}` (R-REVIEW)", format.name(), placement.name));
-        } else if !fits(creative, placement) {
+        } else if !fits(deal, creative, placement) {
             refuse(format!("has no size that fits `{}` (R-REVIEW)", placement.name));
         }
     }
 }
 
-fn fits(creative: &CreativeEntry, placement: &PlacementEntry) -> bool {
-    let sizes = (&creative.sizes, &placement.sizes);
-    sizes.0.is_empty() || sizes.1.is_empty() || sizes.0.iter().any(|size| sizes.1.contains(size))
+/// Whether one of its sizes is taken by the deal and by the placement.
+fn fits(deal: &DealEntry, creative: &CreativeEntry, placement: &PlacementEntry) -> bool {
+    let listed = |side: &Side, size| side.sizes.iter().any(|it| it.value == size);
+    let taken = |size: &Size| {
+        (placement.sizes.is_empty() || placement.sizes.contains(size))
+            && (deal.include.sizes.is_empty() || listed(&deal.include, *size))
+            && !listed(&deal.exclude, *size)
+    };
+    creative.sizes.is_empty() || creative.sizes.iter().any(taken)
 }

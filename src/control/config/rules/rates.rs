@@ -78,4 +78,16 @@ fn preferred_price(
             ),
         );
     }
+    for row in resolved.places.placements.iter() {
+        let later = links.prices[*row].iter().filter(|(from, _)| *from > day && *from <= deal.period.1);
+        let Some((from, card)) = later.into_iter().find(|(_, card)| deal.cpm.value < *card) else { continue };
+        let name = &folder.supply.placements.entries[*row].name;
+        report.warning(
+            deal.cpm.place,
+            format!(
+                "`cpm` {} is under the rate card of `{name}` from {from} on, {card}: this deal does not serve there then (R-RATE)",
+                deal.cpm.value
+            ),
+        );
+    }
 }

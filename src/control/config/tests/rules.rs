@@ -301,40 +301,6 @@ fn r_inventory_nothing_is_promised_twice() {
     );
 }
 
-const SECOND: &str = "
-[[deal]]
-id = \"PDB-SECOND\"
-method = \"PDB\"
-state = \"suspended\"
-account = \"80010001\"
-dsps = [\"aurora\"]
-from = \"2027-03-01\"
-until = \"2027-03-31\"
-signed = \"2026-11-20\"
-cpm = \"60.00\"
-daily_volume = 40_000_000
-push_ratio = \"1\"
-placements = [{ media = \"sunrise\", tagid = \"sunrise-open\" }, { media = \"sunrise\", tagid = \"sunrise-feed\" }]
-";
-
-#[test]
-fn r_inventory_a_deal_on_several_placements_takes_from_each_by_capacity() {
-    let anchor = "priority = 1\nplacements = [{ media = \"sunrise\", tagid = \"sunrise-feed\" }]";
-    let with = |text: &str| format!("{anchor}\n{text}");
-    check(&[("deals.toml", anchor, &with(SECOND))], &[]);
-    check(
-        &[("deals.toml", anchor, &with(&SECOND.replace("40_000_000", "94_000_000")))],
-        &[
-            "config/deals.toml:98: `sunrise/sunrise-open` is promised 40200000 times on 2027-03-01, its capacity is 40000000 a day; promised by `PDB-2026-SPRING-OPEN`, `PDB-SECOND` (R-INVENTORY)",
-        ],
-    );
-    let before = SECOND
-        .replace("2027-03-31", "2026-11-21")
-        .replace("2027-03-01", "2026-11-01")
-        .replace("40_000_000", "94_000_000");
-    check(&[("deals.toml", anchor, &with(&before))], &[]);
-}
-
 #[test]
 fn r_minimum_is_never_negative() {
     check(

@@ -148,3 +148,17 @@ fn a_pinned_generation_that_is_refused_now_says_the_way_out() {
     bench.restart(true).unwrap();
     assert_eq!(bench.serving(), 5);
 }
+
+#[test]
+fn nothing_is_served_or_unpinned_that_is_not_durable() {
+    let bench = rolled_back();
+    *held(&bench.broken) = true;
+    assert_eq!(bench.reload().unwrap_err().trouble, Trouble::Store(StoreUnavailable("disk full".to_owned())));
+    assert!(bench.publisher.rollback(2, &by(Trigger::Rollback)).is_err());
+    assert_eq!((bench.serving(), bench.price(DEAL).as_str()), (3, "¥24.00 CPM"));
+    bench.edit("deals.toml", "cpm = \"25.00\"", "cpm = \"24.00\"");
+    assert!(bench.reload().is_err() && bench.publisher.standing().pinned, "the pin would come back");
+    assert!(!bench.publisher.standing().refused, "the folder is not at fault");
+    *held(&bench.broken) = false;
+    assert!(!bench.reload().unwrap().pinned);
+}

@@ -127,3 +127,14 @@ fn a_market_is_freed_by_the_publisher_though_a_switch_has_copied_it() {
     bench.publisher.sweep();
     assert_eq!(held(&bench.publisher.desk).retired(), 0);
 }
+
+#[test]
+fn a_switch_that_would_not_outlive_a_restart_does_not_move() {
+    let bench = Bench::new();
+    *held(&bench.broken) = true;
+    let refused = bench.publisher.switch(IdKind::Dsp, "basalt", true, "loopback", "because");
+    assert_eq!(refused, Err(Unswitched::Store(StoreUnavailable("disk full".to_owned()))));
+    assert!(suspended(&bench).is_empty() && bench.publisher.thrown().is_empty());
+    *held(&bench.broken) = false;
+    assert!(switch(&bench, IdKind::Dsp, "basalt", true).changed);
+}

@@ -1,0 +1,99 @@
+//! What compiling a large folder costs, and what the market weighs.
+//!
+//! `cargo bench -p pmpx --bench compile`.
+//!
+//! Before the timings it prints, for 100,000 preferred deals of six conditions each: the peak of the process's memory while
+//! compiling, and by how much each further market that is kept makes it grow (Linux; what is freed is used again, so that the growth
+//! is what a market holds).
+//!
+//! - `compile`: from the texts of the files to a market, at 1,000 and 100,000 deals.
+#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a failed measurement should stop")]
+
+#[path = "common/fixture.rs"]
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use common::noon;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pmpx::control::config::{Moment, Sources, compile, load};
+use pmpx::ids::IdBook;
+use pmpx::market::Market;
+
+/// The example with that many preferred deals in place of its own.
+fn sources(deals: u32) -> Sources {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+    let files = load(folder).unwrap();
+    let mut files: BTreeMap<_, _> =
+        files.files().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect();
+    let mut text = "schema = 1\n".to_owned();
+    for number in 0..deals {
+        writeln!(
+            text,
+            "[[deal]]\nid = \"PD-{number:06}\"\nmethod = \"PD\"\nstate = \"active\"\naccount = \"80010001\"\ndsps = [\"aurora\"]\n\
+             from = \"2026-01-01\"\nuntil = \"2027-12-31\"\ncpm = \"{}.00\"\n\
+             placements = [{{ media = \"sunrise\", tagid = \"sunrise-feed\" }}]\nformats = [\"banner\"]\nregions = [\"CN-{:02}\", \"CN-SH\"]\n\
+             cities = [\"city {}\"]\noperating_systems = [\"android\", \"ios>=15\"]\nhours = [\"7-22\"]\nexclude = {{ makes = [\"maker {}\"] }}",
+            24 + number % 9,
+            number % 34,
+            number % 300,
+            number % 50,
+        )
+        .unwrap();
+    }
+    files.insert("deals.toml".to_owned(), text.into_bytes());
+    Sources::from_files(folder, files).unwrap()
+}
+
+fn market(sources: &Sources) -> Market {
+    compile(sources, &mut IdBook::default(), &Moment { now: noon(), generation: 1 }).unwrap().market
+}
+
+/// A line of `/proc/self/status`, in KiB.
+fn memory(line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|it| it.strip_prefix(line))?.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[allow(clippy::print_stdout, reason = "a measurement that criterion has no place for")]
+fn weigh(count: u32) {
+    let sources = sources(count);
+    let (Some(before), text) = (memory("VmRSS"), sources.files().map(|(_, text)| text.len()).sum::<usize>()) else {
+        return;
+    };
+    let first = market(&sources);
+    let peak = memory("VmHWM").unwrap_or_default();
+    println!(
+        "{count} deals, {} MiB of text: peak {} MiB above the texts",
+        text >> 20,
+        peak.saturating_sub(before) >> 10
+    );
+    let mut kept = vec![first];
+    for _ in 0..3 {
+        let was = memory("VmRSS").unwrap_or_default();
+        kept.push(market(&sources));
+        let grown = memory("VmRSS").unwrap_or_default().saturating_sub(was);
+        println!("one more market: {} bytes a deal", (grown << 10) / u64::from(count));
+    }
+    black_box(&kept);
+}
+
+fn compiled(criterion: &mut Criterion) {
+    weigh(100_000);
+    let mut group = criterion.benchmark_group("compile");
+    group.sample_size(10).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_secs(5));
+    for count in [1_000, 100_000] {
+        let sources = sources(count);
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| black_box(market(&sources)).generation);
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, compiled);
+criterion_main!(benches);
