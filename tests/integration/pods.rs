@@ -110,10 +110,13 @@ fn request(chance: &mut Chance) -> Value {
 /// Guaranteed deals are behind by numbers of their own.
 struct Due;
 
+fn behind(deal: &Deal) -> Option<u32> {
+    deal.volume.map(|_| deal.id.0 * 7_919 % 13)
+}
+
 impl Delivery for Due {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        let behind = deal.volume.map(|_| deal.id.0 * 7_919 % 13);
-        Standing { behind, capped: false, funds: Funds::Ready, may_return: deal.id.0.is_multiple_of(2) }
+        Standing { behind: behind(deal), capped: false, funds: Funds::Ready, may_return: deal.id.0.is_multiple_of(2) }
     }
 
     fn take(&self, _: &Deal) -> bool {
@@ -208,6 +211,12 @@ fn hold_pod_rules(award: &Award<'_, ()>) {
         let guaranteed: Vec<_> = on.iter().filter(|it| it.contender.deal.method.is_guaranteed()).collect();
         let deals: BTreeSet<_> = guaranteed.iter().map(|it| it.contender.deal.id).collect();
         assert_eq!(guaranteed.len(), deals.len(), "a guaranteed deal has one ad on an imp");
+        let order: Vec<_> = guaranteed
+            .iter()
+            .filter(|it| it.position.code().is_none())
+            .map(|it| (it.contender.deal.method, std::cmp::Reverse(behind(it.contender.deal))))
+            .collect();
+        assert!(order.is_sorted(), "PDB, BPG, and of one method the one furthest behind: {order:?}");
     }
     let separation = imps[0].separation;
     let count = |key: &dyn Fn(&pmpx::auction::outcome::Contender<'_>) -> String| {
@@ -270,4 +279,49 @@ proptest! {
         let separated = whole.ends.iter().any(|(_, it)| *it == Measure::Cause(Cause::Separated));
         hold_guarantees(&whole, separated);
     }
+}
+
+/// Every bid that wins nothing has its reason, for the notice to its DSP (OpenRTB 2.6 §5.25).
+#[test]
+fn every_bid_that_wins_nothing_is_told_why() {
+    let told = |priority: u8| {
+        let market = common::changed(&common::example(), |parts| {
+            parts.deals.iter_mut().filter(|it| it.wire == "PD-2026-X7-TOP").for_each(|it| it.priority = priority);
+        });
+        let media = market.media.iter().find(|it| it.wire == "citypages").unwrap();
+        let body = json!({"id": "r", "site": {"id": "s"},
+            "imp": [{"id": "1", "tagid": "city-top", "banner": {"w": 728, "h": 90}}]});
+        let (arena, body) = (Arena::new(), body.to_string());
+        let request = Decoder::default().decode_request_in(arena.copy(body.as_bytes()), &arena).unwrap();
+        let asked = invited(&market, media, &request, 7).unwrap();
+        let bid = |deal: &str, crid: &str, domain: &str, price: u32| {
+            json!({"id": "b", "impid": "1", "dealid": deal, "crid": crid, "adomain": [domain], "adm": "<p>", "price": price,
+                "w": 728, "h": 90, "lurl": format!("http://dsp.example/{deal}/{price}")})
+        };
+        let paopao = |price| bid("PD-2026-PAOPAO", "paopao-banner-1", "paopao.example", price);
+        let answer = |seats: Value| {
+            let body = json!({"id": common::auction().to_string(), "cur": "CNY", "seatbid": seats});
+            Some(body.to_string().into_bytes())
+        };
+        let x7 = bid("PD-2026-X7-TOP", "auto-top-1", "yunfan.example", 10);
+        let said = |dsp: &str| match dsp {
+            "comet" => json!([{"seat": "comet-3", "bid": [paopao(62), paopao(70)]}]),
+            _ => json!([{"seat": "basalt-1", "bid": [x7]}, {"seat": "basalt-3", "bid": [paopao(61)]}]),
+        };
+        let answers: Vec<_> = asked.invitations().iter().map(|it| answer(said(&it.dsp.wire))).collect();
+        let order: Vec<_> = (0..answers.len()).collect();
+        let (whole, _) = decided(&market, asked, (&answers, &order), false, &arena);
+        let award = whole.award(|_, _| Ok(()));
+        assert_eq!(award.winners.len(), 1);
+        let mut told: Vec<_> =
+            award.losses.iter().map(|it| (it.bid.unwrap().loss.unwrap().to_owned(), it.reason.code())).collect();
+        told.sort();
+        told
+    };
+    let url = |rest: &str| format!("http://dsp.example/{rest}");
+    let lost = |outranked| {
+        vec![(url("PD-2026-PAOPAO/61"), 101), (url("PD-2026-PAOPAO/70"), 512), (url("PD-2026-X7-TOP/10"), outranked)]
+    };
+    assert_eq!(told(2), lost(103), "a deal of higher precedence has the place");
+    assert_eq!(told(1), lost(102), "a dearer one of the same precedence has it");
 }
