@@ -114,6 +114,6 @@ fn an_auction_allocates_no_more_than_it_did() {
     );
     println!("allocations an auction: ours {ours}, with three DSPs over hyper's client {bids}");
     assert!(dsps.iter().all(|dsp| dsp.stats().bids > 0), "all three are asked and bid");
-    assert!(ours <= 71, "{ours} allocations an auction without a network");
-    assert!(bids <= 125, "{bids} allocations an auction with three DSPs");
+    assert!(ours <= 30, "{ours} allocations an auction without a network");
+    assert!(bids <= 75, "{bids} allocations an auction with three DSPs");
 }
