@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p pmpx --bench compile`.
 //!
-//! Before the timings it prints, for 100,000 preferred deals of six conditions each: the peak of the process's memory while
-//! compiling, and by how much each further market that is kept makes it grow (Linux; what is freed is used again, so that the growth
-//! is what a market holds).
+//! Before the timings it prints, for 100,000 preferred deals of six conditions each: the peak of the
+//! process's memory while compiling, and by how much each further market that is kept makes it grow (Linux; what is freed is used again,
+//! so that the growth is what a market holds).
 //!
 //! - `compile`: from the texts of the files to a market, at 1,000 and 100,000 deals.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a failed measurement should stop")]
@@ -24,12 +24,18 @@ use pmpx::control::config::{Moment, Sources, compile, load};
 use pmpx::ids::IdBook;
 use pmpx::market::Market;
 
-/// The example with that many preferred deals in place of its own.
-fn sources(deals: u32) -> Sources {
+/// The example with one file's text replaced.
+fn with(name: &str, text: String) -> Sources {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
     let files = load(folder).unwrap();
     let mut files: BTreeMap<_, _> =
         files.files().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect();
+    files.insert(name.to_owned(), text.into_bytes());
+    Sources::from_files(folder, files).unwrap()
+}
+
+/// The example with that many preferred deals in place of its own.
+fn sources(deals: u32) -> Sources {
     let mut text = "schema = 1\n".to_owned();
     for number in 0..deals {
         writeln!(
@@ -45,8 +51,7 @@ fn sources(deals: u32) -> Sources {
         )
         .unwrap();
     }
-    files.insert("deals.toml".to_owned(), text.into_bytes());
-    Sources::from_files(folder, files).unwrap()
+    with("deals.toml", text)
 }
 
 fn market(sources: &Sources) -> Market {
@@ -59,31 +64,25 @@ fn memory(line: &str) -> Option<u64> {
     status.lines().find_map(|it| it.strip_prefix(line))?.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// What compiling takes at its peak, and what each of eight further markets that are kept adds to the process.
 #[allow(clippy::print_stdout, reason = "a measurement that criterion has no place for")]
-fn weigh(count: u32) {
-    let sources = sources(count);
-    let (Some(before), text) = (memory("VmRSS"), sources.files().map(|(_, text)| text.len()).sum::<usize>()) else {
-        return;
-    };
-    let first = market(&sources);
-    let peak = memory("VmHWM").unwrap_or_default();
+fn weigh(sources: &Sources, count: u32) {
+    const KEPT: u64 = 8;
+    let Some(before) = memory("VmRSS") else { return };
+    let mut kept = vec![market(sources)];
+    let peak = memory("VmHWM").unwrap_or_default().saturating_sub(before) >> 10;
+    let was = memory("VmRSS").unwrap_or_default();
+    kept.extend((0..KEPT).map(|_| market(sources)));
+    let grown = memory("VmRSS").unwrap_or_default().saturating_sub(was) << 10;
     println!(
-        "{count} deals, {} MiB of text: peak {} MiB above the texts",
-        text >> 20,
-        peak.saturating_sub(before) >> 10
+        "{count} deals: peak {peak} MiB above the texts, {} bytes each once compiled",
+        grown / KEPT / u64::from(count)
     );
-    let mut kept = vec![first];
-    for _ in 0..3 {
-        let was = memory("VmRSS").unwrap_or_default();
-        kept.push(market(&sources));
-        let grown = memory("VmRSS").unwrap_or_default().saturating_sub(was);
-        println!("one more market: {} bytes a deal", (grown << 10) / u64::from(count));
-    }
     black_box(&kept);
 }
 
 fn compiled(criterion: &mut Criterion) {
-    weigh(100_000);
+    weigh(&sources(100_000), 100_000);
     let mut group = criterion.benchmark_group("compile");
     group.sample_size(10).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_secs(5));
     for count in [1_000, 100_000] {

@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// How long DSPs wait on purpose: 0, 5ms, 5-20ms (even) or ~8ms (log-normal with that median)
     #[arg(long, default_value = "0", value_name = "TIME")]
     pub(crate) dsp_latency: Latency,
+    /// Have a DSP of the config misbehave: silent, reset, truncated, malformed, dribbling, oversized or error (HTTP 500); repeatable
+    #[arg(long, value_name = "DSP=HOW")]
+    pub(crate) misbehave: Vec<String>,
     /// Measure a bare fan-out server in the exchange's place
     #[arg(long, conflicts_with_all = ["serve", "compare"])]
     pub(crate) floor: bool,

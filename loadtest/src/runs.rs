@@ -39,6 +39,8 @@ pub(crate) struct Bench<'a> {
     arguments: &'a Arguments,
     catalog: Arc<Catalog>,
     delays: Arc<Delays>,
+    /// What each DSP of the catalog does, in its order.
+    tempers: Vec<Temper>,
     dsps: Vec<ScriptedDsp>,
 }
 
@@ -137,7 +139,8 @@ impl<'a> Bench<'a> {
         }
         let catalog = Arc::new(Catalog::from_config(&arguments.config, &secrets)?);
         let delays = Arc::new(Delays::default());
-        let mut bench = Self { arguments, catalog, delays, dsps: Vec::new() };
+        let tempers = tempers(&catalog, &arguments.misbehave)?;
+        let mut bench = Self { arguments, catalog, delays, tempers, dsps: Vec::new() };
         bench.dsps = match (ports, bench.start_dsps(ports != Ports::Free)) {
             (Ports::Preferred, Err(_)) => bench.start_dsps(false)?,
             (_, started) => started?,
@@ -169,7 +172,8 @@ impl<'a> Bench<'a> {
 
     fn script(&self, index: usize) -> Script {
         let seed = self.arguments.seed.wrapping_add(index as u64);
-        Script::always(Temper::Bid).latency(self.arguments.dsp_latency).seed(seed)
+        let temper = self.tempers.get(index).cloned().unwrap_or(Temper::Bid);
+        Script::always(temper).latency(self.arguments.dsp_latency).seed(seed)
     }
 
     /// The floor knows no deals, so its DSPs bid on what they would be offered; an exchange's must be offered it.
@@ -401,4 +405,28 @@ pub(crate) fn say(text: &str) -> Fallible<()> {
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+/// What each DSP of the catalog does, as `--misbehave` says.
+fn tempers(catalog: &Catalog, misbehave: &[String]) -> Fallible<Vec<Temper>> {
+    let mut tempers = vec![Temper::Bid; catalog.dsps.len()];
+    for told in misbehave {
+        let (name, how) = told.split_once('=').ok_or_else(|| format!("--misbehave {told}: not DSP=HOW"))?;
+        let place = catalog.dsps.iter().position(|card| card.id == name);
+        let place = place.ok_or_else(|| format!("--misbehave {told}: the config has no DSP `{name}`"))?;
+        tempers[place] = match how {
+            "silent" => Temper::Silent,
+            "reset" => Temper::Reset,
+            "truncated" => Temper::Truncate,
+            "malformed" => Temper::Malformed,
+            "dribbling" => Temper::Dribble(Duration::from_millis(5)),
+            "oversized" => Temper::Oversized(1 << 20),
+            "error" => Temper::Status(500),
+            _ => {
+                let known = "silent, reset, truncated, malformed, dribbling, oversized, error";
+                return Err(format!("--misbehave {told}: `{how}` is none of {known}"));
+            }
+        };
+    }
+    Ok(tempers)
 }
