@@ -3,21 +3,21 @@
 //! A batch is all or nothing. What a failed batch leaves behind is nothing: every ticket is told so, and what the thread
 //! knows about the file is read again before the next batch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod batch;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::{leases, schema};
+use super::schema;
 use crate::clock::{Clock, ShanghaiDay};
-use crate::event::{
-    Journaled, LaneBoard, LeaseRecord, Posting, Recorded, Resolution, StoreUnavailable, Tally, Ticket, Unrecorded,
-};
-use crate::ids::{Boot, LeaseId, NodeId};
-use crate::store::purse::{self, NotTaken};
+use crate::event::{LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
+use crate::ids::{Boot, NodeId};
+use batch::{Batch, Done};
 
 /// The most postings of one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 4_096;
@@ -222,22 +222,9 @@ impl Writer {
         if self.days.is_empty() {
             self.days = days(&self.connection)?.into_iter().collect();
         }
-        let mut work = Batch {
-            connection: &self.connection,
-            next_seq: first,
-            days: &mut self.days,
-            open: vec![],
-            leases: HashMap::new(),
-        };
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut beyond = 0;
-        for submission in batch {
-            outcomes.push(work.record(&submission.posting, &mut beyond)?);
-        }
-        for lease in work.leases.into_values().flatten().filter(|lease| lease.changed) {
-            leases::save_posted(&self.connection, &lease.record)?;
-        }
-        let next = work.next_seq;
+        let mut work = Batch::new(&self.connection, first, &mut self.days);
+        let outcomes = batch.iter().map(|it| work.record(&it.posting)).collect::<Result<Vec<_>, _>>()?;
+        let Done { next_seq: next, beyond } = work.finish()?;
         {
             let mut upsert = self.connection.prepare_cached(
                 "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5)
@@ -256,135 +243,6 @@ impl Writer {
             self.stats.beyond_lease.fetch_add(beyond, Ordering::Relaxed);
         }
         Ok(outcomes)
-    }
-}
-
-/// What one batch looks up once.
-struct Batch<'w> {
-    connection: &'w Connection,
-    next_seq: u64,
-    days: &'w mut HashSet<ShanghaiDay>,
-    /// The statements of the days in this batch: almost always one, two around midnight.
-    open: Vec<Day<'w>>,
-    leases: HashMap<LeaseId, Option<Held>>,
-}
-
-struct Held {
-    record: LeaseRecord,
-    changed: bool,
-}
-
-struct Day<'w> {
-    day: ShanghaiDay,
-    insert: CachedStatement<'w>,
-    find: CachedStatement<'w>,
-}
-
-impl<'w> Batch<'w> {
-    fn record(&mut self, posting: &Posting, beyond: &mut u64) -> Result<Recorded, StoreUnavailable> {
-        let lease = posting.charge.lease;
-        let mut held = match self.leases.remove(&lease) {
-            Some(held) => held,
-            None => leases::load(self.connection, lease)?.map(|record| Held { record, changed: false }),
-        };
-        let recorded = self.record_under(posting, held.as_mut(), beyond);
-        self.leases.insert(lease, held);
-        recorded
-    }
-
-    fn record_under(
-        &mut self,
-        posting: &Posting,
-        held: Option<&mut Held>,
-        beyond: &mut u64,
-    ) -> Result<Recorded, StoreUnavailable> {
-        let taken = held.as_ref().map_or(Err(NotTaken::Closed), |held| purse::takes(&held.record, posting));
-        let seq = self.next_seq;
-        let day = self.day(posting.charge.day())?;
-        if let (Ok(()), Some(held)) = (taken, held) {
-            if day.insert(seq, posting)? {
-                self.next_seq += 1;
-                purse::count(&mut held.record, posting);
-                held.changed = true;
-                return Ok(if posting.resolution == Resolution::Posted { Recorded::Posted } else { Recorded::Voided });
-            }
-            return Ok(day.find(posting)?.unwrap_or(Recorded::AlreadyPosted));
-        }
-        // A duplicate is told how the first ended, though its lease has closed since.
-        let before = day.find(posting)?;
-        if before.is_none() && taken == Err(NotTaken::Beyond) {
-            *beyond += 1;
-        }
-        Ok(before.unwrap_or(Recorded::LeaseClosed))
-    }
-
-    fn day(&mut self, day: ShanghaiDay) -> Result<&mut Day<'w>, StoreUnavailable> {
-        let known = self.open.iter().position(|open| open.day == day);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                if !self.days.contains(&day) {
-                    schema::create_charge_table(self.connection, day)?;
-                    self.days.insert(day);
-                }
-                self.open.push(Day::open(self.connection, day)?);
-                self.open.len() - 1
-            }
-        };
-        Ok(&mut self.open[index])
-    }
-}
-
-impl<'w> Day<'w> {
-    fn open(connection: &'w Connection, day: ShanghaiDay) -> Result<Self, StoreUnavailable> {
-        let table = schema::charge_table(day);
-        let insert = connection.prepare_cached(&format!(
-            "INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (auction, imp, slot) DO NOTHING"
-        ))?;
-        let find = format!("SELECT resolution FROM {table} WHERE auction = ?1 AND imp = ?2 AND slot = ?3");
-        Ok(Self { day, insert, find: connection.prepare_cached(&find)? })
-    }
-
-    /// `false` when the charge is there already.
-    fn insert(&mut self, seq: u64, posting: &Posting) -> Result<bool, StoreUnavailable> {
-        let row = Journaled::new(seq, posting);
-        let (seq, lease, at) = (seq.cast_signed(), row.lease.0.cast_signed(), row.at.0.cast_signed());
-        let changed = self.insert.execute(rusqlite::params![
-            seq,
-            row.auction.to_bytes(),
-            row.imp,
-            row.slot,
-            row.resolution,
-            row.version,
-            row.media.0,
-            row.placement,
-            row.dsp,
-            row.buyer.0,
-            row.advertiser,
-            row.deal.0,
-            row.creative,
-            row.creative_version,
-            row.method.code(),
-            lease,
-            row.quantity,
-            row.price,
-            row.earning,
-            row.amount.0,
-            row.earned.0,
-            at,
-            row.via,
-            row.displayed_ms,
-        ])?;
-        Ok(changed == 1)
-    }
-
-    /// How the charge was resolved before, if it was.
-    fn find(&mut self, posting: &Posting) -> Result<Option<Recorded>, StoreUnavailable> {
-        let key = posting.charge.key;
-        let key = (key.auction.to_bytes(), key.imp.0, key.slot.0);
-        let resolution: Option<u8> = self.find.query_row(key, |row| row.get(0)).optional()?;
-        Ok(resolution.map(|code| if code == 0 { Recorded::AlreadyPosted } else { Recorded::AlreadyVoided }))
     }
 }
 
