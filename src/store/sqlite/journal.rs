@@ -4,6 +4,7 @@
 //! knows about the file is read again before the next batch.
 
 mod batch;
+mod clicks;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use rusqlite::Connection;
 
 use super::schema;
 use crate::clock::{Clock, ShanghaiDay};
-use crate::event::{LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
+use crate::event::{Click, LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
 use crate::ids::{Boot, NodeId};
 use batch::{Batch, Done};
 
-/// The most postings of one commit: bounds how long the first of them waits for the last.
+/// The most messages of one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 4_096;
 
 /// Called after each successful commit of postings: how long it took, and how many postings it made durable.
@@ -40,6 +41,8 @@ pub struct JournalStats {
     pub beyond_lease: AtomicU64,
     /// Messages waiting now.
     pub queued: AtomicU64,
+    /// Clicks that wait for a commit now; as bounded as the queue.
+    pub clicks_waiting: AtomicU64,
     /// How long the last commit took, in microseconds.
     pub last_commit_us: AtomicU64,
     /// How long all commits took, in microseconds.
@@ -52,6 +55,7 @@ pub struct JournalStats {
 pub(super) enum Message {
     Post(Submission),
     Tally(Vec<Tally>),
+    Click(Click),
     Call(Box<dyn FnOnce(&mut Writer) + Send>),
     Stop,
 }
@@ -95,6 +99,8 @@ pub(super) struct Writer {
     days: HashSet<ShanghaiDay>,
     /// Counts that are not durable yet; a failed commit keeps them. Bounded by deals × measures × days.
     tallies: BTreeMap<(ShanghaiDay, u32, u16), u64>,
+    /// Clicks that are not durable yet; a failed commit keeps them. Bounded by the places for them.
+    clicks: Vec<Click>,
 }
 
 impl Writer {
@@ -106,8 +112,8 @@ impl Writer {
         stats: Arc<JournalStats>,
         on_commit: Option<OnCommit>,
     ) -> Self {
-        let (days, tallies) = (HashSet::new(), BTreeMap::new());
-        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies }
+        let (days, tallies, clicks) = (HashSet::new(), BTreeMap::new(), Vec::new());
+        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies, clicks }
     }
 
     /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.
@@ -116,17 +122,19 @@ impl Writer {
         let mut stopping = false;
         while !stopping {
             let Ok(mut message) = queue.recv() else { break };
-            let mut call = None;
+            let (mut call, mut taken) = (None, 0);
             loop {
                 self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+                taken += 1;
                 match message {
                     Message::Post(submission) => batch.push(submission),
                     Message::Tally(rows) => self.add_tallies(&rows),
+                    Message::Click(click) => self.clicks.push(click),
                     Message::Call(work) => call = Some(work),
                     // What was queued before is committed; what is queued behind is told `Closed` when the queue goes.
                     Message::Stop => stopping = true,
                 }
-                if call.is_some() || stopping || batch.len() == BATCH {
+                if call.is_some() || stopping || taken == BATCH {
                     break;
                 }
                 match queue.try_recv() {
@@ -140,6 +148,7 @@ impl Writer {
                 self.roll_back();
             }
         }
+        while !self.clicks.is_empty() && self.commit(&mut batch) {}
         // A failure here costs nothing: the next start reads the log.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
     }
@@ -162,13 +171,14 @@ impl Writer {
         }
     }
 
-    /// One commit for everything in the batch, then one announcement per lane.
-    fn commit(&mut self, batch: &mut Vec<Submission>) {
-        if batch.is_empty() && self.tallies.is_empty() {
-            return;
+    /// One commit for everything in the batch, then one announcement per lane; whether it is durable.
+    fn commit(&mut self, batch: &mut Vec<Submission>) -> bool {
+        if batch.is_empty() && self.tallies.is_empty() && self.clicks.is_empty() {
+            return true;
         }
         let started = self.clock.instant();
         let outcomes = self.write(batch);
+        let durable = outcomes.is_ok();
         let took = self.clock.instant().saturating_duration_since(started);
         match outcomes {
             Ok(outcomes) => {
@@ -192,6 +202,7 @@ impl Writer {
                 submission.board.announce();
             }
         }
+        durable
     }
 
     fn count_commit(&self, took: Duration, postings: usize) {
@@ -234,8 +245,12 @@ impl Writer {
                 upsert.execute((day.0, deal, measure, self.node.0, count.cast_signed()))?;
             }
         }
+        let clicks = self.clicks.len().min(BATCH);
+        clicks::save(&self.connection, &self.clicks[..clicks])?;
         self.connection.execute_batch("COMMIT")?;
         self.tallies.clear();
+        self.clicks.drain(..clicks);
+        self.stats.clicks_waiting.fetch_sub(clicks as u64, Ordering::AcqRel);
         self.next_seq = Some(next);
         self.stats.head_seq.store(next - 1, Ordering::Release);
         if beyond > 0 {
