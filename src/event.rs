@@ -10,15 +10,15 @@ mod click;
 mod journal;
 mod ledger;
 mod operation;
+mod seal;
 
-pub use books::{
-    BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
-};
+pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};
+pub use seal::{AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, Seal, Sealed};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

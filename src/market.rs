@@ -131,6 +131,8 @@ pub struct ExchangeTerms {
     pub token_life_ms: u64,
     /// By how much the clocks of nodes may differ, ms.
     pub clock_skew_ms: u64,
+    /// How long after its end a sealed day's charges and clicks are kept, ms (R-RETAIN).
+    pub detail_ms: u64,
 }
 
 /// What goes into a market; [`Market::assemble`] builds the indexes.

@@ -7,6 +7,7 @@
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
@@ -42,5 +43,7 @@ mod pods;
 mod process;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sealed_days;
 #[cfg(test)]
 mod tidy;

@@ -17,8 +17,18 @@ const OVERLOAD_KEYS: &[&str] = &["target_delay", "burst_delay"];
 const LOGGING_KEYS: &[&str] = &["sample"];
 const NOTICE_KEYS: &[&str] = &["token_life", "clock_skew", "keys"];
 
+const DAY_MS: u64 = 86_400_000;
+
+/// The shortest that detail is kept. Media check last month's figures by the 15th (R-RECONCILE): then that month's first day has been over
+/// for 45 days. Buyers object within 5 days after their period's end (R-OBJECT), which for a month is earlier.
+const SHORTEST_DETAIL_MS: u64 = 46 * DAY_MS;
+/// Where the config says nothing: a quarter (R-QUARTER).
+const USUAL_DETAIL_MS: u64 = 92 * DAY_MS;
+/// Ten years; financial records are kept five years after a contract's end (R-RECORDS), and those are the seals and the ledger.
+const LONGEST_DETAIL_MS: u64 = 3_650 * DAY_MS;
+
 /// The longest that a token may live: a month closes only after it (R-MONTH).
-pub(super) const LONGEST_TOKEN_LIFE_MS: u64 = 7 * 86_400_000;
+pub(super) const LONGEST_TOKEN_LIFE_MS: u64 = 7 * DAY_MS;
 
 /// A key of the charge tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +48,18 @@ pub(super) struct Exchange {
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
-    let keys = &["schema", "public_url", "domain", "node", "auction", "overload", "logging", "notices", "targeting"];
+    let keys = &[
+        "schema",
+        "public_url",
+        "domain",
+        "node",
+        "auction",
+        "overload",
+        "logging",
+        "notices",
+        "retention",
+        "targeting",
+    ];
     read_file(File::Exchange, text, keys, report, exchange)?
 }
 
@@ -60,6 +81,10 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         Some(table) => table.optional("sample", sample).map(Option::unwrap_or_default),
         None => Some(0),
     };
+    let detail_ms = match table.optional_section("retention", &["detail"])? {
+        Some(table) => table.optional("detail", detail).map(|ms| ms.unwrap_or(USUAL_DETAIL_MS)),
+        None => Some(USUAL_DETAIL_MS),
+    };
     let (auction, notices, overload) = (auction?, notices?, overload?);
     Some(Exchange {
         node: NodeId(node?),
@@ -77,6 +102,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             trace_one_in: trace_one_in?,
             token_life_ms: notices.token_life_ms,
             clock_skew_ms: notices.clock_skew_ms,
+            detail_ms: detail_ms?,
         },
         token_keys: notices.token_keys,
         forbidden_segment_labels: targeting?
@@ -142,6 +168,12 @@ fn overload(table: Table<'_>) -> Option<Overload> {
         return None;
     }
     Some(Overload { target_delay_ms, burst_delay_ms })
+}
+
+/// How long detail is kept, ms.
+fn detail(value: &DeValue<'_>) -> Result<u64, Wrong> {
+    let wrong = |why| format!("{why}: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)");
+    duration_ms(SHORTEST_DETAIL_MS, LONGEST_DETAIL_MS)(value).map_err(wrong)
 }
 
 /// `"1/1000"`: one in a thousand; `"0"`: none.
