@@ -1,7 +1,7 @@
 //! Sealing a day: its charges and clicks become groups, proved against the detail and the ledger before the seal is set
 //! (`docs/decisions/0023-sealed-days.md`).
 //!
-//! [`DaySums`] is pure. [`Sealer`] does the work in steps that are bounded in rows, so that whoever calls it has time for
+//! What a day comes to is pure. [`Sealer`] does the work in steps that are bounded in rows, so that whoever calls it has time for
 //! other things; it reads on connections of its own, and each of its writes is one short commit.
 
 use std::collections::{BTreeMap, BTreeSet};
