@@ -9,6 +9,7 @@ mod cause;
 mod journal;
 mod ledger;
 mod operation;
+mod outbox;
 
 pub use books::{
     BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
@@ -17,6 +18,10 @@ pub use cause::{Cause, Measure, Party, Stage};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};
+pub use outbox::{
+    Attempt, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind, NoticeWords, Outbox,
+    OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
+};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

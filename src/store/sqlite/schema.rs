@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::clock::{ShanghaiDay, UnixMillis};
 
 /// Every migration in order; the position, from 1, is its version. Appended to, never edited.
-const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql"), include_str!("0002_operations.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("0001_first.sql"), include_str!("0002_operations.sql"), include_str!("0004_notices.sql")];
 
 /// `pmpx` in ASCII: marks a file as ours.
 const APPLICATION_ID: i32 = 0x706d_7078;
