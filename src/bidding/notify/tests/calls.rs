@@ -175,7 +175,7 @@ fn a_dead_dsp_keeps_nobody_else_waiting() {
 
 #[test]
 fn what_is_owed_outlives_its_node() {
-    let mut bench = Bench::with(Times { again: Duration::from_secs(3_600), ..quick() }, system_lookup);
+    let mut bench = Bench::with(Times { again: Duration::from_secs(600), ..quick() }, system_lookup);
     let receiver = Receiver::start(&[Act::Say(FAIL)]);
     let waiting = bench.won(1, 0, Some(&receiver.url("/win/1")), Some(&receiver.url("/bill/1")));
     let told = bench.won(2, 0, Some(&receiver.url("/win/2")), Some(&receiver.url("/bill/2")));
@@ -185,7 +185,7 @@ fn what_is_owed_outlives_its_node() {
     bench.until("one win was told", || receiver.targets().len() == 2);
     bench.times = quick();
     bench.restart();
-    assert_eq!(bench.kept()[0].notice.attempts, 1, "an hour is not over");
+    assert_eq!(bench.kept()[0].notice.attempts, 1, "ten minutes are not over");
     bench.notices.shown(waiting, DspId(0));
     bench.notices.shown(told, DspId(0));
     bench.posted(told);
