@@ -140,9 +140,11 @@ fn receiver() -> (SocketAddr, Arc<Mutex<(u16, Vec<String>)>>) {
             if reader.read_line(&mut line).unwrap_or(0) == 0 {
                 continue;
             }
-            while line.ends_with("\r\n")
-                && reader.by_ref().lines().next().is_some_and(|it| it.is_ok_and(|it| !it.is_empty()))
-            {}
+            let mut rest = String::new();
+            // An empty line ends the head.
+            while reader.read_line(&mut rest).unwrap_or(0) > 2 {
+                rest.clear();
+            }
             let mut state = inside.lock().unwrap();
             state.1.push(line.split(' ').nth(1).unwrap().to_owned());
             let answer = format!("HTTP/1.1 {} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", state.0);
