@@ -138,14 +138,14 @@ impl Scrape {
             level(&mut family, name, counts.notice_queue.get())?;
         }
         let help = "Notices to DSPs that failed: tried again, or undelivered until somebody has them sent";
-        let mut family = gauge_family(encoder, "pmpx_dsp_notices_kept", help)?;
+        let mut family = gauge_family(encoder, "pmpx_dsp_kept_notices", help)?;
         for (state, count) in ["retrying", "undelivered"].iter().zip(&self.metrics.notices_owed) {
             let count = i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
             family.encode_family(&[("state", *state)])?.encode_gauge(&count)?;
         }
         let waiting = self.metrics.notices_waiting.load(Ordering::Relaxed);
         let help = "Won bids of which their DSPs will hear when the media tells";
-        gauge(encoder, "pmpx_dsp_notices_waiting", help, Some(waiting))?;
+        gauge(encoder, "pmpx_dsp_waiting_notices", help, Some(waiting))?;
         let monitors = self.metrics.monitors.iter();
         reasons(encoder, "pmpx_click_monitors", "Calls of click monitors", "outcome", monitors)
     }

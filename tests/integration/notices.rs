@@ -127,8 +127,11 @@ fn what_was_won_before_a_restart_is_told_after_it() {
     assert_eq!(pmpx.settle().posted_micro_yuan, 120_000);
 }
 
-/// A receiver that answers with this status until it is told another.
-fn receiver() -> (SocketAddr, Arc<Mutex<(u16, Vec<String>)>>) {
+/// The status that a receiver answers with, and the targets that it was asked for.
+type Log = Arc<Mutex<(u16, Vec<String>)>>;
+
+/// A receiver that says 404 until it is told another status.
+fn receiver() -> (SocketAddr, Log) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let state = Arc::new(Mutex::new((404_u16, Vec::new())));
