@@ -36,7 +36,7 @@ use desk::Desk;
 use message::Message;
 
 /// Messages that may wait for the thread; it looks every 20 ms.
-const QUEUE: usize = 16_384;
+const QUEUE: usize = 8_192;
 /// The longest URL of a bid that is taken, bytes; macros not filled in.
 const LONGEST_URL: usize = 2_048;
 
@@ -141,6 +141,8 @@ impl Notices {
 pub struct Times {
     /// How often the thread looks into its queue.
     pub tick: Duration,
+    /// How often it visits the store at most.
+    pub visit: Duration,
     /// How long a won bid waits in memory for the media's word before it is written out.
     pub hold: Duration,
     /// The pause before a notice is tried again, a fifth more or less by chance.
@@ -157,6 +159,7 @@ impl Default for Times {
     fn default() -> Self {
         Self {
             tick: Duration::from_millis(20),
+            visit: Duration::from_millis(200),
             hold: Duration::from_secs(10),
             again: Duration::from_secs(10),
             call: Duration::from_secs(3),

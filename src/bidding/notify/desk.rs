@@ -78,10 +78,13 @@ pub(super) struct Desk {
     round: RefCell<OutboxRound>,
     /// Kept notices that are queued or under way.
     trying: RefCell<HashSet<u64>>,
-    /// Whether a visit is under way, when the next one looks for what is due, and when it tidies.
+    /// Whether a visit is under way, when there may be the next one, when one looks for what is due, and when one tidies.
     visiting: Cell<bool>,
+    next: Cell<Instant>,
     look: Cell<Instant>,
     tidy: Cell<Instant>,
+    /// Whether anything that is kept may be tried again.
+    retrying: Cell<bool>,
     /// Until when the store is left alone after it took nothing.
     patience: Cell<Option<Instant>>,
     /// Whether no call is begun any more.
@@ -105,7 +108,9 @@ impl Desk {
             round: RefCell::default(),
             trying: RefCell::default(),
             visiting: Cell::new(false),
+            next: Cell::new(now),
             look: Cell::new(now),
+            retrying: Cell::new(true),
             tidy: Cell::new(now + times.tidy),
             patience: Cell::new(None),
             closing: Cell::new(false),
@@ -126,7 +131,7 @@ impl Desk {
         let wait = loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                () = stirred.notified() => self.look.set(self.clock.instant()),
+                () = stirred.notified() => self.stir(),
                 wait = &mut stopped => break wait.unwrap_or_default(),
             }
             // Calls and visits get on between, however much comes in.
@@ -136,13 +141,24 @@ impl Desk {
                 }
                 tokio::task::yield_now().await;
             }
-            self.write_out(self.times.hold);
-            self.visit();
+            if self.clock.instant() >= self.next.get() {
+                self.next.set(self.clock.instant() + self.times.visit);
+                self.write_out(self.times.hold);
+                self.visit();
+            }
         };
         while self.take_in(intake) {
             tokio::task::yield_now().await;
         }
         self.end(wait).await;
+    }
+
+    /// Somebody has changed what is kept.
+    fn stir(&self) {
+        let now = self.clock.instant();
+        self.next.set(now);
+        self.look.set(now);
+        self.retrying.set(true);
     }
 
     /// Takes in some messages; tells whether there may be more.

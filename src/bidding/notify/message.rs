@@ -8,8 +8,6 @@ use crate::money::{Currency, Quantity};
 
 /// Words of a bid are longer than this on no honest DSP, bytes.
 const LONGEST_WORD: usize = 1_024;
-/// Bytes that a bid's words and URLs usually need.
-const USUAL: usize = 512;
 
 /// What goes to the thread.
 #[derive(Debug)]
@@ -134,7 +132,9 @@ impl Tidings {
         }
         if self.notes.is_empty() {
             self.notes.reserve_exact(self.room);
-            self.text.reserve_exact(self.room * USUAL);
+            // Winners come first and have the most to say, so this is enough for all.
+            let first: usize = texts.iter().flatten().map(|text| text.len()).sum();
+            self.text.reserve_exact(self.room * first);
         }
         let start = self.text.len();
         // Both bounds are below the largest length.

@@ -33,6 +33,7 @@ fn quick() -> Times {
     let ms = Duration::from_millis;
     Times {
         tick: ms(2),
+        visit: ms(2),
         hold: Duration::from_secs(3_600),
         again: ms(10),
         call: ms(500),

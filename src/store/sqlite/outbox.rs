@@ -6,7 +6,7 @@ use super::operations::{bounded, save_audit};
 use super::reader::{rows, unknown};
 use super::schema::charge_table;
 use super::{SqliteStore, journal};
-use crate::clock::UnixMillis;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     Attempt, Audit, ChargeKey, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind,
     NoticeWords, Outbox, OutboxRound, Owed, OwedNotice, Resend, StoreUnavailable, WAITING_GRACE_MS, WonBid,
@@ -36,8 +36,9 @@ impl Outbox for SqliteStore {
             for (win, at) in rows(connection, &marked, (), win_of)? {
                 owed.posted.extend(at.map(|at| (win, at)));
             }
+            let days = journal::days(connection)?;
             for key in &keys {
-                if let Some(at) = posted_at(connection, *key)? {
+                if let Some(at) = posted_at(connection, &days, *key)? {
                     post(connection, *key, at, &mut owed)?;
                 }
             }
@@ -107,9 +108,10 @@ impl Outbox for SqliteStore {
 
 fn keep(connection: &Connection, round: &OutboxRound) -> Done<Owed> {
     let mut owed = Owed::default();
+    let days = if round.waiting.is_empty() { Vec::new() } else { journal::days(connection)? };
     for win in &round.waiting {
         save_waiting(connection, win)?;
-        if let Some(at) = posted_at(connection, win.key)? {
+        if let Some(at) = posted_at(connection, &days, win.key)? {
             post(connection, win.key, at, &mut owed)?;
         }
     }
@@ -151,8 +153,9 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     let end = now.0.saturating_sub(WAITING_GRACE_MS).cast_signed();
     let over = "SELECT auction, imp, slot FROM notice_waiting WHERE expires_at_ms <= ?1 AND posted_at_ms IS NULL
                 ORDER BY expires_at_ms LIMIT ?2";
+    let days = journal::days(connection)?;
     for key in rows(connection, over, (end, limit), |row| key_of(row, 0))? {
-        match posted_at(connection, key)? {
+        match posted_at(connection, &days, key)? {
             Some(at) => post(connection, key, at, &mut owed)?,
             None => {
                 forget(connection, key)?;
@@ -175,10 +178,10 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     Ok(owed)
 }
 
-/// When the journal posted a charge, if it did.
-fn posted_at(connection: &Connection, key: ChargeKey) -> Done<Option<UnixMillis>> {
+/// When the journal posted a charge, if it did; `days` are those that it has.
+fn posted_at(connection: &Connection, days: &[ShanghaiDay], key: ChargeKey) -> Done<Option<UnixMillis>> {
     let day = key.auction.at().shanghai_day();
-    if !journal::days(connection)?.contains(&day) {
+    if !days.contains(&day) {
         return Ok(None);
     }
     let find = format!(

@@ -83,12 +83,16 @@ impl Desk {
             return;
         }
         self.patience.set(None);
-        let due = (now >= self.look.get()).then(|| self.look.set(now + self.times.look));
+        let look = now >= self.look.get() && self.retrying.get();
+        let due = look.then(|| self.look.set(now + self.times.look));
         let tidy = now >= self.tidy.get();
         if tidy {
             self.tidy.set(now + self.times.tidy);
         }
         let round = std::mem::take(&mut *self.round.borrow_mut());
+        if !round.failed.is_empty() || !round.tried.is_empty() {
+            self.retrying.set(true);
+        }
         if round.is_empty() && due.is_none() && !tidy {
             return;
         }
@@ -116,10 +120,16 @@ impl Desk {
     fn visited(self: &Rc<Self>, tried: &HashSet<u64>, visited: Visited) {
         self.trying.borrow_mut().retain(|id| !tried.contains(id));
         self.owe(&visited.owed);
+        if visited.owed.over.len() >= MOST_TIDIED {
+            // There is more.
+            self.tidy.set(self.clock.instant());
+        }
         if let Some((retried, undelivered)) = visited.kept {
             let [first, second] = &self.metrics.notices_owed;
             first.store(retried, std::sync::atomic::Ordering::Relaxed);
             second.store(undelivered, std::sync::atomic::Ordering::Relaxed);
+            // What is under way is noted with a later visit, which sets it again.
+            self.retrying.set(retried > 0);
         }
         for KeptNotice { id, notice } in visited.due {
             if !tried.contains(&id) && !self.trying.borrow().contains(&id) {
