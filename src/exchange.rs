@@ -5,6 +5,7 @@ mod asking;
 mod award;
 mod core;
 mod live;
+mod notices;
 mod trace;
 
 pub use answer::{BadRequest, Reply};
@@ -16,7 +17,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::auction::{BidRejection, NoBid};
-use crate::bidding::{Breakers, Throttles};
+use crate::bidding::{Breakers, Notices, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
 use crate::clock::{Clock, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
@@ -46,6 +47,8 @@ pub struct Exchange {
     pub throttles: Throttles,
     /// Who of the DSPs fails.
     pub breakers: Arc<Breakers>,
+    /// What DSPs are told of their bids.
+    pub notices: Notices,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -77,6 +80,7 @@ impl Exchange {
             attribution,
             throttles,
             breakers,
+            notices: Notices::new(metrics.clone()),
             metrics,
             journal,
             clock,

@@ -38,6 +38,8 @@ mod kill_switches;
 #[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod patch;
 #[cfg(test)]
 mod pods;
