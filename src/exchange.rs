@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::auction::{BidRejection, NoBid};
 use crate::bidding::{Breakers, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
+use crate::billing::token::Tokens;
 use crate::clock::{Clock, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
 use crate::delivery::frequency::Frequency;
@@ -34,6 +35,8 @@ const _: () = assert!(BidRejection::ALL.len() <= MOST_REJECTIONS);
 pub struct Exchange {
     /// The market; loaded once per request.
     pub market: ArcSwap<Market>,
+    /// What seals and opens charge tokens; another one after a rotation of keys.
+    pub tokens: ArcSwap<Tokens>,
     /// What may be awarded.
     pub budgets: Budgets,
     /// The pace of guaranteed deals.
@@ -63,13 +66,14 @@ impl std::fmt::Debug for Exchange {
 impl Exchange {
     /// An exchange on a market, with nothing leased or counted yet.
     #[must_use]
-    pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
+    pub fn new(market: Market, tokens: Tokens, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let throttles = Throttles::new(clock.instant());
         let breakers = Arc::new(Breakers::new(clock.instant()));
         let attribution = Attribution::default();
         attribution.turn(clock.now());
         Self {
             market: ArcSwap::from_pointee(market),
+            tokens: ArcSwap::from_pointee(tokens),
             budgets: Budgets::default(),
             pacing: Pacing::default(),
             // Without randomness the key is known to nobody all the same: it never leaves this process.
@@ -120,12 +124,7 @@ impl Exchange {
     /// How long leases and tokens live in this market.
     #[must_use]
     pub fn lives(&self) -> Lives {
-        let market = self.market.load();
-        let longest = market.placements.iter().map(|placement| placement.token_life_ms).max();
-        Lives {
-            longest_token_ms: longest.unwrap_or(0).max(market.terms.token_life_ms),
-            clock_skew_ms: market.terms.clock_skew_ms,
-        }
+        Lives::of(&self.market.load())
     }
 
     /// Hands the counts since the last call to the journal; what it does not take is handed over next time.

@@ -4,7 +4,6 @@
 mod desk;
 mod drain;
 mod keeper;
-mod keys;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::billing::token::TokenKey;
 use crate::clock::{Chance, Clock, UnixMillis};
 use crate::control::admin::Stand;
 use crate::control::publish::{By, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
@@ -27,7 +25,6 @@ pub use drain::Hurry;
 
 use drain::Drain;
 use keeper::{Duty, Keeper};
-pub use keys::KeyError;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -64,9 +61,6 @@ pub enum StartError {
     /// The store could not be read.
     #[error("{0}")]
     Unavailable(#[from] StoreUnavailable),
-    /// A token key is missing or wrong.
-    #[error("{0}")]
-    Key(#[from] KeyError),
     /// The machine refused.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -114,21 +108,21 @@ impl Node {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: store.clone(),
+            data: data.clone(),
             variable,
         };
         let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
-        let Opened { market, token_keys, opening } = opened;
+        let Opened { market, tokens, opening } = opened;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
         }
-        let keys = keys::load(&token_keys, &data, variable)?;
-        let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
+        let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
         let control = ControlPlane::start(publisher, control, watch)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
-        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
+        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
         Ok(Self { exchange, store, data_plane, keeper, control })
@@ -208,6 +202,6 @@ fn newest_generation(data: &Path, now: UnixMillis) -> Result<Option<Stored>, Sta
     Ok(sources.map(|sources| Stored { generation, sources }))
 }
 
-fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore, keys: &[TokenKey]) -> Seed {
-    Seed { lane: Lane(index), node, boot: store.boot(), keys: keys.to_vec(), chance: Chance::unpredictable() }
+fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore) -> Seed {
+    Seed { lane: Lane(index), node, boot: store.boot(), chance: Chance::unpredictable() }
 }

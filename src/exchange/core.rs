@@ -23,7 +23,7 @@ use crate::auction::offer::Sheet;
 use crate::auction::outcome::Award;
 use crate::bidding::Bidders;
 use crate::billing::beacon::{self, Notice};
-use crate::billing::token::{Purpose, TokenKey, Tokens};
+use crate::billing::token::Purpose;
 use crate::clock::Chance;
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::{AuctionIds, Boot, DealId, Lane, NodeId};
@@ -45,8 +45,6 @@ pub struct Seed {
     pub node: NodeId,
     /// How many times the node has started.
     pub boot: Boot,
-    /// Keys of the tokens, newest first.
-    pub keys: Vec<TokenKey>,
     /// Its draws.
     pub chance: Chance,
 }
@@ -58,7 +56,6 @@ pub struct Core {
     lane: Lane,
     ids: RefCell<AuctionIds>,
     chance: RefCell<Chance>,
-    pub(super) tokens: Tokens,
     pub(super) decoder: RefCell<Decoder>,
     pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
@@ -77,22 +74,21 @@ pub struct Incoming<'i> {
 }
 
 impl Core {
-    /// A core; `None` without any token key.
+    /// A core with nothing remembered yet.
     #[must_use]
-    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Option<Self> {
+    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Self {
         let (clock, metrics) = (exchange.clock.clone(), exchange.metrics.clone());
         let bidders = Bidders::new(clock, seed.chance.branch(), exchange.breakers.clone(), metrics);
-        Some(Self {
+        Self {
             lane: seed.lane,
             ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
             chance: RefCell::new(seed.chance),
-            tokens: Tokens::new(&seed.keys)?,
             decoder: RefCell::new(Decoder::new(Limits::default())),
             sheet: RefCell::default(),
             arenas: Arenas::default(),
             bidders,
             exchange,
-        })
+        }
     }
 
     /// What all cores share.
@@ -232,7 +228,8 @@ impl Core {
         let exchange = &self.exchange;
         let market = exchange.market.load_full();
         let now = exchange.clock.now();
-        let (answer, charge) = beacon::bill(notice, &self.tokens, &market, &*exchange.journal, self.lane, now).await;
+        let tokens = exchange.tokens.load_full();
+        let (answer, charge) = beacon::bill(notice, &tokens, &market, &*exchange.journal, self.lane, now).await;
         exchange.metrics.notices.one(notice_place(answer));
         if let Some(charge) = &charge {
             Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("bill", answer.label());
@@ -248,7 +245,7 @@ impl Core {
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
     #[must_use]
     pub fn is_genuine(&self, notice: &'static str, token: &str) -> bool {
-        let opened = self.tokens.open(Purpose::Notice, token);
+        let opened = self.exchange.tokens.load().open(Purpose::Notice, token);
         if let Ok(charge) = &opened {
             let one_in = self.exchange.market.load().terms.trace_one_in;
             Trace::of(charge.key.auction, one_in).noticed(notice, "counted");

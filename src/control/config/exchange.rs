@@ -7,7 +7,8 @@ use toml::de::DeValue;
 use super::diagnostic::{At, File, Report};
 use super::names::{SecretSource, domain, label, public_url};
 use super::reader::{Table, Wrong, read_file};
-use super::units::{bytes, duration_ms, short_ms, small, text, whole};
+use super::units::{bytes, duration_ms, flag, short_ms, small, text, whole};
+use crate::billing::token::HIGHEST_KEY;
 use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
 
@@ -23,10 +24,12 @@ pub(super) const LONGEST_TOKEN_LIFE_MS: u64 = 7 * 86_400_000;
 /// A key of the charge tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenKeySource {
-    /// Its number, which stands in each token.
+    /// Its number, which stands in each token: 1 to [`HIGHEST_KEY`]; 0 is the exchange's own.
     pub id: u8,
     /// Where its 64 bytes are kept.
     pub secret: SecretSource,
+    /// Whether its tokens are refused though they may live.
+    pub revoked: bool,
 }
 
 pub(super) struct Exchange {
@@ -163,10 +166,11 @@ struct Notices {
 fn notices(table: Table<'_>) -> Option<Notices> {
     let token_life = table.required("token_life", duration_ms(1_000, LONGEST_TOKEN_LIFE_MS));
     let clock_skew = table.required("clock_skew", duration_ms(0, 600_000));
-    let keys = table.tables("keys", &["id", "secret"], |key| {
-        let id = key.required("id", small(0_u8, u8::MAX));
+    let keys = table.tables("keys", &["id", "secret", "revoked"], |key| {
+        let id = key.required("id", small(1, HIGHEST_KEY));
         let secret = key.required("secret", SecretSource::read);
-        Some(TokenKeySource { id: id?, secret: secret? })
+        let revoked = key.optional("revoked", flag);
+        Some(TokenKeySource { id: id?, secret: secret?, revoked: revoked?.unwrap_or_default() })
     });
     let keys = keys?;
     let mut ids = HashSet::new();

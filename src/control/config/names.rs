@@ -289,13 +289,19 @@ pub enum SecretError {
 impl SecretSource {
     /// Reads `env:NAME` or `file:PATH`.
     pub(super) fn read(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        let given = text(value)?;
-        match given.split_once(':') {
-            Some(("env", name)) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
-                Ok(Self::Variable(name.to_owned()))
+        let wrong = || "must be env:NAME or file:PATH; a secret never stands in the config".to_owned();
+        Self::parse(text(value)?).ok_or_else(wrong)
+    }
+
+    /// Reads `env:NAME` or `file:PATH`, as it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("env", name) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+                Some(Self::Variable(name.to_owned()))
             }
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            _ => Err("must be env:NAME or file:PATH; a secret never stands in the config".to_owned()),
+            ("file", path) if !path.is_empty() => Some(Self::File(path.into())),
+            _ => None,
         }
     }
 

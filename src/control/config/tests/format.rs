@@ -185,7 +185,10 @@ fn secrets_do_not_stand_in_the_config() {
         &["config/exchange.toml:31: `secret` must be env:NAME or file:PATH; a secret never stands in the config"],
     );
     let compiled = edited(&[("exchange.toml", keys, "[[notices.keys]]\nid = 1\nsecret = \"env:KEY\" ")]).unwrap();
-    assert_eq!(compiled.token_keys, [TokenKeySource { id: 1, secret: SecretSource::Variable("KEY".into()) }]);
+    assert_eq!(
+        compiled.token_keys,
+        [TokenKeySource { id: 1, secret: SecretSource::Variable("KEY".into()), revoked: false }]
+    );
     check(
         &[(
             "exchange.toml",
