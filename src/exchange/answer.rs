@@ -126,7 +126,7 @@ fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {
     bid.string("impid", won.imp.imp.id.as_str());
     write_millionths(bid.value("price"), won.price.millionths());
     bid.string("dealid", &contender.deal.wire);
-    bid.string("crid", &creative.crid);
+    bid.string("crid", creative.crid());
     write_list(bid.value("adomain"), advertiser.domains.iter());
     write_list(bid.value("cat"), creative.categories.iter().chain([&advertiser.category]));
     bid.string("adm", markup);
