@@ -3,11 +3,13 @@
 mod answer;
 mod asking;
 mod award;
+mod click;
 mod core;
 mod live;
 mod trace;
 
 pub use answer::{BadRequest, Reply};
+pub use click::{ClickedAds, Destination};
 pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;
@@ -45,6 +47,8 @@ pub struct Exchange {
     pub frequency: Frequency,
     /// What happened to each deal's opportunities.
     pub attribution: Attribution,
+    /// Which ads were clicked.
+    pub clicked: ClickedAds,
     /// Rates promised to DSPs.
     pub throttles: Throttles,
     /// Who of the DSPs fails.
@@ -79,6 +83,7 @@ impl Exchange {
             // Without randomness the key is known to nobody all the same: it never leaves this process.
             frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,
+            clicked: ClickedAds::default(),
             throttles,
             breakers,
             metrics,
@@ -90,11 +95,22 @@ impl Exchange {
     /// Metrics with the names of this exchange's reasons.
     #[must_use]
     pub fn metrics() -> Metrics {
-        let notices = ["posted", "already_posted", "too_short", "expired", "void", "bad_token", "not_durable"];
+        let notices = [
+            "posted",
+            "already_posted",
+            "too_short",
+            "expired",
+            "void",
+            "bad_token",
+            "not_durable",
+            "pixel_lost",
+            "bad_ms",
+        ];
         Metrics::new(
             NoBid::ALL.iter().map(|reason| reason.label()).collect(),
             BidRejection::ALL.iter().map(|reason| reason.label()).collect(),
             notices.to_vec(),
+            click::CLICKS.to_vec(),
         )
     }
 

@@ -25,7 +25,7 @@ use crate::bidding::Bidders;
 use crate::billing::beacon::{self, Notice};
 use crate::billing::token::Purpose;
 use crate::clock::Chance;
-use crate::event::{Cause, Measure, Stage};
+use crate::event::{Cause, Measure, Stage, Via};
 use crate::ids::{AuctionIds, Boot, DealId, Lane, NodeId};
 use crate::market::Market;
 use crate::market::supply::Media;
@@ -230,7 +230,7 @@ impl Core {
         let now = exchange.clock.now();
         let tokens = exchange.tokens.load_full();
         let (answer, charge) = beacon::bill(notice, &tokens, &market, &*exchange.journal, self.lane, now).await;
-        exchange.metrics.notices.one(notice_place(answer));
+        exchange.metrics.notices.one(notice_place(answer, notice.via));
         if let Some(charge) = &charge {
             Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("bill", answer.label());
         }
@@ -240,6 +240,22 @@ impl Core {
             exchange.metrics.billed_micro_yuan[place].add(charge.amount().0.unsigned_abs());
         }
         answer
+    }
+
+    /// Counts a pixel that was refused unread: a browser does not ask again.
+    pub fn pixel_lost(&self) {
+        self.exchange.metrics.notices.one(PIXEL_LOST);
+    }
+
+    /// Counts a pixel whose displayed time is none.
+    pub fn bad_display(&self) {
+        self.exchange.metrics.notices.one(BAD_DISPLAY);
+    }
+
+    /// Whether a win or loss notice would be genuine; counts nothing.
+    #[must_use]
+    pub fn opens(&self, token: &str) -> bool {
+        self.exchange.tokens.load().open(Purpose::Notice, token).is_ok()
     }
 
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
@@ -301,8 +317,12 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
     Reply::BadRequest(BadRequest { code, message, path: error.path.clone() })
 }
 
+/// What a pixel told and nobody will tell again.
+const PIXEL_LOST: usize = 7;
+const BAD_DISPLAY: usize = 8;
+
 /// The place of an answer among the names of [`Exchange::metrics`].
-const fn notice_place(answer: beacon::Answer) -> usize {
+const fn notice_place(answer: beacon::Answer, via: Via) -> usize {
     match answer {
         beacon::Answer::Posted => 0,
         beacon::Answer::AlreadyPosted => 1,
@@ -310,6 +330,7 @@ const fn notice_place(answer: beacon::Answer) -> usize {
         beacon::Answer::Expired => 3,
         beacon::Answer::Void => 4,
         beacon::Answer::BadToken(_) => 5,
+        beacon::Answer::NotDurable(_) if matches!(via, Via::Pixel) => PIXEL_LOST,
         beacon::Answer::NotDurable(_) => 6,
     }
 }

@@ -11,6 +11,7 @@ use super::diagnostic::nearest;
 use super::reader::Wrong;
 use super::units::{hexadecimal, text};
 use crate::market::demand::Endpoint;
+use crate::market::network::AddressRange;
 use crate::market::supply::Format;
 use crate::market::targeting::{OperatingSystem, Version};
 
@@ -252,6 +253,13 @@ pub(super) fn public_url(value: &DeValue<'_>) -> Result<String, Wrong> {
         return Err("must not have a query or a fragment".to_owned());
     }
     Ok(given.to_owned())
+}
+
+/// An address or a range of them.
+pub(super) fn address_range(value: &DeValue<'_>) -> Result<AddressRange, Wrong> {
+    const FORM: &str =
+        "must be an address such as \"192.0.2.7\", or a range whose other bits are zero, such as \"10.0.0.0/8\"";
+    AddressRange::parse(text(value)?).ok_or_else(|| FORM.to_owned())
 }
 
 /// A page on the web.

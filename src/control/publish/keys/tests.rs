@@ -60,7 +60,8 @@ fn opens(tokens: &Tokens, token: &str) -> bool {
 #[test]
 fn a_key_that_has_left_the_config_opens_until_its_last_token_is_dead() {
     let safe = Safe::new();
-    (safe.put("1", 1), safe.put("2", 2));
+    safe.put("1", 1);
+    safe.put("2", 2);
     let mut keys = safe.open();
     let (first, warnings) = serve(&mut keys, &safe.sources([1]), UnixMillis(0)).unwrap();
     assert_eq!(warnings, [""; 0]);
@@ -75,10 +76,10 @@ fn a_key_that_has_left_the_config_opens_until_its_last_token_is_dead() {
     );
     let (tokens, warnings) = serve(&mut keys, &safe.sources([2]), NOW.plus_ms(1)).unwrap();
     assert!(opens(&tokens, &old));
-    assert_eq!(warnings, [kept.clone()]);
+    assert_eq!(warnings, std::slice::from_ref(&kept));
     let (tokens, warnings) = serve(&mut safe.open(), &safe.sources([2]), NOW.plus_ms(2)).unwrap();
     assert!(opens(&tokens, &old), "a restart reads it from where it was");
-    assert_eq!(warnings, [kept.clone()]);
+    assert_eq!(warnings, std::slice::from_ref(&kept));
 
     safe.drop("1");
     let (tokens, warnings) = serve(&mut keys, &safe.sources([2]), NOW.plus_ms(3)).unwrap();
@@ -101,7 +102,8 @@ fn a_key_that_has_left_the_config_opens_until_its_last_token_is_dead() {
 #[test]
 fn a_key_that_sealed_when_the_process_ended_has_sealed_until_the_next_start() {
     let safe = Safe::new();
-    (safe.put("1", 1), safe.put("2", 2));
+    safe.put("1", 1);
+    safe.put("2", 2);
     serve(&mut safe.open(), &safe.sources([1]), UnixMillis(0)).unwrap();
     let mut restarted = safe.open();
     let (_, warnings) = serve(&mut restarted, &safe.sources([2]), NOW).unwrap();
@@ -115,7 +117,8 @@ fn a_key_that_sealed_when_the_process_ended_has_sealed_until_the_next_start() {
 #[test]
 fn another_secret_under_the_same_id_is_refused_while_tokens_of_the_old_one_live() {
     let safe = Safe::new();
-    (safe.put("1", 1), safe.put("2", 2));
+    safe.put("1", 1);
+    safe.put("2", 2);
     let mut keys = safe.open();
     let (first, _) = serve(&mut keys, &safe.sources([1]), NOW).unwrap();
     safe.put("1", 9);
@@ -158,7 +161,8 @@ fn the_own_key_keeps_opening_when_configured_ones_appear() {
 #[test]
 fn a_promise_that_is_withdrawn_binds_nobody() {
     let safe = Safe::new();
-    (safe.put("1", 1), safe.put("2", 2));
+    safe.put("1", 1);
+    safe.put("2", 2);
     let mut keys = safe.open();
     serve(&mut keys, &safe.sources([1]), NOW).unwrap();
     let turn = keys.prepare(&safe.sources([2, 1]), LIVES, NOW).unwrap();
