@@ -42,7 +42,7 @@ pub(super) async fn respond(core: &Core, door: &Door, request: &Request<Body>) -
     let beacon = beacon.into_iter().find_map(|(start, beacon)| Some((beacon, path.strip_prefix(start)?)));
     if let Some((beacon, token)) = beacon {
         if method != Method::GET && method != Method::HEAD {
-            return Some(not_allowed("GET, HEAD"));
+            return Some(not_allowed("GET"));
         }
         let admitted = admit(core, door);
         let early = method == Method::HEAD || is_prefetch(request.headers());
@@ -64,7 +64,7 @@ pub(super) async fn respond(core: &Core, door: &Door, request: &Request<Body>) -
         "bill" => not_allowed("GET, POST"),
         name if method == Method::GET => genuine(core.is_genuine(name, token)),
         _ if method == Method::HEAD => genuine(core.opens(token)),
-        _ => not_allowed("GET, HEAD"),
+        _ => not_allowed("GET"),
     })
 }
 

@@ -137,7 +137,11 @@ fn r_review_what_was_won_and_not_displayed_is_void_for_its_reason() {
         pmpx.switch(&format!("{path}/suspend"));
         let told = pmpx.get(&urls[1]);
         assert_eq!((told.status.as_u16(), parsed(&told)["error"]["code"].as_str()), (410, Some("void")), "{path}");
-        assert_eq!(billed(&pmpx, &urls[4].replace("/n/bill/", "/t/imp/")), 200, "a pixel is a picture, and void all the same");
+        assert_eq!(
+            billed(&pmpx, &urls[4].replace("/n/bill/", "/t/imp/")),
+            200,
+            "a pixel is a picture, and void all the same"
+        );
         assert_eq!(billed(&pmpx, &urls[4]), 410, "{path}");
         pmpx.restart(&json!({}));
         assert_eq!(billed(&pmpx, &urls[2]), 410, "{path}: after a restart");
