@@ -8,6 +8,7 @@
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
+//! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
@@ -15,6 +16,8 @@
 
 #[cfg(test)]
 mod at_the_cap;
+#[cfg(test)]
+mod beacons;
 #[cfg(test)]
 mod bidding;
 #[cfg(test)]

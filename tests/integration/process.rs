@@ -175,6 +175,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_deal_events", "counter", "deal,stage"),
     ("pmpx_billed_micro_yuan", "counter", "method"),
     ("pmpx_billing_notices", "counter", "answer"),
+    ("pmpx_clicks", "counter", "answer"),
     ("pmpx_journal_commit_seconds", "histogram", ""),
     ("pmpx_market_generation", "gauge", ""),
     ("pmpx_market_pinned", "gauge", ""),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Folder;
 use super::deals::{DealEntry, Standing};
 use super::links::{DealLinks, Links, PlaceRow};
+use super::notices::TokenLives;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
 use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp};
@@ -27,10 +28,15 @@ struct Numbers {
 }
 
 /// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing.
-pub(super) fn parts(mut folder: Folder, links: Links, terms: &ExchangeTerms, book: &mut IdBook) -> Parts {
+pub(super) fn parts(
+    mut folder: Folder,
+    links: Links,
+    (terms, lives): (&ExchangeTerms, &TokenLives),
+    book: &mut IdBook,
+) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
     media(&folder, terms, book, &mut parts);
-    placements(&folder, &links.properties, links.prices, terms, book, &mut parts);
+    placements(&folder, &links.properties, links.prices, lives, book, &mut parts);
     let buyers = assign(book, folder.buyers.buyers.entries.iter().map(|it| it.account.as_str()));
     let full = folder.buyers.advertisers.entries.iter().map(|it| format!("{}/{}", it.account, it.id));
     let advertisers = assign(book, full);
@@ -94,7 +100,7 @@ fn placements(
     folder: &Folder,
     properties: &[Option<usize>],
     prices: Vec<super::links::Prices>,
-    terms: &ExchangeTerms,
+    lives: &TokenLives,
     book: &mut IdBook,
     parts: &mut Parts,
 ) {
@@ -109,7 +115,7 @@ fn placements(
             formats: placement.formats,
             sizes: placement.sizes.clone(),
             minimum_display_ms: placement.minimum_display_ms,
-            token_life_ms: placement.token_life_ms.unwrap_or(terms.token_life_ms),
+            token_life_ms: placement.token_life_ms.unwrap_or_else(|| lives.of(placement.formats, property.kind)),
             daily_capacity: placement.daily_capacity,
             traffic: placement.traffic.clone().map_or_else(|| Arc::clone(&flat), Arc::new),
             competitive_separation: placement.competitive_separation,
