@@ -4,6 +4,7 @@ mod answer;
 mod asking;
 mod award;
 mod core;
+mod known;
 mod live;
 mod trace;
 
