@@ -8,7 +8,7 @@
 //! | `vast` | VAST 2 to 4 and DAAST |
 //! | `native` | Native 1.2 |
 //!
-//! Pure: texts in, text out. What is not replaced or added stays as it was, byte for byte. [`check`] and [`write`] walk the same
+//! Pure: texts in, text out. What is not replaced or added stays as it was, byte for byte. [`check`] and [`write()`] walk the same
 //! way, so that what was checked can be written.
 
 mod html;
