@@ -299,7 +299,7 @@ fn r_retain_detail_is_kept_until_nobody_may_question_it() {
     assert_eq!(detail("46d").unwrap().market.terms.detail_ms, 46 * 86_400_000);
     assert_eq!(
         detail("1103h").unwrap_err().to_string(),
-        "config/exchange.toml:36: `detail` must be from 46d to 3650d: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)"
+        "config/exchange.toml:40: `detail` must be from 46d to 3650d: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)"
     );
     let without =
         edited(&[("exchange.toml", "[retention]\n", ""), ("exchange.toml", "detail = \"92d\"\n", "")]).unwrap();
