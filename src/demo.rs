@@ -75,6 +75,9 @@ pub(crate) fn run(arguments: &Demo) -> Result<ExitCode> {
     let unheard = heard(&told, &outcome.bill);
     drop(dsps);
     let agreed = conclude(arguments, &outcome, &proof, &metrics)?;
+    if !arguments.json {
+        screen::heard(&told)?;
+    }
     unheard.iter().for_each(|complaint| complain(complaint));
     Ok(if unheard.is_empty() { agreed } else { ExitCode::FAILURE })
 }

@@ -151,3 +151,11 @@ pub(super) fn summary(outcome: &Outcome, proof: &Verified, metrics: &Metrics) ->
     );
     std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")
 }
+
+/// What the DSPs were told, after the node has ended.
+pub(super) fn heard(dsps: &[DspStats]) -> Result<()> {
+    let sum = |of: fn(&DspStats) -> u64| dsps.iter().map(of).sum::<u64>();
+    let (won, billed, lost) = (sum(|dsp| dsp.wins), sum(|dsp| dsp.billed), sum(|dsp| dsp.losses));
+    let text = format!("DSPs were told of {won} bids that won, {billed} that were billed and {lost} that lost\n");
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")
+}

@@ -85,11 +85,6 @@ impl Outlets {
         }
     }
 
-    /// How many kept notices of a DSP may be loaded at a time.
-    pub(super) const fn most_loaded() -> usize {
-        MOST_FLYING
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

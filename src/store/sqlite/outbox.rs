@@ -174,7 +174,10 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     let dead = now.0.saturating_sub(NOTICE_LIFE_MS).cast_signed();
     connection.execute("DELETE FROM notice_owed WHERE made_at_ms <= ?1", [dead])?;
     let oldest = "DELETE FROM notice_owed WHERE id <= (SELECT id FROM notice_owed ORDER BY id DESC LIMIT 1 OFFSET ?1)";
-    connection.execute(oldest, [MOST_NOTICES])?;
+    let gone = connection.execute(oldest, [MOST_NOTICES])?;
+    if gone > 0 {
+        tracing::error!(notices = gone, "more notices to DSPs failed than are kept; the oldest are forgotten");
+    }
     Ok(owed)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::outlet::{Call, Outlets};
+use super::super::outlet::Call;
 use super::Desk;
 use crate::clock::UnixMillis;
 use crate::event::{KeptNotice, Outbox, OutboxRound, Owed, StoreUnavailable};
@@ -13,6 +13,8 @@ use crate::event::{KeptNotice, Outbox, OutboxRound, Owed, StoreUnavailable};
 const MOST_WRITTEN: usize = 512;
 /// Won bids that one visit lets go at most.
 const MOST_TIDIED: usize = 2_048;
+/// Kept notices of one DSP that are queued at a time.
+const MOST_LOADED: usize = 256;
 /// How long a store is left alone that took nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -97,7 +99,7 @@ impl Desk {
             return;
         }
         self.visiting.set(true);
-        let most = due.map(|()| Outlets::most_loaded());
+        let most = due.map(|()| MOST_LOADED);
         let errand = Errand { round, now: self.clock.now(), due: most, tidy };
         let (desk, outbox) = (self.clone(), self.outbox.clone());
         tokio::task::spawn_local(async move {
