@@ -29,7 +29,7 @@ use pmpx::clock::Chance;
 use pmpx::ids::{CreativeId, DealId, PlacementId};
 use pmpx::market::Market;
 use pmpx::market::deal::Deal;
-use pmpx::market::demand::Creative;
+use pmpx::market::demand::{Creative, CreativeTexts};
 use pmpx::market::supply::{Format, Placement};
 use pmpx::market::targeting::{Clause, Conditions, Dimension, Listed, OperatingSystem, Place, Segment, Targeting};
 
@@ -206,12 +206,12 @@ fn others(criterion: &mut Criterion) {
 /// The example with so many creatives of the PDB deal's buyer; those before the last are of a format that is not asked for.
 fn with_creatives(count: u32) -> Market {
     changed(&example(), |parts| {
-        let fits = parts.creatives.iter().find(|creative| creative.crid == "milk-open-1").unwrap().clone();
+        let fits = parts.creatives.iter().find(|creative| creative.crid() == "milk-open-1").unwrap().clone();
         parts.creatives.retain(|creative| creative.buyer != fits.buyer);
         let first = 1_000;
         let other = |number: u32| Creative {
             id: CreativeId(first + number),
-            crid: format!("other-{number}"),
+            texts: CreativeTexts::new(&format!("other-{number}"), fits.landing_page()),
             format: Format::Video,
             markup: None,
             ..fits.clone()

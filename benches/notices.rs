@@ -3,7 +3,7 @@
 //! `cargo bench -p pmpx --bench notices`. The data folder is in the system's folder for temporary files: point `TMPDIR` at the disk to
 //! measure. Node and client share this process and the machine's cores.
 //!
-//! - `open loop`: notices depart on a schedule of 2,000, 5,000 and 10,000 a second, whatever the node does; the time from the intended
+//! - `open loop`: notices depart on a schedule of 1,000, 3,000 and 10,000 a second, whatever the node does; the time from the intended
 //!   departure to the answer, percentiles in µs.
 //! - `closed loop`: 512 connections, each asking again as soon as it is answered: what saturates `/n/bill`, against what saturates
 //!   `/readyz`, which answers a constant through the same door (the floor). Three rounds in turn, medians.
@@ -190,10 +190,10 @@ fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let client = Client::new(&node.address().to_string(), 512).unwrap();
     let mut mint = Mint::new(&node, clock.now());
-    open_loop(&runtime, &client, &mint.paths(4_000, clock.now()), 2_000);
+    open_loop(&runtime, &client, &mint.paths(4_000, clock.now()), 1_000);
 
     println!("open loop, µs        p50      p99     p999      max");
-    for rate in [2_000, 5_000, 10_000] {
+    for rate in [1_000, 3_000, 10_000] {
         let paths = mint.paths((rate * SECONDS) as usize, clock.now());
         let took = open_loop(&runtime, &client, &paths, rate);
         let at = |quantile| took.value_at_quantile(quantile);

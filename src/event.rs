@@ -6,6 +6,7 @@
 mod books;
 #[macro_use]
 mod cause;
+mod click;
 mod journal;
 mod ledger;
 mod operation;
@@ -14,6 +15,7 @@ pub use books::{
     BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
 };
 pub use cause::{Cause, Measure, Party, Stage};
+pub use click::{Click, Clicked};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};

@@ -49,8 +49,9 @@ impl<I: DenseId, T> Table<I, T> {
     /// A table of items with their ids; of two items with the same id the later one stays reachable.
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (I, T)>) -> Self {
+        let entries = entries.into_iter();
         let mut rows = Vec::new();
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(entries.size_hint().0);
         for (id, item) in entries {
             if rows.len() <= id.index() {
                 rows.resize(id.index() + 1, Self::ABSENT);
@@ -205,7 +206,7 @@ impl Catalog {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
-        let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, &it.crid)));
+        let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
         let deal_names = Lookup::new(parts.deals.iter().map(|it| named(0, &it.wire)));
         let mut by_fit: HashMap<Fit, Vec<CreativeId>> = HashMap::new();
         for creative in &parts.creatives {
@@ -261,7 +262,7 @@ impl Catalog {
     /// The creative that a buyer calls `crid`.
     #[must_use]
     pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && *it.crid == *crid);
+        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
         self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
     }
 

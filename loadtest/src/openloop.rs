@@ -374,14 +374,10 @@ impl Clock {
             self.next_second += Duration::from_secs(1);
             let mut tally = run.tally();
             let latency = Percentiles::of(&tally.second);
-            let second = Second { latency, ..std::mem::take(&mut tally.current) };
+            let server_rss_bytes = server.and_then(process::resident_bytes);
+            let second = Second { latency, server_rss_bytes, ..std::mem::take(&mut tally.current) };
             tally.outcome.seconds.push(second);
             tally.second.reset();
-            drop(tally);
-            if let Some(rss) = server.and_then(process::resident_bytes) {
-                let largest = &mut run.tally().outcome.server_rss_bytes;
-                *largest = Some(largest.unwrap_or(0).max(rss));
-            }
         }
         if now >= self.next_progress {
             self.next_progress = now + PROGRESS_EVERY;
@@ -415,6 +411,10 @@ fn finish(run: &Run, measured: Duration, cpu: Option<Duration>) -> Outcome {
     let tally = run.tally();
     let mut outcome = tally.outcome.clone();
     let answered = (outcome.bids + outcome.no_bids) as f64;
+    let memory: Vec<u64> = outcome.seconds.iter().filter_map(|second| second.server_rss_bytes).collect();
+    outcome.server_rss_bytes = memory.iter().max().copied();
+    outcome.server_rss_by_tenth =
+        (1..=10).filter_map(|tenth| memory.get((memory.len() * tenth / 10).checked_sub(1)?).copied()).collect();
     let seconds = measured.as_secs_f64().max(1e-9);
     outcome.achieved_rate = round(answered / seconds);
     outcome.latency_us = Percentiles::of(&tally.latency);

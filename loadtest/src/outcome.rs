@@ -58,6 +58,8 @@ pub struct Second {
     pub failed: u64,
     /// Latency of what was answered.
     pub latency: Percentiles,
+    /// The server's resident memory at its end, in bytes, where the system tells.
+    pub server_rss_bytes: Option<u64>,
 }
 
 /// A run's result. Counts and latencies leave the warm-up out, `errors` and the bill do not.
@@ -106,6 +108,9 @@ pub struct Outcome {
     /// The server's largest resident memory seen, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_bytes: Option<u64>,
+    /// The server's resident memory after each tenth of the run, in bytes: whether it grows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub server_rss_by_tenth: Vec<u64>,
     /// DSP requests for each bid or no-bid, where the DSPs are ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dsp_requests_per_auction: Option<f64>,

@@ -66,6 +66,11 @@ pub fn text(name: &str, run: &Outcome) -> String {
     if let Some(cpu) = run.cpu_us_per_auction {
         let _ = writeln!(out, "  server       {cpu:.1} µs of processor time per auction");
     }
+    if let (false, Some(largest)) = (run.server_rss_by_tenth.is_empty(), run.server_rss_bytes) {
+        let mebibytes = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+        let tenths: Vec<_> = run.server_rss_by_tenth.iter().map(|bytes| mebibytes(*bytes)).collect();
+        let _ = writeln!(out, "  memory MiB   {} after each tenth · at most {}", tenths.join(" "), mebibytes(largest));
+    }
     let bill = &run.bill;
     if bill.notices_sent > 0 {
         let yuan = bill.expected_billed_micro_yuan as f64 / 1e6;

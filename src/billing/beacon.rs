@@ -66,14 +66,13 @@ enum Decision {
 /// Returns the charge too, so that the caller can count it.
 pub async fn bill(
     notice: Notice<'_>,
-    tokens: &std::cell::RefCell<Tokens>,
+    tokens: &Tokens,
     market: &Market,
     journal: &dyn Journal,
     lane: Lane,
     now: UnixMillis,
 ) -> (Answer, Option<Charge>) {
-    let opened = tokens.borrow_mut().open(Purpose::Bill, notice.token);
-    let charge = match opened {
+    let charge = match tokens.open(Purpose::Bill, notice.token) {
         Ok(charge) => charge,
         Err(error) => return (Answer::BadToken(error), None),
     };

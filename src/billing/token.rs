@@ -1,49 +1,49 @@
 //! Charge tokens: the whole charge in a notice URL, under authenticated encryption (`docs/decisions/0005-token.md`).
 //!
 //! ```text
-//! base64url( version 1 B ‖ key id 1 B ‖ synthetic IV 16 B ‖ encrypted charge )
+//! base64url( version 3 bits, key id 5 bits ‖ synthetic IV 16 B ‖ encrypted charge )
 //! ```
 //! AES-256-SIV (RFC 5297) is deterministic: there is no nonce that two nodes or a restart could repeat, and no random
 //! number is drawn. Version, key id and purpose are authenticated with it, so a click's token never bills.
 //! The media cannot read the gross price in it (R-SECRET).
 
+mod pack;
+mod siv;
+
 use std::fmt;
 
-use aes_siv::KeyInit;
-use aes_siv::siv::Aes256Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::event::{Charge, ChargeKey, Method};
-use crate::ids::{
-    AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, ImpIndex, LeaseId, MediaId,
-    PlacementId, Slot,
-};
-use crate::money::{CpmMicroYuan, Quantity};
+use crate::event::Charge;
+use siv::{Context, IV, Siv};
 
-/// The layout that is written.
-pub const VERSION: u8 = 1;
+/// The layout that is written. 1 had two bytes of head and longer numbers; it was in no release.
+pub const VERSION: u8 = 2;
 /// No token is longer than this, in characters: longer ones are refused unread.
-pub const LONGEST: usize = 256;
-const IV: usize = 16;
-const HEAD: usize = 2;
+pub const LONGEST: usize = (HEAD + IV + pack::LONGEST).div_ceil(3) * 4;
+/// The highest id of a key: it shares a byte with the version.
+pub const HIGHEST_KEY: u8 = 31;
+const HEAD: usize = 1;
 
 /// What a token is good for; authenticated with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Purpose {
-    /// `/n/bill`.
+    /// `/n/bill` and `/t/imp`: the display that is money.
     Bill = 1,
-    /// `/n/win`.
-    Win = 2,
-    /// `/n/loss`.
-    Loss = 3,
+    /// `/n/win`, `/n/loss` and `/t/click`: never money.
+    Notice = 2,
+}
+
+impl Purpose {
+    const ALL: [Self; 2] = [Self::Bill, Self::Notice];
 }
 
 /// A key with its id.
 #[derive(Clone)]
 pub struct TokenKey {
-    /// Its id, in clear in each token.
+    /// Its id, in clear in each token: 0 to [`HIGHEST_KEY`].
     pub id: u8,
     /// 64 random bytes: half for the synthetic IV, half for the encryption.
     pub secret: [u8; 64],
@@ -72,151 +72,105 @@ pub enum TokenError {
     NotGenuine,
 }
 
-/// Seals and opens tokens. Each thread has its own, as the cipher keeps working state.
+/// Seals and opens tokens. Immutable: all threads share it, and a rotation of keys is another one.
 #[derive(Debug)]
 pub struct Tokens {
-    keys: Vec<(u8, Aes256Siv)>,
-    plain: Vec<u8>,
+    keys: Vec<Ready>,
+}
+
+/// A key that is expanded, with what it makes of each purpose.
+struct Ready {
+    id: u8,
+    siv: Siv,
+    contexts: [Context; 2],
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.id)
+    }
+}
+
+impl Ready {
+    fn new(key: &TokenKey) -> Self {
+        let siv = Siv::new(&key.secret);
+        let contexts = Purpose::ALL.map(|purpose| siv.context(&[head(key.id), purpose as u8]));
+        Self { id: key.id, siv, contexts }
+    }
+
+    const fn context(&self, purpose: Purpose) -> Context {
+        let [bill, notice] = self.contexts;
+        match purpose {
+            Purpose::Bill => bill,
+            Purpose::Notice => notice,
+        }
+    }
+}
+
+const fn head(id: u8) -> u8 {
+    VERSION << 5 | id
 }
 
 impl Tokens {
-    /// Tokens under these keys: the first seals, every one opens. `None` without any key.
+    /// Tokens under these keys: the first seals, every one opens. `None` without any key, with an id twice or with one above
+    /// [`HIGHEST_KEY`].
     #[must_use]
     pub fn new(keys: &[TokenKey]) -> Option<Self> {
-        let keys: Vec<_> = keys.iter().map(|key| (key.id, Aes256Siv::new(&key.secret.into()))).collect();
-        (!keys.is_empty()).then(|| Self { keys, plain: Vec::with_capacity(128) })
+        let twice = |(index, key): (usize, &TokenKey)| keys[..index].iter().any(|other| other.id == key.id);
+        let wrong = keys.iter().any(|key| key.id > HIGHEST_KEY) || keys.iter().enumerate().any(twice);
+        (!keys.is_empty() && !wrong).then(|| Self { keys: keys.iter().map(Ready::new).collect() })
     }
 
     /// Appends the token of a charge.
-    pub fn seal(&mut self, purpose: Purpose, charge: &Charge, out: &mut String) {
-        let Some((id, cipher)) = self.keys.first_mut() else { return };
-        let head = [VERSION, *id];
-        self.plain.clear();
-        self.plain.extend_from_slice(&head);
-        self.plain.extend_from_slice(&[0; IV]);
-        write_charge(&mut self.plain, charge);
-        let authenticated = [head[0], head[1], purpose as u8];
-        let (front, body) = self.plain.split_at_mut(HEAD + IV);
-        // Fails for more than 126 authenticated parts only, and there is one.
-        let Ok(iv) = cipher.encrypt_inout_detached([authenticated], body.into()) else { return };
-        front[HEAD..].copy_from_slice(&iv);
-        URL_SAFE_NO_PAD.encode_string(&self.plain, out);
+    pub fn seal(&self, purpose: Purpose, charge: &Charge, out: &mut String) {
+        let Some(key) = self.keys.first() else { return };
+        let mut body = [0; pack::LONGEST];
+        let length = pack::write(charge, &mut body);
+        let body = &mut body[..length];
+        let iv = key.siv.seal(key.context(purpose), body);
+        let mut whole = [0; HEAD + IV + pack::LONGEST];
+        whole[0] = head(key.id);
+        whole[HEAD..HEAD + IV].copy_from_slice(&iv);
+        whole[HEAD + IV..][..length].copy_from_slice(body);
+        URL_SAFE_NO_PAD.encode_string(&whole[..HEAD + IV + length], out);
     }
 
     /// The charge of a token.
     ///
     /// # Errors
     /// [`TokenError`]; the order of the checks tells a forger nothing, as version and key id are in clear.
-    pub fn open(&mut self, purpose: Purpose, token: &str) -> Result<Charge, TokenError> {
+    pub fn open(&self, purpose: Purpose, token: &str) -> Result<Charge, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Malformed);
         }
-        self.plain.clear();
-        URL_SAFE_NO_PAD.decode_vec(token, &mut self.plain).map_err(|_| TokenError::Malformed)?;
-        let Some((&head, rest)) = self.plain.split_first_chunk::<HEAD>() else { return Err(TokenError::Malformed) };
-        let Some((&iv, _)) = rest.split_first_chunk::<IV>() else { return Err(TokenError::Malformed) };
-        if head[0] != VERSION {
+        let mut whole = [0; LONGEST];
+        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut whole).map_err(|_| TokenError::Malformed)?;
+        let Some((&first, rest)) = whole[..length].split_first() else { return Err(TokenError::Malformed) };
+        let Some((&iv, sealed)) = rest.split_first_chunk::<IV>() else { return Err(TokenError::Malformed) };
+        if first >> 5 != VERSION {
             return Err(TokenError::UnknownVersion);
         }
-        let cipher = self.keys.iter_mut().find(|(id, _)| *id == head[1]).map(|(_, cipher)| cipher);
-        let cipher = cipher.ok_or(TokenError::UnknownKey)?;
-        let body = &mut self.plain[HEAD + IV..];
-        let authenticated = [head[0], head[1], purpose as u8];
-        cipher
-            .decrypt_inout_detached([authenticated], (&mut *body).into(), &iv.into())
-            .map_err(|_| TokenError::NotGenuine)?;
-        read_charge(body).ok_or(TokenError::Malformed)
-    }
-}
-
-fn write_charge(out: &mut Vec<u8>, charge: &Charge) {
-    let key = charge.key;
-    out.extend_from_slice(&key.auction.to_bytes());
-    out.extend_from_slice(&[key.imp.0, key.slot.0, charge.method.code()]);
-    let numbers = [
-        charge.expires_at.0.saturating_sub(key.auction.at().0),
-        charge.media.0.into(),
-        charge.placement.0.into(),
-        charge.dsp.0.into(),
-        charge.buyer.0.into(),
-        charge.advertiser.0.into(),
-        charge.creative.0.into(),
-        charge.version.0.into(),
-        charge.deal.0.into(),
-        charge.lease.0,
-        charge.quantity.0.into(),
-        charge.price.per_impression().0.unsigned_abs(),
-        charge.earning.per_impression().0.unsigned_abs(),
-        charge.minimum_display_ms.into(),
-    ];
-    for number in numbers {
-        write_varint(out, number);
-    }
-}
-
-fn read_charge(bytes: &[u8]) -> Option<Charge> {
-    let (auction, rest) = bytes.split_first_chunk::<16>()?;
-    let (&[imp, slot, method], mut rest) = rest.split_first_chunk::<3>()?;
-    let auction = AuctionId::from_bytes(*auction);
-    let mut next = || read_varint(&mut rest);
-    let mut id = || next().and_then(|number| u32::try_from(number).ok());
-    let life = u64::from(id()?);
-    let (media, placement, dsp, buyer) = (MediaId(id()?), PlacementId(id()?), DspId(id()?), BuyerId(id()?));
-    let (advertiser, creative) = (AdvertiserId(id()?), CreativeId(id()?));
-    let version = CreativeVersion(u16::try_from(id()?).ok()?);
-    let deal = DealId(id()?);
-    let lease = LeaseId(next()?);
-    let quantity = Quantity(u32::try_from(next()?).ok()?);
-    let mut price = || CpmMicroYuan::new(i64::try_from(next()?).ok()?.checked_mul(CpmMicroYuan::STEP)?);
-    let (price, earning) = (price()?, price()?);
-    let minimum_display_ms = u32::try_from(next()?).ok()?;
-    rest.is_empty().then_some(Charge {
-        key: ChargeKey { auction, imp: ImpIndex(imp), slot: Slot(slot) },
-        expires_at: auction.at().plus_ms(life),
-        media,
-        placement,
-        dsp,
-        buyer,
-        advertiser,
-        creative,
-        version,
-        deal,
-        method: Method::from_code(method)?,
-        lease,
-        quantity,
-        price,
-        earning,
-        minimum_display_ms,
-    })
-}
-
-/// Seven bits a byte, least first, the high bit on all but the last (LEB128).
-fn write_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let part = u64::from(byte & 0x7f);
-        number |= part.checked_shl(shift).filter(|shifted| shifted >> shift == part)?;
-        if byte & 0x80 == 0 {
-            return Some(number);
+        let key = self.keys.iter().find(|key| key.id == first & HIGHEST_KEY).ok_or(TokenError::UnknownKey)?;
+        let mut body = [0; LONGEST];
+        let body = &mut body[..sealed.len()];
+        body.copy_from_slice(sealed);
+        if !key.siv.open(key.context(purpose), iv, body) {
+            return Err(TokenError::NotGenuine);
         }
+        pack::read(body).ok_or(TokenError::Malformed)
     }
-    None
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::clock::UnixMillis;
+    use crate::event::{ChargeKey, Method};
+    use crate::ids::{
+        AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, ImpIndex, LeaseId, MediaId,
+        PlacementId, Slot,
+    };
+    use crate::money::{CpmMicroYuan, Quantity};
     use proptest::prelude::*;
 
     pub(crate) fn key(id: u8) -> TokenKey {
@@ -246,7 +200,8 @@ pub(crate) mod tests {
 
     pub(crate) fn charge() -> Charge {
         let at = UnixMillis(1_795_312_800_000);
-        let auction = AuctionId((u128::from(at.0) << 80) | 42);
+        // Node 3, its 25th start, lane 1, after forty million auctions.
+        let auction = AuctionId((u128::from(at.0) << 80) | (3 << 64) | (25 << 40) | (1 << 32) | 40_000_000);
         Charge {
             key: ChargeKey { auction, imp: ImpIndex(0), slot: Slot(0) },
             expires_at: at.plus_ms(3_600_000),
@@ -267,7 +222,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn sealed(tokens: &mut Tokens, charge: &Charge) -> String {
+    fn sealed(tokens: &Tokens, charge: &Charge) -> String {
         let mut token = String::new();
         tokens.seal(Purpose::Bill, charge, &mut token);
         token
@@ -276,16 +231,16 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn a_token_opens_to_the_charge_that_it_was_made_of(charge in charges()) {
-            let mut tokens = Tokens::new(&[key(1)]).unwrap();
-            let token = sealed(&mut tokens, &charge);
+            let tokens = Tokens::new(&[key(1)]).unwrap();
+            let token = sealed(&tokens, &charge);
             prop_assert!(token.len() <= LONGEST);
             prop_assert_eq!(tokens.open(Purpose::Bill, &token), Ok(charge));
         }
 
         #[test]
         fn an_altered_token_is_never_accepted(charge in charges(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
-            let mut tokens = Tokens::new(&[key(1)]).unwrap();
-            let mut bytes = URL_SAFE_NO_PAD.decode(sealed(&mut tokens, &charge)).unwrap();
+            let tokens = Tokens::new(&[key(1)]).unwrap();
+            let mut bytes = URL_SAFE_NO_PAD.decode(sealed(&tokens, &charge)).unwrap();
             let index = at.index(bytes.len());
             bytes[index] ^= 1 << bit;
             let altered = URL_SAFE_NO_PAD.encode(&bytes);
@@ -299,30 +254,37 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn keys_have_ids_of_their_own_within_the_head() {
+        assert!(Tokens::new(&[]).is_none() && Tokens::new(&[key(HIGHEST_KEY + 1)]).is_none());
+        assert!(Tokens::new(&[key(3), key(2), key(3)]).is_none());
+        assert!(Tokens::new(&[key(HIGHEST_KEY), key(0)]).is_some());
+    }
+
+    #[test]
     fn a_token_is_good_for_its_purpose_only() {
-        let mut tokens = Tokens::new(&[key(1)]).unwrap();
+        let tokens = Tokens::new(&[key(1)]).unwrap();
         let mut token = String::new();
-        tokens.seal(Purpose::Win, &charge(), &mut token);
+        tokens.seal(Purpose::Notice, &charge(), &mut token);
         assert_eq!(tokens.open(Purpose::Bill, &token), Err(TokenError::NotGenuine));
     }
 
     #[test]
     fn keys_rotate_without_losing_tokens() {
-        let old = sealed(&mut Tokens::new(&[key(1)]).unwrap(), &charge());
-        let mut rotated = Tokens::new(&[key(2), key(1)]).unwrap();
+        let old = sealed(&Tokens::new(&[key(1)]).unwrap(), &charge());
+        let rotated = Tokens::new(&[key(2), key(1)]).unwrap();
         assert_eq!(rotated.open(Purpose::Bill, &old), Ok(charge()));
-        let new = sealed(&mut rotated, &charge());
+        let new = sealed(&rotated, &charge());
         assert_ne!(new, old);
         assert_eq!(Tokens::new(&[key(1)]).unwrap().open(Purpose::Bill, &new), Err(TokenError::UnknownKey));
     }
 
     #[test]
     fn r_secret_the_gross_price_is_not_readable_and_the_length_is_as_documented() {
-        let token = sealed(&mut Tokens::new(&[key(1)]).unwrap(), &charge());
-        assert_eq!(token.len(), 90, "docs/decisions/0005-token.md states this length");
+        let token = sealed(&Tokens::new(&[key(1)]).unwrap(), &charge());
+        assert_eq!(token.len(), 60, "docs/decisions/0005-token.md states this length");
         let mut cheaper = charge();
         cheaper.price = CpmMicroYuan::parse_yuan("61").unwrap();
-        let other = sealed(&mut Tokens::new(&[key(1)]).unwrap(), &cheaper);
+        let other = sealed(&Tokens::new(&[key(1)]).unwrap(), &cheaper);
         let same = token.bytes().zip(other.bytes()).skip(3).filter(|(a, b)| a == b).count();
         assert!(same < 12, "another price changes the whole token, {same} characters are alike");
     }

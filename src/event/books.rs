@@ -1,8 +1,8 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
 use super::{
-    Draft, EVENT_VERSION, Method, Posting, Resolution, Source, StoreUnavailable, Tally, Transaction, TransactionKind,
-    Unbalanced,
+    ChargeKey, Clicked, Draft, EVENT_VERSION, Method, Posting, Resolution, Source, StoreUnavailable, Tally,
+    Transaction, TransactionKind, Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -276,6 +276,12 @@ pub trait Books {
     /// # Errors
     /// See [`Books::head_seq`].
     fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable>;
+
+    /// At most `limit` ads of a day that were clicked, with a key above `after`, in order of their keys.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn clicks(&self, day: ShanghaiDay, after: Option<ChargeKey>, limit: u32) -> Result<Vec<Clicked>, StoreUnavailable>;
 
     /// Every number that was ever given.
     ///

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use super::{Posting, Tally};
+use super::{Click, Posting, Tally};
 use crate::ids::Lane;
 
 /// How the journal took a posting. Each is durable.
@@ -53,6 +53,13 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`Unrecorded::Full`] or [`Unrecorded::Closed`], at once; the caller keeps the counts and adds them to the next tally.
     fn tally(&self, rows: Vec<Tally>) -> Result<(), Unrecorded>;
+
+    /// Queues a click; nobody waits for it. It is durable with the next commit that succeeds. One under a lease that is closed by
+    /// then counts nothing: its ad's tokens are dead.
+    ///
+    /// # Errors
+    /// [`Unrecorded::Full`] or [`Unrecorded::Closed`], at once: it is not counted.
+    fn click(&self, click: Click) -> Result<(), Unrecorded>;
 }
 
 /// A promise of one outcome.

@@ -126,7 +126,7 @@ fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {
     bid.string("impid", won.imp.imp.id.as_str());
     write_millionths(bid.value("price"), won.price.millionths());
     bid.string("dealid", &contender.deal.wire);
-    bid.string("crid", &creative.crid);
+    bid.string("crid", creative.crid());
     write_list(bid.value("adomain"), advertiser.domains.iter());
     write_list(bid.value("cat"), creative.categories.iter().chain([&advertiser.category]));
     bid.string("adm", markup);
@@ -136,9 +136,9 @@ fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {
     bid.optional_integer("mtype", Some(creative.format.mtype()));
     bid.optional_integer("slotinpod", won.winner.position.code());
     if let Some(urls) = &won.notices {
-        bid.string("nurl", &urls.win);
-        bid.string("burl", &urls.bill);
-        bid.string("lurl", &urls.loss);
+        bid.string("nurl", urls.win());
+        bid.string("burl", urls.bill());
+        bid.string("lurl", urls.loss());
     }
     bid.optional_integer("exp", i32::try_from(won.token_life_ms / 1_000).ok());
     // R-SOURCE: the label that the media shows with the ad.

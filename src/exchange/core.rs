@@ -58,7 +58,7 @@ pub struct Core {
     lane: Lane,
     ids: RefCell<AuctionIds>,
     chance: RefCell<Chance>,
-    pub(super) tokens: RefCell<Tokens>,
+    pub(super) tokens: Tokens,
     pub(super) decoder: RefCell<Decoder>,
     pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
@@ -86,7 +86,7 @@ impl Core {
             lane: seed.lane,
             ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
             chance: RefCell::new(seed.chance),
-            tokens: RefCell::new(Tokens::new(&seed.keys)?),
+            tokens: Tokens::new(&seed.keys)?,
             decoder: RefCell::new(Decoder::new(Limits::default())),
             sheet: RefCell::default(),
             arenas: Arenas::default(),
@@ -247,12 +247,11 @@ impl Core {
 
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
     #[must_use]
-    pub fn is_genuine(&self, purpose: Purpose, token: &str) -> bool {
-        let opened = self.tokens.borrow_mut().open(purpose, token);
+    pub fn is_genuine(&self, notice: &'static str, token: &str) -> bool {
+        let opened = self.tokens.open(Purpose::Notice, token);
         if let Ok(charge) = &opened {
             let one_in = self.exchange.market.load().terms.trace_one_in;
-            Trace::of(charge.key.auction, one_in)
-                .noticed(if purpose == Purpose::Win { "win" } else { "loss" }, "counted");
+            Trace::of(charge.key.auction, one_in).noticed(notice, "counted");
         }
         opened.is_ok()
     }

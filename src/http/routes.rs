@@ -15,7 +15,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::body::{self, BodyError};
 use super::door::{Admission, Caller, Door, Limits};
 use crate::billing::beacon::{Answer, Notice};
-use crate::billing::token::Purpose;
 use crate::event::Via;
 use crate::exchange::{BadRequest, Core, Incoming, Reply};
 use crate::metrics::{Outcome, Shed};
@@ -54,9 +53,9 @@ pub(super) async fn respond(core: &Core, door: &Door, request: Request<Body>, re
         let allowed = method == Method::GET || method == Method::POST;
         return if allowed { bill(core, token, request.uri().query()).await } else { not_allowed("GET, POST") };
     }
-    let told = path.strip_prefix("/n/win/").map(|token| (Purpose::Win, token));
-    if let Some((purpose, token)) = told.or(path.strip_prefix("/n/loss/").map(|token| (Purpose::Loss, token))) {
-        return if get { notice(core, purpose, token) } else { not_allowed("GET") };
+    let told = path.strip_prefix("/n/win/").map(|token| ("win", token));
+    if let Some((name, token)) = told.or(path.strip_prefix("/n/loss/").map(|token| ("loss", token))) {
+        return if get { notice(core, name, token) } else { not_allowed("GET") };
     }
     match path {
         "/readyz" if get && ready && core.exchange().metrics.health.is_writable() => plain(StatusCode::OK, "ready\n"),
@@ -226,8 +225,8 @@ fn displayed(query: Option<&str>) -> Result<Option<u32>, ()> {
     ms.map(|text| text.parse().map_err(|_| ())).transpose()
 }
 
-fn notice(core: &Core, purpose: Purpose, token: &str) -> Sent {
-    if core.is_genuine(purpose, token) {
+fn notice(core: &Core, name: &'static str, token: &str) -> Sent {
+    if core.is_genuine(name, token) {
         empty(StatusCode::NO_CONTENT)
     } else {
         error(StatusCode::FORBIDDEN, "bad_token", "the token is not one of this exchange's for this notice")

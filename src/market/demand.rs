@@ -1,5 +1,6 @@
 //! DSPs, buyers, their advertisers and creatives.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -185,25 +186,107 @@ pub struct Creative {
     pub buyer: BuyerId,
     /// Whose content it is.
     pub advertiser: AdvertiserId,
-    /// Its id on the wire: `bid.crid`.
-    pub crid: String,
+    /// Its id on the wire and the page that its link opens.
+    pub texts: CreativeTexts,
     /// Its review.
     pub state: CreativeState,
     /// What kind of ad it is.
     pub format: Format,
-    /// The sizes that were approved; empty for audio and native.
-    pub sizes: Vec<Size>,
+    /// The sizes that were approved; empty for audio and native. Kept once for all creatives that have the same.
+    pub sizes: Arc<[Size]>,
     /// Its length in seconds, for video and audio.
     pub duration_s: Option<u32>,
-    /// Its categories beside the advertiser's.
-    pub categories: Vec<String>,
-    /// The page that its link opens.
-    pub landing_page: String,
+    /// Its categories beside the advertiser's. Kept once for all creatives that have the same.
+    pub categories: Arc<[String]>,
     /// The exchange's copy of the markup; needed to serve it as a fallback (R-FALLBACK).
-    pub markup: Option<String>,
+    pub markup: Option<Box<str>>,
+}
+
+/// The texts that every creative has. Those of a whole market are one piece of memory: there may be a million creatives.
+#[derive(Clone)]
+pub struct CreativeTexts {
+    all: Arc<str>,
+    start: u32,
+    crid: u16,
+    page: u16,
+}
+
+impl CreativeTexts {
+    /// The texts of one creative. Beyond 65,535 bytes a text is cut; config allows far less.
+    #[must_use]
+    pub fn new(crid: &str, landing_page: &str) -> Self {
+        let mut texts = CreativeTextsDraft::default();
+        texts.add(crid, landing_page);
+        texts.finish().pop().unwrap_or_else(|| Self { all: Arc::default(), start: 0, crid: 0, page: 0 })
+    }
+
+    fn split(&self) -> (&str, &str) {
+        let rest = self.all.get(self.start as usize..).unwrap_or_default();
+        let (crid, rest) = rest.split_at_checked(self.crid.into()).unwrap_or_default();
+        (crid, rest.get(..self.page.into()).unwrap_or_default())
+    }
+}
+
+/// The texts of many creatives, as they come.
+#[derive(Debug, Default)]
+pub struct CreativeTextsDraft {
+    all: String,
+    lengths: Vec<(u16, u16)>,
+}
+
+impl CreativeTextsDraft {
+    /// Those of the next creative.
+    pub fn add(&mut self, crid: &str, landing_page: &str) {
+        let mut put = |text: &str| {
+            let text = &text[..text.floor_char_boundary(u16::MAX.into())];
+            self.all.push_str(text);
+            text.len() as u16
+        };
+        let lengths = (put(crid), put(landing_page));
+        self.lengths.push(lengths);
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    pub fn finish(self) -> Vec<CreativeTexts> {
+        let all: Arc<str> = self.all.into();
+        let mut next = 0;
+        let texts = self.lengths.into_iter().map(|(crid, page)| {
+            let start = next;
+            next += u32::from(crid) + u32::from(page);
+            CreativeTexts { all: Arc::clone(&all), start, crid, page }
+        });
+        texts.collect()
+    }
+}
+
+impl PartialEq for CreativeTexts {
+    fn eq(&self, other: &Self) -> bool {
+        self.split() == other.split()
+    }
+}
+
+impl Eq for CreativeTexts {}
+
+impl fmt::Debug for CreativeTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CreativeTexts").field(&self.split().0).field(&self.split().1).finish()
+    }
 }
 
 impl Creative {
+    /// Its id on the wire: `bid.crid`.
+    #[must_use]
+    pub fn crid(&self) -> &str {
+        self.texts.split().0
+    }
+
+    /// The page that its link opens.
+    #[must_use]
+    pub fn landing_page(&self) -> &str {
+        self.texts.split().1
+    }
+
     /// Under which sizes it is looked for: each of its own for an approved banner, none in particular for other approved
     /// formats, and nothing at all before it is approved.
     pub(super) fn fitting_sizes(&self) -> impl Iterator<Item = Option<Size>> {

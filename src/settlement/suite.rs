@@ -1,6 +1,7 @@
 //! One suite for every store: what the ports promise, not how it is kept. It stands above the stores because it ends with the proof
 //! of the books.
 
+mod clicks;
 mod durable;
 mod model;
 mod operations;
@@ -20,6 +21,10 @@ use crate::money::{CpmMicroYuan, MicroYuan, Quantity};
 use crate::settlement::ledger::{derive, verify};
 use crate::store::{MemoryStore, Options, Registry, SqliteStore};
 
+use clicks::{
+    clicks_wait_for_no_commit_and_none_comes_to_a_closed_lease,
+    r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
+};
 use operations::{
     an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
@@ -123,6 +128,8 @@ suite!(
     r_commit_guaranteed_charges_take_only_from_their_commitment,
     r_settle_the_ledger_follows_the_journal_and_agrees,
     tallies_add_up_and_posted_charges_are_counted_by_deal,
+    r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
+    clicks_wait_for_no_commit_and_none_comes_to_a_closed_lease,
     numbers_are_kept_and_never_given_twice,
     generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not,

@@ -11,9 +11,9 @@ use super::purse::{self, NotTaken, Purse};
 use super::{Registry, contradicts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Cursor, Journal, Journaled, Lease, LeaseRecord, LeaseRequest, LeaseState,
-    Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Source, StoreUnavailable, Stored, Tally, Totals,
-    Transaction, TransactionKind, Unrecorded,
+    BookError, Booking, Books, ChargeKey, Click, Clicked, Cursor, Journal, Journaled, Lease, LeaseRecord, LeaseRequest,
+    LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Source, StoreUnavailable, Stored, Tally,
+    Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -59,6 +59,7 @@ struct State {
     unclosed: BTreeSet<(UnixMillis, u64)>,
     purses: BTreeMap<Source, Purse>,
     commitments: BTreeMap<(DealId, ShanghaiDay), bool>,
+    clicks: BTreeMap<ChargeKey, Clicked>,
     tallies: BTreeMap<(ShanghaiDay, DealId, Measure), u64>,
     transactions: Vec<Stored>,
     references: HashMap<(TransactionKind, String), usize>,
@@ -92,6 +93,15 @@ impl Journal for MemoryStore {
         let mut state = self.state();
         for row in rows {
             *state.tallies.entry((row.day, row.deal, row.measure)).or_default() += row.count;
+        }
+        Ok(())
+    }
+
+    fn click(&self, click: Click) -> Result<(), Unrecorded> {
+        let State { leases, clicks, .. } = &mut *self.state();
+        if leases.get(&click.charge.lease.0).is_some_and(|lease| lease.state != LeaseState::Closed) {
+            let again = |known: &mut Clicked| known.again(click.at);
+            clicks.entry(click.charge.key).and_modify(again).or_insert_with(|| Clicked::new(&click));
         }
         Ok(())
     }
@@ -347,6 +357,12 @@ impl Books for Snapshot {
             *counts.entry(row.deal).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
+    }
+
+    fn clicks(&self, day: ShanghaiDay, after: Option<ChargeKey>, limit: u32) -> Result<Vec<Clicked>, StoreUnavailable> {
+        let of_day = self.clicks.iter().filter(|(key, _)| key.auction.at().shanghai_day() == day);
+        let later = of_day.filter(|(key, _)| after.is_none_or(|after| **key > after));
+        Ok(later.take(limit as usize).map(|(_, clicked)| *clicked).collect())
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

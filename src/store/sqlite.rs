@@ -25,7 +25,7 @@ use journal::{Message, Submission, Writer};
 use super::Registry;
 use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting, Receipt,
+    BookError, Booking, Books, Click, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting, Receipt,
     StoreUnavailable, Tally, Transaction, Unrecorded,
 };
 use crate::ids::{Boot, BuyerId, DealId, IdKind, Lane, LeaseId, NodeId};
@@ -246,6 +246,19 @@ impl Journal for SqliteStore {
     fn tally(&self, rows: Vec<Tally>) -> Result<(), Unrecorded> {
         self.reserve()?;
         self.send(Message::Tally(rows))
+    }
+
+    fn click(&self, click: Click) -> Result<(), Unrecorded> {
+        let room = |waiting| (waiting < self.bound).then_some(waiting + 1);
+        if self.stats.clicks_waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, room).is_err() {
+            self.stats.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Unrecorded::Full);
+        }
+        let sent = self.reserve().and_then(|()| self.send(Message::Click(click)));
+        if sent.is_err() {
+            self.stats.clicks_waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+        sent
     }
 }
 

@@ -112,8 +112,8 @@ pub(crate) fn mask(value: &mut Value, auction: &str) {
 fn mask_tokens(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    let starts =
-        |rest: &str| ["/n/bill/", "/n/win/", "/n/loss/"].iter().filter_map(|it| Some(rest.find(it)? + it.len())).min();
+    let paths = ["/n/bill/", "/n/win/", "/n/loss/", "/t/imp/", "/t/click/"];
+    let starts = |rest: &str| paths.iter().filter_map(|it| Some(rest.find(it)? + it.len())).min();
     while let Some(start) = starts(rest) {
         let is_token = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
         let end = rest[start..].find(|letter| !is_token(letter)).map_or(rest.len(), |length| start + length);

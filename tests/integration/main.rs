@@ -3,7 +3,7 @@
 //! - `harness`: one exchange under test with its DSPs and a media; everything is bounded in time and ended.
 //! - `golden`: the files of `tests/golden`, one behaviour each, compared exactly. `PMPX_BLESS=1` rewrites what they expect
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
-//! - `pods`: ad pods by chance, without a network.
+//! - `pods`: ad pods by chance, without a network. `at_the_cap`: what the exchange could not ask costs no deal its volume.
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
@@ -12,6 +12,8 @@
 //!   program whose files change, that is rolled back, killed and started again.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
+#[cfg(test)]
+mod at_the_cap;
 #[cfg(test)]
 mod bidding;
 #[cfg(test)]

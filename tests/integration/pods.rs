@@ -16,7 +16,7 @@ use pmpx::event::{Cause, Measure, Method, Stage};
 use pmpx::ids::{AdvertiserId, CreativeId, DealId};
 use pmpx::market::Market;
 use pmpx::market::deal::{Deal, PushRatio, Volume};
-use pmpx::market::demand::{Advertiser, Creative};
+use pmpx::market::demand::{Advertiser, Creative, CreativeTexts};
 use pmpx::market::supply::{Format, Formats, Media};
 use pmpx::market::targeting::Place;
 use pmpx::money::{CpmMicroYuan, MicroYuan};
@@ -24,7 +24,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[path = "../../benches/common/fixture.rs"]
-mod common;
+pub(crate) mod common;
 
 const DURATIONS: [u32; 5] = [5, 10, 15, 20, 30];
 
@@ -46,9 +46,10 @@ fn market(chance: &mut Chance) -> Market {
         for advertiser in &parts.advertisers {
             for seconds in DURATIONS {
                 let id = CreativeId(parts.creatives.len() as u32);
-                let (crid, duration_s) = (format!("c{}", id.0), Some(seconds));
+                let texts = CreativeTexts::new(&format!("c{}", id.0), model.landing_page());
+                let duration_s = Some(seconds);
                 let (buyer, advertiser) = (advertiser.buyer, advertiser.id);
-                parts.creatives.push(Creative { id, crid, buyer, advertiser, duration_s, ..model.clone() });
+                parts.creatives.push(Creative { id, texts, buyer, advertiser, duration_s, ..model.clone() });
             }
         }
         let buyers: Vec<_> = parts.buyers.iter().map(|buyer| buyer.id).collect();
@@ -79,7 +80,7 @@ fn market(chance: &mut Chance) -> Market {
                 .flatten();
             parts.deals.push(deal);
         }
-        parts.creatives.iter_mut().for_each(|it| it.markup = Some("<VAST/>".to_owned()));
+        parts.creatives.iter_mut().for_each(|it| it.markup = Some("<VAST/>".into()));
     })
 }
 
@@ -145,7 +146,7 @@ fn answers(market: &Market, invited: &Invited<'_>, chance: &mut Chance) -> Vec<O
                 let domain = &market.advertisers.get(creative.advertiser).unwrap().domains[0];
                 let slot = [0, 0, 0, 1, -1, 2][chance.below(6) as usize];
                 bids.push(json!({"id": "b", "impid": imp.id.as_str(), "price": 100, "dealid": offer.deal.wire,
-                    "crid": creative.crid, "adomain": [domain], "adm": "<VAST/>", "slotinpod": slot}));
+                    "crid": creative.crid(), "adomain": [domain], "adm": "<VAST/>", "slotinpod": slot}));
             }
         }
         let body = json!({"id": common::auction().to_string(), "cur": "CNY", "seatbid": [{"seat": "s", "bid": bids}]});
@@ -223,7 +224,7 @@ fn hold_pod_rules(award: &Award<'_, ()>) {
         award.winners.iter().map(|it| key(&it.contender)).collect::<BTreeSet<_>>().len()
     };
     let all = award.winners.len();
-    assert!(!separation.creative || count(&|it| it.creative.crid.clone()) == all, "a creative twice");
+    assert!(!separation.creative || count(&|it| it.creative.crid().to_owned()) == all, "a creative twice");
     assert!(!separation.advertiser || count(&|it| it.advertiser.domains[0].clone()) == all, "an advertiser twice");
     assert!(!separation.category || count(&|it| it.advertiser.category.clone()) == all, "a category twice");
 }

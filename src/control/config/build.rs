@@ -1,6 +1,7 @@
 //! Entries with names to a market with numbers. Runs only on a folder without errors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Folder;
@@ -8,7 +9,7 @@ use super::deals::{DealEntry, Standing};
 use super::links::{DealLinks, Links, PlaceRow};
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
-use crate::market::demand::{Advertiser, Buyer, Creative, Dsp};
+use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp};
 use crate::market::rates::Rates;
 use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
@@ -164,23 +165,36 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
 }
 
 fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Numbers, parts: &mut Parts) {
-    for ((creative, owner), id) in folder.creatives.entries.iter().zip(owners).zip(&numbers.creatives) {
+    let (mut sizes, mut categories) = (HashSet::new(), HashSet::new());
+    let mut texts = CreativeTextsDraft::default();
+    folder.creatives.entries.iter().for_each(|creative| texts.add(&creative.crid, &creative.landing_page));
+    let entries = folder.creatives.entries.iter().zip(texts.finish());
+    for (((creative, texts), owner), id) in entries.zip(owners).zip(&numbers.creatives) {
         let Some((buyer, advertiser)) = *owner else { continue };
         parts.creatives.push(Creative {
             id: *id,
             version: creative.version,
             buyer: numbers.buyers[buyer],
             advertiser: numbers.advertisers[advertiser],
-            crid: creative.crid.clone(),
+            texts,
             state: creative.state,
             format: creative.format,
-            sizes: creative.sizes.clone(),
+            sizes: shared(&mut sizes, &creative.sizes),
             duration_s: creative.duration_s,
-            categories: creative.categories.clone(),
-            landing_page: creative.landing_page.clone(),
-            markup: creative.markup.clone(),
+            categories: shared(&mut categories, &creative.categories),
+            markup: creative.markup.as_deref().map(Box::from),
         });
     }
+}
+
+/// The same list as one that was made before, where there is one.
+fn shared<T: Clone + Eq + Hash>(made: &mut HashSet<Arc<[T]>>, list: &[T]) -> Arc<[T]> {
+    if let Some(kept) = made.get(list) {
+        return Arc::clone(kept);
+    }
+    let list: Arc<[T]> = list.into();
+    made.insert(Arc::clone(&list));
+    list
 }
 
 fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book: &mut IdBook, parts: &mut Parts) {

@@ -134,7 +134,7 @@ fn maps<T: PartialEq>(old: &HashMap<String, T>, new: &HashMap<String, T>) -> Cha
 /// `account/crid`; a buyer may be in one of the markets only.
 fn creative(old: &Market, new: &Market, it: &Creative) -> String {
     let buyer = new.buyers.get(it.buyer).or_else(|| old.buyers.get(it.buyer));
-    format!("{}/{}", buyer.map_or("?", |buyer| buyer.account.as_str()), it.crid)
+    format!("{}/{}", buyer.map_or("?", |buyer| buyer.account.as_str()), it.crid())
 }
 
 /// `media/property`.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::*;
 use crate::clock::{Clock, ShanghaiDay, UnixMillis};
-use crate::event::{Journal, Posting, Receipt, Recorded, Tally, Unrecorded};
+use crate::event::{Click, Journal, Posting, Receipt, Recorded, Tally, Unrecorded};
 use crate::ids::{IdBook, IdKind, Lane};
 use crate::market::demand::TopUp;
 use crate::store::{MemoryStore, Registry};
@@ -22,6 +22,10 @@ impl Journal for Nowhere {
     }
 
     fn tally(&self, _: Vec<Tally>) -> Result<(), Unrecorded> {
+        Ok(())
+    }
+
+    fn click(&self, _: Click) -> Result<(), Unrecorded> {
         Ok(())
     }
 }

@@ -107,7 +107,7 @@ impl CreativeLine {
         Self {
             id,
             buyer,
-            crid: creative.crid.clone(),
+            crid: creative.crid().to_owned(),
             version: creative.version.0,
             format: creative.format.name(),
             state: match now.market.creative_state(creative) {
@@ -127,7 +127,7 @@ impl CreativeLine {
 /// `account/crid`: crids are a buyer's own.
 pub(in crate::control) fn creative_name(market: &Market, creative: &Creative) -> String {
     let account = market.buyers.get(creative.buyer).map_or("?", |buyer| buyer.account.as_str());
-    format!("{account}/{}", creative.crid)
+    format!("{account}/{}", creative.crid())
 }
 
 /// A name as one segment of a URL's path (RFC 3986 §2.3).

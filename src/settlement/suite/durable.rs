@@ -64,6 +64,8 @@ fn the_queue_is_bounded_and_a_closed_journal_says_so() {
         let second = store.submit(Lane(3), posting(2)).unwrap();
         assert_eq!(store.submit(Lane(0), posting(3)).unwrap_err(), Unrecorded::Full);
         assert_eq!(store.tally(vec![]).unwrap_err(), Unrecorded::Full);
+        let click = crate::event::Click { charge: posting(1).charge, at: noon() };
+        assert_eq!(store.click(click).unwrap_err(), Unrecorded::Full);
         for _ in 0..100 {
             assert_eq!(store.submit(Lane(0), posting(3)).unwrap_err(), Unrecorded::Full, "uses up no ticket");
         }
@@ -80,6 +82,35 @@ fn the_queue_is_bounded_and_a_closed_journal_says_so() {
     assert!(grant_error(&store).contains("ended"));
     assert_eq!(store.stats().queued.load(Ordering::Relaxed), 0);
     assert_eq!(SqliteReader::open(folder.path()).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
+}
+
+/// However long no commit succeeds, what waits for one is bounded.
+#[test]
+fn clicks_that_wait_for_the_disk_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::new(folder.path(), NodeId(1));
+    options.queue = 50;
+    let store = SqliteStore::open(options, noon()).unwrap();
+    top_up(&store, "bank 1", 100).unwrap();
+    let lease = grant(&store, CASH, 100).unwrap();
+    let limit = |pages: u32| {
+        let set = format!("PRAGMA max_page_count = {pages}");
+        store.raw(move |connection| Ok(connection.query_row(&set, (), |_| Ok(()))?)).unwrap();
+    };
+    // Fewer than there are: no table can be made.
+    limit(1);
+    let click = crate::event::Click { charge: charge(1, lease.id, Method::Pd, 1), at: noon() };
+    let mut taken = 0;
+    while store.click(click).is_ok() {
+        taken += 1;
+        let _ = store.confirm();
+    }
+    assert_eq!((taken, store.stats().queued.load(Ordering::Relaxed)), (50, 0));
+    limit(1_000_000);
+    store.confirm().unwrap();
+    assert_eq!(store.click(click), Ok(()), "there is room again");
+    store.confirm().unwrap();
+    assert_eq!(store.snapshot().unwrap().clicks(DAY, None, 9).unwrap()[0].times, 51);
 }
 
 fn grant_error(store: &SqliteStore) -> String {
@@ -125,7 +156,9 @@ fn a_full_disk_fails_whole_batches_and_the_journal_recovers() {
     for number in 1..400 {
         outcomes.push(record(&store, posted(charge(number, lease.id, Method::Pd, 1))));
         store.tally(vec![tally]).unwrap();
+        clicks::click(&store, charge(number, lease.id, Method::Pd, 1), 0);
     }
+    assert!(store.stats().clicks_waiting.load(Ordering::Relaxed) > 0, "kept");
     let written = outcomes.iter().take_while(|outcome| **outcome == Ok(Recorded::Posted)).count();
     assert!(written > 0 && written < 398, "{written}");
     assert!(outcomes[written..].contains(&Err(Unrecorded::Failed)));
@@ -142,6 +175,9 @@ fn a_full_disk_fails_whole_batches_and_the_journal_recovers() {
     let books = store.snapshot().unwrap();
     assert_eq!(verify(&*books).unwrap().charges, 400);
     assert_eq!(books.tallies_of(DAY).unwrap()[0].count, 399, "counts wait for the next commit that succeeds");
+    let clicks = books.clicks(DAY, None, 1_000).unwrap();
+    assert_eq!((clicks.len(), clicks.iter().all(|it| it.times == 1)), (399, true), "clicks too");
+    assert_eq!(store.stats().clicks_waiting.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -151,12 +187,13 @@ fn the_file_refuses_to_be_rewritten() {
     top_up(&store, "bank 1", 100).unwrap();
     let lease = grant(&store, CASH, 100).unwrap();
     record(&store, posted(charge(1, lease.id, Method::Pd, 10))).unwrap();
+    clicks::click(&store, charge(1, lease.id, Method::Pd, 10), 0);
     store.save_ids(&[(crate::ids::IdKind::Deal, 0, "PD-1".into())]).unwrap();
     the_last_word_on_a_subject_is_its_state(&store);
     derive(&store, noon()).unwrap();
     drop(store);
     let connection = raw(&folder);
-    let charges = format!("charge_{}", DAY.compact());
+    let (charges, clicks) = (format!("charge_{}", DAY.compact()), format!("click_{}", DAY.compact()));
     for table in [
         "ledger_transaction",
         "ledger_entry",
@@ -164,15 +201,17 @@ fn the_file_refuses_to_be_rewritten() {
         "identity",
         "migration",
         "charge_day",
+        "click_day",
         "suspension",
         "audit",
         &charges,
+        &clicks,
     ] {
         let deleted = connection.execute(&format!("DELETE FROM {table}"), ());
         assert!(deleted.unwrap_err().to_string().contains("append-only"), "{table}");
         let column: String =
             connection.query_row("SELECT name FROM pragma_table_info(?1) LIMIT 1", [table], |row| row.get(0)).unwrap();
-        let updated = connection.execute(&format!("UPDATE {table} SET {column} = 9"), ());
+        let updated = connection.execute(&format!("UPDATE {table} SET {column} = {column}"), ());
         assert!(updated.unwrap_err().to_string().contains("append-only"), "{table}");
     }
 }
@@ -199,7 +238,7 @@ fn files_that_are_foreign_damaged_or_newer_are_refused_and_left_alone() {
     drop(open(&folder));
     raw(&folder).pragma_update(None, "user_version", 99).unwrap();
     let newer = SqliteStore::open(Options::new(folder.path(), NodeId(1)), now).err().unwrap();
-    assert!(matches!(newer, OpenError::Newer { found: 99, known: 2, .. }), "{newer}");
+    assert!(matches!(newer, OpenError::Newer { found: 99, known: 3, .. }), "{newer}");
     assert!(matches!(SqliteReader::open(folder.path()), Err(OpenError::Newer { .. })));
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));

@@ -3,23 +3,24 @@
 //! A batch is all or nothing. What a failed batch leaves behind is nothing: every ticket is told so, and what the thread
 //! knows about the file is read again before the next batch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod batch;
+mod clicks;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::{leases, schema};
+use super::schema;
 use crate::clock::{Clock, ShanghaiDay};
-use crate::event::{
-    Journaled, LaneBoard, LeaseRecord, Posting, Recorded, Resolution, StoreUnavailable, Tally, Ticket, Unrecorded,
-};
-use crate::ids::{Boot, LeaseId, NodeId};
-use crate::store::purse::{self, NotTaken};
+use crate::event::{Click, LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
+use crate::ids::{Boot, NodeId};
+use batch::{Batch, Done};
 
-/// The most postings of one commit: bounds how long the first of them waits for the last.
+/// The most messages of one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 4_096;
 
 /// Called after each successful commit of postings: how long it took, and how many postings it made durable.
@@ -40,6 +41,8 @@ pub struct JournalStats {
     pub beyond_lease: AtomicU64,
     /// Messages waiting now.
     pub queued: AtomicU64,
+    /// Clicks that wait for a commit now; as bounded as the queue.
+    pub clicks_waiting: AtomicU64,
     /// How long the last commit took, in microseconds.
     pub last_commit_us: AtomicU64,
     /// How long all commits took, in microseconds.
@@ -52,6 +55,7 @@ pub struct JournalStats {
 pub(super) enum Message {
     Post(Submission),
     Tally(Vec<Tally>),
+    Click(Click),
     Call(Box<dyn FnOnce(&mut Writer) + Send>),
     Stop,
 }
@@ -95,6 +99,8 @@ pub(super) struct Writer {
     days: HashSet<ShanghaiDay>,
     /// Counts that are not durable yet; a failed commit keeps them. Bounded by deals × measures × days.
     tallies: BTreeMap<(ShanghaiDay, u32, u16), u64>,
+    /// Clicks that are not durable yet; a failed commit keeps them. Bounded by the places for them.
+    clicks: Vec<Click>,
 }
 
 impl Writer {
@@ -106,8 +112,8 @@ impl Writer {
         stats: Arc<JournalStats>,
         on_commit: Option<OnCommit>,
     ) -> Self {
-        let (days, tallies) = (HashSet::new(), BTreeMap::new());
-        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies }
+        let (days, tallies, clicks) = (HashSet::new(), BTreeMap::new(), Vec::new());
+        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies, clicks }
     }
 
     /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.
@@ -116,17 +122,19 @@ impl Writer {
         let mut stopping = false;
         while !stopping {
             let Ok(mut message) = queue.recv() else { break };
-            let mut call = None;
+            let (mut call, mut taken) = (None, 0);
             loop {
                 self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+                taken += 1;
                 match message {
                     Message::Post(submission) => batch.push(submission),
                     Message::Tally(rows) => self.add_tallies(&rows),
+                    Message::Click(click) => self.clicks.push(click),
                     Message::Call(work) => call = Some(work),
                     // What was queued before is committed; what is queued behind is told `Closed` when the queue goes.
                     Message::Stop => stopping = true,
                 }
-                if call.is_some() || stopping || batch.len() == BATCH {
+                if call.is_some() || stopping || taken == BATCH {
                     break;
                 }
                 match queue.try_recv() {
@@ -140,6 +148,7 @@ impl Writer {
                 self.roll_back();
             }
         }
+        while !self.clicks.is_empty() && self.commit(&mut batch) {}
         // A failure here costs nothing: the next start reads the log.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
     }
@@ -162,13 +171,14 @@ impl Writer {
         }
     }
 
-    /// One commit for everything in the batch, then one announcement per lane.
-    fn commit(&mut self, batch: &mut Vec<Submission>) {
-        if batch.is_empty() && self.tallies.is_empty() {
-            return;
+    /// One commit for everything in the batch, then one announcement per lane; whether it is durable.
+    fn commit(&mut self, batch: &mut Vec<Submission>) -> bool {
+        if batch.is_empty() && self.tallies.is_empty() && self.clicks.is_empty() {
+            return true;
         }
         let started = self.clock.instant();
         let outcomes = self.write(batch);
+        let durable = outcomes.is_ok();
         let took = self.clock.instant().saturating_duration_since(started);
         match outcomes {
             Ok(outcomes) => {
@@ -192,6 +202,7 @@ impl Writer {
                 submission.board.announce();
             }
         }
+        durable
     }
 
     fn count_commit(&self, took: Duration, postings: usize) {
@@ -222,22 +233,9 @@ impl Writer {
         if self.days.is_empty() {
             self.days = days(&self.connection)?.into_iter().collect();
         }
-        let mut work = Batch {
-            connection: &self.connection,
-            next_seq: first,
-            days: &mut self.days,
-            open: vec![],
-            leases: HashMap::new(),
-        };
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut beyond = 0;
-        for submission in batch {
-            outcomes.push(work.record(&submission.posting, &mut beyond)?);
-        }
-        for lease in work.leases.into_values().flatten().filter(|lease| lease.changed) {
-            leases::save_posted(&self.connection, &lease.record)?;
-        }
-        let next = work.next_seq;
+        let mut work = Batch::new(&self.connection, first, &mut self.days);
+        let outcomes = batch.iter().map(|it| work.record(&it.posting)).collect::<Result<Vec<_>, _>>()?;
+        let Done { next_seq: next, beyond } = work.finish()?;
         {
             let mut upsert = self.connection.prepare_cached(
                 "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5)
@@ -247,8 +245,12 @@ impl Writer {
                 upsert.execute((day.0, deal, measure, self.node.0, count.cast_signed()))?;
             }
         }
+        let clicks = self.clicks.len().min(BATCH);
+        clicks::save(&self.connection, &self.clicks[..clicks])?;
         self.connection.execute_batch("COMMIT")?;
         self.tallies.clear();
+        self.clicks.drain(..clicks);
+        self.stats.clicks_waiting.fetch_sub(clicks as u64, Ordering::AcqRel);
         self.next_seq = Some(next);
         self.stats.head_seq.store(next - 1, Ordering::Release);
         if beyond > 0 {
@@ -256,135 +258,6 @@ impl Writer {
             self.stats.beyond_lease.fetch_add(beyond, Ordering::Relaxed);
         }
         Ok(outcomes)
-    }
-}
-
-/// What one batch looks up once.
-struct Batch<'w> {
-    connection: &'w Connection,
-    next_seq: u64,
-    days: &'w mut HashSet<ShanghaiDay>,
-    /// The statements of the days in this batch: almost always one, two around midnight.
-    open: Vec<Day<'w>>,
-    leases: HashMap<LeaseId, Option<Held>>,
-}
-
-struct Held {
-    record: LeaseRecord,
-    changed: bool,
-}
-
-struct Day<'w> {
-    day: ShanghaiDay,
-    insert: CachedStatement<'w>,
-    find: CachedStatement<'w>,
-}
-
-impl<'w> Batch<'w> {
-    fn record(&mut self, posting: &Posting, beyond: &mut u64) -> Result<Recorded, StoreUnavailable> {
-        let lease = posting.charge.lease;
-        let mut held = match self.leases.remove(&lease) {
-            Some(held) => held,
-            None => leases::load(self.connection, lease)?.map(|record| Held { record, changed: false }),
-        };
-        let recorded = self.record_under(posting, held.as_mut(), beyond);
-        self.leases.insert(lease, held);
-        recorded
-    }
-
-    fn record_under(
-        &mut self,
-        posting: &Posting,
-        held: Option<&mut Held>,
-        beyond: &mut u64,
-    ) -> Result<Recorded, StoreUnavailable> {
-        let taken = held.as_ref().map_or(Err(NotTaken::Closed), |held| purse::takes(&held.record, posting));
-        let seq = self.next_seq;
-        let day = self.day(posting.charge.day())?;
-        if let (Ok(()), Some(held)) = (taken, held) {
-            if day.insert(seq, posting)? {
-                self.next_seq += 1;
-                purse::count(&mut held.record, posting);
-                held.changed = true;
-                return Ok(if posting.resolution == Resolution::Posted { Recorded::Posted } else { Recorded::Voided });
-            }
-            return Ok(day.find(posting)?.unwrap_or(Recorded::AlreadyPosted));
-        }
-        // A duplicate is told how the first ended, though its lease has closed since.
-        let before = day.find(posting)?;
-        if before.is_none() && taken == Err(NotTaken::Beyond) {
-            *beyond += 1;
-        }
-        Ok(before.unwrap_or(Recorded::LeaseClosed))
-    }
-
-    fn day(&mut self, day: ShanghaiDay) -> Result<&mut Day<'w>, StoreUnavailable> {
-        let known = self.open.iter().position(|open| open.day == day);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                if !self.days.contains(&day) {
-                    schema::create_charge_table(self.connection, day)?;
-                    self.days.insert(day);
-                }
-                self.open.push(Day::open(self.connection, day)?);
-                self.open.len() - 1
-            }
-        };
-        Ok(&mut self.open[index])
-    }
-}
-
-impl<'w> Day<'w> {
-    fn open(connection: &'w Connection, day: ShanghaiDay) -> Result<Self, StoreUnavailable> {
-        let table = schema::charge_table(day);
-        let insert = connection.prepare_cached(&format!(
-            "INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (auction, imp, slot) DO NOTHING"
-        ))?;
-        let find = format!("SELECT resolution FROM {table} WHERE auction = ?1 AND imp = ?2 AND slot = ?3");
-        Ok(Self { day, insert, find: connection.prepare_cached(&find)? })
-    }
-
-    /// `false` when the charge is there already.
-    fn insert(&mut self, seq: u64, posting: &Posting) -> Result<bool, StoreUnavailable> {
-        let row = Journaled::new(seq, posting);
-        let (seq, lease, at) = (seq.cast_signed(), row.lease.0.cast_signed(), row.at.0.cast_signed());
-        let changed = self.insert.execute(rusqlite::params![
-            seq,
-            row.auction.to_bytes(),
-            row.imp,
-            row.slot,
-            row.resolution,
-            row.version,
-            row.media.0,
-            row.placement,
-            row.dsp,
-            row.buyer.0,
-            row.advertiser,
-            row.deal.0,
-            row.creative,
-            row.creative_version,
-            row.method.code(),
-            lease,
-            row.quantity,
-            row.price,
-            row.earning,
-            row.amount.0,
-            row.earned.0,
-            at,
-            row.via,
-            row.displayed_ms,
-        ])?;
-        Ok(changed == 1)
-    }
-
-    /// How the charge was resolved before, if it was.
-    fn find(&mut self, posting: &Posting) -> Result<Option<Recorded>, StoreUnavailable> {
-        let key = posting.charge.key;
-        let key = (key.auction.to_bytes(), key.imp.0, key.slot.0);
-        let resolution: Option<u8> = self.find.query_row(key, |row| row.get(0)).optional()?;
-        Ok(resolution.map(|code| if code == 0 { Recorded::AlreadyPosted } else { Recorded::AlreadyVoided }))
     }
 }
 

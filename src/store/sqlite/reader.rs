@@ -11,8 +11,8 @@ use super::leases::{LEASE_COLUMNS, lease_of, source_of};
 use super::schema::{self, OpenError, charge_table};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord, Measure, Method, Position,
-    Span, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    Account, AccountKind, Books, ChargeKey, Clicked, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord,
+    Measure, Method, Position, Span, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -109,6 +109,25 @@ fn charge_of(row: &Row<'_>) -> rusqlite::Result<Journaled> {
         at: UnixMillis(row.get(21)?),
         via: row.get(22)?,
         displayed_ms: row.get(23)?,
+    })
+}
+
+fn clicked_of(row: &Row<'_>) -> rusqlite::Result<Clicked> {
+    Ok(Clicked {
+        auction: AuctionId::from_bytes(row.get(0)?),
+        imp: row.get(1)?,
+        slot: row.get(2)?,
+        media: MediaId(row.get(3)?),
+        placement: row.get(4)?,
+        dsp: row.get(5)?,
+        buyer: BuyerId(row.get(6)?),
+        advertiser: row.get(7)?,
+        deal: DealId(row.get(8)?),
+        creative: row.get(9)?,
+        creative_version: row.get(10)?,
+        first_at: UnixMillis(row.get(11)?),
+        last_at: UnixMillis(row.get(12)?),
+        times: row.get(13)?,
     })
 }
 
@@ -272,6 +291,21 @@ impl Books for SqliteReader {
         let table = charge_table(day);
         let sql = format!("SELECT deal, count(*) FROM {table} WHERE resolution = 0 GROUP BY deal ORDER BY deal");
         self.rows(&sql, (), |row| Ok((DealId(row.get(0)?), row.get(1)?)))
+    }
+
+    fn clicks(&self, day: ShanghaiDay, after: Option<ChargeKey>, limit: u32) -> Result<Vec<Clicked>, StoreUnavailable> {
+        if !self.0.prepare_cached("SELECT 1 FROM click_day WHERE day = ?1")?.exists([day.0])? {
+            return Ok(Vec::new());
+        }
+        let (auction, imp, slot) = match after {
+            Some(key) => (key.auction.to_bytes().to_vec(), i32::from(key.imp.0), i32::from(key.slot.0)),
+            None => (Vec::new(), -1, -1),
+        };
+        let table = schema::click_table(day);
+        let sql = format!(
+            "SELECT * FROM {table} WHERE (auction, imp, slot) > (?1, ?2, ?3) ORDER BY auction, imp, slot LIMIT ?4"
+        );
+        self.rows(&sql, (auction, imp, slot, limit), clicked_of)
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

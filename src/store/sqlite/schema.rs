@@ -8,7 +8,11 @@ use sha2::{Digest, Sha256};
 use crate::clock::{ShanghaiDay, UnixMillis};
 
 /// Every migration in order; the position, from 1, is its version. Appended to, never edited.
-const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql"), include_str!("0002_operations.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_operations.sql"),
+    include_str!("0003_clicks_seals_backups.sql"),
+];
 
 /// `pmpx` in ASCII: marks a file as ours.
 const APPLICATION_ID: i32 = 0x706d_7078;
@@ -233,6 +237,30 @@ pub(super) fn create_charge_table(connection: &Connection, day: ShanghaiDay) -> 
         CREATE TRIGGER {table}_keep BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'charges are append-only'); END;
         CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'charges are append-only'); END;
         INSERT INTO charge_day VALUES ({});",
+        day.0
+    ))
+}
+
+/// The table of a day's clicks.
+pub(super) fn click_table(day: ShanghaiDay) -> String {
+    format!("click_{}", day.compact())
+}
+
+/// Makes the table of a day's clicks: a row for each ad, of which only the count and the times of its clicks change.
+pub(super) fn create_click_table(connection: &Connection, day: ShanghaiDay) -> rusqlite::Result<()> {
+    let table = click_table(day);
+    let fixed = "media, placement, dsp, buyer, advertiser, deal, creative, creative_version";
+    let columns: String = fixed.split(", ").map(|name| format!("{name} INTEGER NOT NULL, ")).collect();
+    connection.execute_batch(&format!(
+        "CREATE TABLE {table} (
+            auction BLOB NOT NULL CHECK (length(auction) = 16), imp INTEGER NOT NULL, slot INTEGER NOT NULL, {columns}
+            first_at_ms INTEGER NOT NULL, last_at_ms INTEGER NOT NULL, times INTEGER NOT NULL CHECK (times > 0),
+            PRIMARY KEY (auction, imp, slot)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER {table}_keep BEFORE UPDATE OF auction, imp, slot, {fixed} ON {table}
+            BEGIN SELECT RAISE(ABORT, 'clicks are append-only'); END;
+        CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'clicks are append-only'); END;
+        INSERT INTO click_day VALUES ({});",
         day.0
     ))
 }
