@@ -15,9 +15,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pmpx::clock::Chance;
+use pmpx::clock::{Chance, Clock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -45,7 +45,7 @@ fn what_was_acknowledged_survives_kill_9() {
     let rounds = told("PMPX_ROUNDS").unwrap_or(usual);
     println!("PMPX_SEED={seed} PMPX_ROUNDS={rounds}");
     let mut suite = Suite::new(seed);
-    let (started, mut kills) = (Instant::now(), 0);
+    let (started, mut kills) = (Clock::system().instant(), 0);
     for round in 0..rounds {
         kills += suite.round(round);
     }
@@ -126,7 +126,7 @@ impl Suite {
         let first = fresh.path().join("data");
         for (after, data) in after.into_iter().zip([self.data.path(), self.data.path(), &first]) {
             let (server, ..) = spawn(self.config.path(), data, "off");
-            std::thread::sleep(after);
+            self.runtime.block_on(tokio::time::sleep(after));
             drop(server);
         }
         // Whatever the first start of all left there, the second one serves.

@@ -16,6 +16,7 @@ pub(crate) struct Audited {
     pub(crate) posted: i64,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "both sides are made for the comparison")]
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, books: T, model: T) -> Held {
     if books == model { Ok(()) } else { Err(format!("{what}: the books say {books:?}, it is {model:?}")) }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pmpx::clock::{ShanghaiDay, UnixMillis};
 use pmpx::event::{
-    AccountKind, BookError, Booking, Books, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting, Receipt,
-    Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind, Unrecorded,
+    AccountKind, BookError, Booking, Books, Click, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting,
+    Receipt, Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind, Unrecorded,
 };
 use pmpx::ids::{BuyerId, DealId, Lane, LeaseId};
 use pmpx::money::MicroYuan;
@@ -154,12 +154,6 @@ impl Disk {
 
     pub(crate) fn is_down(&self) -> bool {
         self.state().down
-    }
-
-    /// Whether nothing waits for a commit or for being told.
-    pub(crate) fn is_idle(&self) -> bool {
-        let state = self.state();
-        state.queue.is_empty() && state.committed.is_empty()
     }
 
     /// The call after so many others goes wrong.
@@ -344,6 +338,14 @@ impl Journal for Port {
             return Err(Unrecorded::Closed);
         }
         state.durable.tally(rows)
+    }
+
+    fn click(&self, click: Click) -> Result<(), Unrecorded> {
+        let state = self.disk.state();
+        if state.down || state.full {
+            return Err(Unrecorded::Closed);
+        }
+        state.durable.click(click)
     }
 }
 

@@ -10,7 +10,7 @@ use pmpx::billing::beacon::{Answer, Notice};
 use pmpx::billing::budget::source_of;
 use pmpx::billing::token::{Purpose, TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock, UnixMillis};
-use pmpx::event::{Books, Charge, ChargeKey, Ledger, StoreUnavailable, Via};
+use pmpx::event::{Charge, ChargeKey, Ledger, StoreUnavailable, Via};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
 use pmpx::ids::{AuctionIds, Boot, CreativeVersion, ImpIndex, Lane, NodeId, Slot};
 use pmpx::market::Market;

@@ -4,6 +4,7 @@ use pmpx::clock::{Chance, ShanghaiDay};
 use pmpx::event::Method;
 use pmpx::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DspId, MediaId, PlacementId};
 use pmpx::market::deal::{Deal, PushRatio, Volume};
+use pmpx::market::demand::CreativeTexts;
 use pmpx::market::supply::{Format, Formats};
 use pmpx::market::targeting::Place;
 use pmpx::market::{Market, Parts, Suspensions};
@@ -145,12 +146,12 @@ fn change(parts: &mut Parts, generation: usize) {
         let format = if terms.placement == 1 { Format::Video } else { Format::Banner };
         let mut creative = model.clone();
         creative.id = CreativeId(number as u32);
-        creative.crid = format!("creative-{number}");
+        creative.texts = CreativeTexts::new(&format!("creative-{number}"), "https://example.com/");
         (creative.buyer, creative.advertiser, creative.format) = (buyer.id, advertiser.id, format);
-        creative.sizes = placement.sizes.clone();
+        creative.sizes = placement.sizes.as_slice().into();
         creative.duration_s = (format == Format::Video).then_some(15);
         if format == Format::Video {
-            creative.markup = Some(VAST.to_owned());
+            creative.markup = Some(VAST.into());
         }
         let price = CpmMicroYuan::new(terms.price[generation] * 1_000).unwrap();
         let volume = Volume { daily: terms.daily, push: PushRatio::ONE };

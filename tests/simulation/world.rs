@@ -283,7 +283,7 @@ impl World {
     /// The opening balances, the nodes, and the first of everything that comes again and again.
     fn begin(&mut self) {
         for buyer in 0..3 {
-            self.pay_in(buyer, 30_000_000_000);
+            self.pay_in(buyer, 5_000_000_000);
         }
         for node in 0..NODES {
             self.schedule(SECOND, Event::Start(node));

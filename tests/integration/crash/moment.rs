@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use pmpx::clock::Chance;
+use pmpx::clock::{Chance, Clock};
 use serde_json::json;
 
 use super::media::Told;
@@ -94,7 +94,7 @@ impl Moment {
             // Those are killed by the clock alone.
             Self::Start(_) => Duration::ZERO,
         };
-        let now = Instant::now();
+        let now = Clock::system().instant();
         tokio::time::sleep(after.saturating_sub(Duration::from_millis(1))).await;
         // Timers have milliseconds; a commit takes less.
         while now.elapsed() < after {
@@ -109,7 +109,7 @@ fn written(data: &Path) -> Option<SystemTime> {
 }
 
 async fn until_true(mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
+    let started = Clock::system().instant();
     while !done() && started.elapsed() < LONGEST {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

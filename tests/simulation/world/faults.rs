@@ -10,7 +10,6 @@ impl World {
     /// The first of everything that comes again and again.
     pub(super) fn begin_faults(&mut self) {
         for (kind, within, event) in [
-            (Kind::Store, 30 * HOUR, Event::StoreEnds),
             (Kind::Disk, 20 * HOUR, Event::DiskFull(true)),
             (Kind::Keys, 20 * HOUR, Event::Rotate(0)),
             (Kind::Suspend, 6 * HOUR, Event::Suspend(true)),
@@ -19,9 +18,14 @@ impl World {
             self.later(kind, within, event);
         }
         for node in 0..NODES {
-            self.later(Kind::Crash, 40 * HOUR, Event::Crash(node));
             self.later(Kind::Clock, 3 * HOUR, Event::Step(node));
             self.later(Kind::Wild, 200 * HOUR, Event::Far(node));
+        }
+        // Beside those that come with what they interrupt.
+        for _ in 0..self.options.days {
+            let node = self.draw(Kind::Crash, NODES.into()) as u16;
+            self.later(Kind::Crash, self.ends - self.now, Event::Crash(node));
+            self.later(Kind::Store, self.ends - self.now, Event::StoreEnds);
         }
     }
 
@@ -39,7 +43,6 @@ impl World {
             Event::Start(node) => return self.start(node),
             Event::Restart(node) => return self.restart(node),
             Event::StoreEnds => {
-                self.later(Kind::Store, 60 * HOUR, Event::StoreEnds);
                 if !self.disk.is_down() {
                     self.disk.kill();
                     self.count("store ends");
@@ -107,7 +110,6 @@ impl World {
         self.drop_flights(number);
         let after = SECOND + self.draw(Kind::Crash, 5 * MINUTE);
         self.schedule(after, Event::Start(number));
-        self.later(Kind::Crash, 60 * HOUR, Event::Crash(number));
     }
 
     /// A node starts on what is durable, and takes care of its leases before it serves.

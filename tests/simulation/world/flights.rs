@@ -52,7 +52,7 @@ impl World {
         let number = self.next_flight;
         self.next_flight += 1;
         self.flights.insert(number, Flight { display, node, answering, displayed_ms, forged, posting: None });
-        if self.strikes(Kind::Crash, 1_000) {
+        if self.strikes(Kind::Crash, 500) {
             self.schedule(0, Event::Crash(node));
         }
         self.schedule(0, Event::Read(number));
@@ -82,7 +82,7 @@ impl World {
             return Ok(());
         };
         if written {
-            return self.answered(flight, answer);
+            return self.answered(&flight, answer);
         }
         let right = match (due, answer) {
             (Due::BadToken, Answer::BadToken(_)) => self.may_be_unknown(&flight),
@@ -136,7 +136,7 @@ impl World {
 
     /// The store will commit: soon, or late when the disk is slow. Either process may end before.
     fn after_queueing(&mut self, node: u16) {
-        if self.strikes(Kind::Crash, 600) {
+        if self.strikes(Kind::Crash, 200) {
             let after = self.draw(Kind::Crash, 40);
             self.schedule(after, Event::Crash(node));
         }
@@ -167,7 +167,7 @@ impl World {
             self.count("the store ends in a commit");
             self.store_is_down();
         }
-        if self.strikes(Kind::Crash, 300) {
+        if self.strikes(Kind::Crash, 200) {
             let node = self.draw(Kind::Crash, super::NODES.into()) as u16;
             self.schedule(0, Event::Crash(node));
         }
@@ -179,7 +179,7 @@ impl World {
 
     pub(super) fn announce(&mut self) {
         self.disk.announce();
-        if self.strikes(Kind::Crash, 300) {
+        if self.strikes(Kind::Crash, 200) {
             let node = self.draw(Kind::Crash, super::NODES.into()) as u16;
             self.schedule(0, Event::Crash(node));
         }
@@ -195,7 +195,7 @@ impl World {
             match poll(&mut flight.answering) {
                 Some(answer) => {
                     self.log.answer(number, &answer);
-                    self.answered(flight, answer)?;
+                    self.answered(&flight, answer)?;
                 }
                 None => {
                     self.flights.insert(number, flight);
@@ -206,7 +206,7 @@ impl World {
     }
 
     /// A media is answered about what was queued: what it is told must be durable.
-    fn answered(&mut self, flight: Flight, answer: Answer) -> Result<(), String> {
+    fn answered(&mut self, flight: &Flight, answer: Answer) -> Result<(), String> {
         let (display, key) = (flight.display, self.displays[flight.display].key);
         let posting = flight.posting.ok_or("an answer about nothing")?;
         let (_, fate) = self.fates.remove(&posting).ok_or("an answer about a posting that is not known")?;

@@ -76,7 +76,7 @@ impl World {
             });
             self.display(won, sealed_by);
         }
-        if self.strikes(Kind::Crash, 1_000) {
+        if self.strikes(Kind::Crash, 500) {
             self.schedule(0, Event::Crash(number));
         }
         Ok(())
