@@ -126,7 +126,7 @@ impl Suite {
         let first = fresh.path().join("data");
         for (after, data) in after.into_iter().zip([self.data.path(), self.data.path(), &first]) {
             let (server, ..) = spawn(self.config.path(), data, "off");
-            self.runtime.block_on(tokio::time::sleep(after));
+            self.runtime.block_on(async { tokio::time::sleep(after).await });
             drop(server);
         }
         // Whatever the first start of all left there, the second one serves.
