@@ -1,5 +1,7 @@
 //! What each command does.
 
+pub(crate) mod backups;
+
 use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
