@@ -1,6 +1,6 @@
 //! Backups of a data folder while it is served from, and new data folders from them (`docs/decisions/0024-backups.md`).
 //!
-//! A backup is a folder with `pmpx.db` (one moment's store, without free pages), `token.key` where the data folder has one, and
+//! A backup is a folder with `pmpx.db` (one moment's store, without free pages), the token keys that the data folder has, and
 //! `backup.json`, which is written last and names the others with their sizes and digests: a folder without it is no backup.
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -15,7 +15,8 @@ use super::{OpenError, journal, schema};
 use crate::clock::UnixMillis;
 
 const MANIFEST: &str = "backup.json";
-const KEY: &str = "token.key";
+/// Without them nothing that was won can be billed.
+const KEYS: [&str; 2] = ["token.key", "token-keys.json"];
 /// By how much boot numbers go on after a restore: the lost store has started less often than that since the backup.
 const BOOTS: u32 = 4_096;
 /// By how much numbers of leases go on: at a million leases a day, four months.
@@ -91,9 +92,9 @@ pub fn backup(data: &Path, to: &Path, now: UnixMillis) -> Result<Manifest, Backu
         journal::head_seq(&copy).map_err(|why| BackupError::NotABackup { path: database.clone(), why: why.to_string() })
     })?;
     let mut files = vec![described(&folder.0, "pmpx.db")?];
-    if data.join(KEY).exists() {
-        copy(&data.join(KEY), &folder.0.join(KEY))?;
-        files.push(described(&folder.0, KEY)?);
+    for key in KEYS.into_iter().filter(|key| data.join(key).exists()) {
+        copy(&data.join(key), &folder.0.join(key))?;
+        files.push(described(&folder.0, key)?);
     }
     let manifest = Manifest { form: 1, taken_at_ms: now.0, head_seq, files };
     let path = folder.0.join(MANIFEST);
@@ -131,7 +132,7 @@ impl Restoring {
         }
         let folder = NewFolder::make(data)?;
         for file in &manifest.files {
-            if file.name != "pmpx.db" && file.name != KEY {
+            if file.name != "pmpx.db" && !KEYS.contains(&file.name.as_str()) {
                 return Err(no_backup(&path, &format!("names {:?}, which no backup has", file.name)));
             }
             copy(&from.join(&file.name), &folder.0.join(&file.name))?;
