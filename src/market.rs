@@ -8,6 +8,7 @@ pub mod demand;
 pub mod few;
 mod index;
 mod lookup;
+pub mod network;
 pub mod plan;
 pub mod rates;
 pub mod supply;
@@ -134,6 +135,8 @@ pub struct ExchangeTerms {
     pub clock_skew_ms: u64,
     /// How long after its end a sealed day's charges and clicks are kept, ms (R-RETAIN).
     pub detail_ms: u64,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<network::AddressRange>,
 }
 
 /// What goes into a market; [`Market::assemble`] builds the indexes.

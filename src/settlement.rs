@@ -4,4 +4,4 @@ pub mod ledger;
 pub mod seal;
 
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;

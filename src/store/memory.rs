@@ -3,6 +3,7 @@
 
 mod archive;
 mod operations;
+mod outbox;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use crate::money::MicroYuan;
 
 /// An in-memory store; clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>);
+pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>, Arc<Mutex<outbox::Owing>>);
 
 #[derive(Clone, Debug, Default)]
 struct State {

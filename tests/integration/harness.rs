@@ -146,6 +146,11 @@ impl Pmpx {
         self.config.path()
     }
 
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     /// Edits the config folder of the running node.
     pub(crate) fn edit(&self, edits: &Value) {
         patch::apply(self.config.path(), edits);
