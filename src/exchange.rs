@@ -5,6 +5,7 @@ mod asking;
 mod award;
 mod click;
 mod core;
+mod known;
 mod live;
 mod trace;
 

@@ -2,6 +2,7 @@
 
 use super::answer::Won;
 use super::core::Core;
+use super::known::known;
 use super::live::Live;
 use super::trace::Trace;
 use crate::auction::admission::OfferedImp;
@@ -70,6 +71,7 @@ impl Core {
             winner,
             price: earning.converted_down(admitted.rate()),
             notices,
+            known: known(admitted, &winner.contender, auction.at()),
             token_life_ms: imp.placement.token_life_ms,
         }
     }

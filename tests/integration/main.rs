@@ -3,6 +3,7 @@
 //! - `harness`: one exchange under test with its DSPs and a media; everything is bounded in time and ended.
 //! - `golden`: the files of `tests/golden`, one behaviour each, compared exactly. `PMPX_BLESS=1` rewrites what they expect
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
+//! - `markup`: the documents of `tests/markup`, and what holds for every document.
 //! - `pods`: ad pods by chance, without a network. `at_the_cap`: what the exchange could not ask costs no deal its volume.
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
@@ -39,6 +40,8 @@ mod json;
 mod kill_switches;
 #[cfg(test)]
 mod life_of_a_charge;
+#[cfg(test)]
+mod markup;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]

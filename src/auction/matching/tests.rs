@@ -53,6 +53,7 @@ fn placement(id: u32) -> Placement {
         formats: Formats::ALL,
         sizes: Vec::new(),
         minimum_display_ms: 0,
+        beacons: Formats::ALL,
         token_life_ms: 1,
         daily_capacity: 1,
         traffic: Arc::new(TrafficCurve::flat()),

@@ -5,12 +5,17 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Folder;
+use super::creatives::MonitorEntry;
 use super::deals::{DealEntry, Standing};
+use super::diagnostic::At;
+use super::exchange::{Monitors, OnList};
 use super::links::{DealLinks, Links, PlaceRow};
+use super::names::host_of;
 use super::notices::TokenLives;
+use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
-use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp};
+use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors};
 use crate::market::rates::Rates;
 use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
@@ -27,11 +32,12 @@ struct Numbers {
     creatives: Vec<CreativeId>,
 }
 
-/// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing.
+/// The parts of the market, in the order of the files. `lives` and `terms` are those of media and placements that say nothing; of
+/// monitors those are kept that are on the list on the day.
 pub(super) fn parts(
     mut folder: Folder,
     links: Links,
-    (terms, lives): (&ExchangeTerms, &TokenLives),
+    (lives, terms, listed): (&TokenLives, &ExchangeTerms, (&Monitors, ShanghaiDay)),
     book: &mut IdBook,
 ) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
@@ -54,7 +60,7 @@ pub(super) fn parts(
         creatives,
     };
     demand(&folder, &links.dsps, &numbers, &mut parts);
-    creatives_of(&folder, &links.creatives, &numbers, &mut parts);
+    creatives_of(&folder, &links.creatives, &numbers, listed, &mut parts);
     deals(folder, links.deals, &numbers, book, &mut parts);
     parts
 }
@@ -115,6 +121,7 @@ fn placements(
             formats: placement.formats,
             sizes: placement.sizes.clone(),
             minimum_display_ms: placement.minimum_display_ms,
+            beacons: placement.billing.unwrap_or_else(|| property.kind.beacons()),
             token_life_ms: placement.token_life_ms.unwrap_or_else(|| lives.of(placement.formats, property.kind)),
             daily_capacity: placement.daily_capacity,
             traffic: placement.traffic.clone().map_or_else(|| Arc::clone(&flat), Arc::new),
@@ -170,7 +177,17 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
     }
 }
 
-fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Numbers, parts: &mut Parts) {
+fn creatives_of(
+    folder: &Folder,
+    owners: &[Option<(usize, usize)>],
+    numbers: &Numbers,
+    (listed, day): (&Monitors, ShanghaiDay),
+    parts: &mut Parts,
+) {
+    let on_list = |url: &&At<String>| host_of(&url.value).is_some_and(|host| listed.lists(&host, day) == OnList::Yes);
+    let urls = |list: &[At<String>]| list.iter().filter(on_list).map(|url| url.value.clone()).collect::<Vec<_>>();
+    let monitors =
+        |entry: &MonitorEntry| CreativeMonitors { impression: urls(&entry.impression), click: urls(&entry.click) };
     let (mut sizes, mut categories) = (HashSet::new(), HashSet::new());
     let mut texts = CreativeTextsDraft::default();
     folder.creatives.entries.iter().for_each(|creative| texts.add(&creative.crid, &creative.landing_page));
@@ -189,6 +206,7 @@ fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Nu
             duration_s: creative.duration_s,
             categories: shared(&mut categories, &creative.categories),
             markup: creative.markup.as_deref().map(Box::from),
+            monitors: creative.monitors.as_deref().map(monitors).filter(CreativeMonitors::is_told).map(Box::new),
         });
     }
 }

@@ -3,13 +3,15 @@
 use toml::de::DeValue;
 
 use super::diagnostic::{File, Report};
-use super::names::{address_range, domain, label, public_url};
+use super::names::{address_range, domain, host, label, public_url};
 use super::notices::{self, NOTICE_KEYS, TokenKeySource, TokenLives};
 use super::reader::{Table, Wrong, read_file};
-use super::units::{bytes, short_ms, small, text, whole};
+use super::units::{bytes, day, short_ms, small, text, whole};
 use super::values;
+use crate::clock::ShanghaiDay;
 use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
+use crate::market::supply::within_domain;
 
 const KEYS: &[&str] = &[
     "schema",
@@ -22,11 +24,13 @@ const KEYS: &[&str] = &[
     "logging",
     "notices",
     "targeting",
+    "monitors",
 ];
 const AUCTION_KEYS: &[&str] =
     &["default_tmax", "longest_tmax", "margin", "largest_body", "most_imps", "most_in_flight"];
 const OVERLOAD_KEYS: &[&str] = &["target_delay", "burst_delay"];
 const LOGGING_KEYS: &[&str] = &["sample"];
+const MONITOR_KEYS: &[&str] = &["name", "hosts", "from", "until"];
 
 pub(super) struct Exchange {
     pub(super) node: NodeId,
@@ -35,6 +39,42 @@ pub(super) struct Exchange {
     pub(super) token_lives: TokenLives,
     /// What no deal may target (R-SENSITIVE), lower case; `None`: nobody has said.
     pub(super) forbidden_segment_labels: Option<Vec<String>>,
+    pub(super) monitors: Monitors,
+}
+
+/// The exchange's list of monitors (R-MONITOR-LIST).
+#[derive(Debug, Default)]
+pub(super) struct Monitors(Vec<ListedMonitor>);
+
+#[derive(Debug)]
+struct ListedMonitor {
+    hosts: Vec<String>,
+    from: ShanghaiDay,
+    until: Option<ShanghaiDay>,
+}
+
+/// How a host stands on the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnList {
+    Yes,
+    /// On the days from and until.
+    OtherDays(ShanghaiDay, Option<ShanghaiDay>),
+    No,
+}
+
+impl Monitors {
+    /// How a host, or the domain that it is of, stands on a day.
+    pub(super) fn lists(&self, host: &str, day: ShanghaiDay) -> OnList {
+        let mut found = OnList::No;
+        let named = |monitor: &&ListedMonitor| monitor.hosts.iter().any(|own| within_domain(host, own));
+        for monitor in self.0.iter().filter(named) {
+            if monitor.from <= day && monitor.until.is_none_or(|until| day <= until) {
+                return OnList::Yes;
+            }
+            found = OnList::OtherDays(monitor.from, monitor.until);
+        }
+        found
+    }
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
@@ -60,6 +100,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         Some(table) => table.optional("sample", sample).map(Option::unwrap_or_default),
         None => Some(0),
     };
+    let monitors = table.tables("monitors", MONITOR_KEYS, monitor);
     let (auction, notices, overload) = (auction?, notices?, overload?);
     Some(Exchange {
         node: NodeId(node?),
@@ -83,7 +124,20 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         token_lives: notices.token_lives,
         forbidden_segment_labels: targeting?
             .map(|labels| labels.into_iter().map(|label| label.value.to_lowercase()).collect()),
+        monitors: Monitors(monitors?.into_iter().map(|monitor| monitor.value).collect()),
     })
+}
+
+fn monitor(table: Table<'_>) -> Option<ListedMonitor> {
+    let name = table.required("name", label);
+    let hosts = table.filled_list("hosts", host);
+    let (from, until) = (table.required("from", day), table.optional_at("until", day));
+    let (_, from, until) = (name?, from?, until?);
+    if let Some(until) = until.as_ref().filter(|until| until.value < from) {
+        table.report().error(until.place, "`until` is before `from`");
+        return None;
+    }
+    Some(ListedMonitor { hosts: values(hosts?), from, until: until.map(|until| until.value) })
 }
 
 struct Auction {

@@ -112,6 +112,16 @@ pub(super) fn domain(value: &DeValue<'_>) -> Result<String, Wrong> {
     Err("must be a domain such as \"qinghe.example\", without scheme or path".to_owned())
 }
 
+/// A host, returned in lower case: a domain, or an address of a network that is not the internet.
+pub(super) fn host(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let given = text(value)?;
+    if is_host(given) {
+        Ok(given.to_ascii_lowercase())
+    } else {
+        Err("must be a host such as \"count.example\"".to_owned())
+    }
+}
+
 /// A category of the IAB content taxonomy 1.0 (OpenRTB 2.6 `cattax` 1): `IAB7` or `IAB7-39`.
 pub(super) fn category(value: &DeValue<'_>) -> Result<String, Wrong> {
     let given = text(value)?;
@@ -269,6 +279,26 @@ pub(super) fn page(value: &DeValue<'_>) -> Result<String, Wrong> {
     let (scheme, authority, _) = split_url(given).ok_or(FORM)?;
     let known = matches!(scheme, "http" | "https") && host_and_port(authority, 80).is_some();
     if known { Ok(given.to_owned()) } else { Err(FORM.to_owned()) }
+}
+
+/// What a monitor is called by: a URL that can stand in markup as it is, its macros beside.
+pub(super) fn monitor_url(value: &DeValue<'_>) -> Result<String, Wrong> {
+    const FORM: &str = "must be a URL such as \"https://count.example/i?o=__OS__&t=__TS__\"";
+    let given = text(value)?;
+    if host_of(given).is_none() {
+        return Err(FORM.to_owned());
+    }
+    if given.bytes().any(|byte| !byte.is_ascii_graphic() || b"\"'<>\\^`{|}".contains(&byte)) {
+        return Err("must be ASCII, anything else percent-encoded".to_owned());
+    }
+    Ok(given.to_owned())
+}
+
+/// The host of a URL of http or https, in lower case.
+pub(super) fn host_of(url: &str) -> Option<String> {
+    let (scheme, authority, _) = split_url(url)?;
+    let (host, _) = host_and_port(authority, 80)?;
+    matches!(scheme, "http" | "https").then_some(host)
 }
 
 /// Where a secret of the exchange is kept; never in the config itself.
