@@ -10,6 +10,7 @@ mod click;
 mod journal;
 mod ledger;
 mod operation;
+mod outbox;
 
 pub use books::{
     BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
@@ -19,6 +20,10 @@ pub use click::{Click, Clicked};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};
+pub use outbox::{
+    Attempt, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind, NoticeWords, Outbox,
+    OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
+};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

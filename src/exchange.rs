@@ -7,10 +7,11 @@ mod click;
 mod core;
 mod known;
 mod live;
+mod notices;
 mod trace;
 
 pub use answer::{BadRequest, Reply};
-pub use click::{ClickedAds, Destination};
+pub use click::{ClickedAds, Clicking, Destination};
 pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::auction::{BidRejection, NoBid};
-use crate::bidding::{Breakers, Throttles};
+use crate::bidding::{Breakers, Notices, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
 use crate::billing::token::Tokens;
 use crate::clock::{Clock, UnixMillis, secret_bytes};
@@ -54,6 +55,8 @@ pub struct Exchange {
     pub throttles: Throttles,
     /// Who of the DSPs fails.
     pub breakers: Arc<Breakers>,
+    /// What DSPs are told of their bids.
+    pub notices: Notices,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -87,6 +90,7 @@ impl Exchange {
             clicked: ClickedAds::default(),
             throttles,
             breakers,
+            notices: Notices::new(metrics.clone()),
             metrics,
             journal,
             clock,

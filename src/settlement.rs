@@ -3,4 +3,4 @@
 pub mod ledger;
 
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;

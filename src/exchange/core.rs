@@ -192,7 +192,9 @@ impl Core {
         open.decided();
         let outcome = clearing.decide(self.exchange.clock.instant() >= deadline);
         let nothing = outcome.is_empty();
-        let Award { invited, winners, ends, losses } = self.award(outcome, &live, trace, test);
+        let award = self.award(outcome, &live, trace, test);
+        self.tell(&award, auction, test);
+        let Award { invited, winners, ends, losses } = award;
         self.count(&live, &ends, test);
         for lost in &losses {
             let reason = lost.reason.code();
@@ -236,6 +238,7 @@ impl Core {
         }
         if let (beacon::Answer::Posted, Some(charge)) = (answer, charge) {
             exchange.attribution.count(charge.deal, charge.day(), Measure::Stage(Stage::Billed));
+            exchange.notices.posted(charge.key, charge.dsp, now);
             let place = usize::from(charge.method.code()) - 1;
             exchange.metrics.billed_micro_yuan[place].add(charge.amount().0.unsigned_abs());
         }
@@ -263,6 +266,9 @@ impl Core {
     pub fn is_genuine(&self, notice: &'static str, token: &str) -> bool {
         let opened = self.exchange.tokens.load().open(Purpose::Notice, token);
         if let Ok(charge) = &opened {
+            if notice == "win" {
+                self.tell_shown(charge);
+            }
             let one_in = self.exchange.market.load().terms.trace_one_in;
             Trace::of(charge.key.auction, one_in).noticed(notice, "counted");
         }

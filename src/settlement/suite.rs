@@ -5,13 +5,14 @@ mod clicks;
 mod durable;
 mod model;
 mod operations;
+pub(crate) mod outbox;
 
 use std::sync::Arc;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method, Operations,
-    Position, Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via, VoidReason,
+    Outbox, Position, Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via, VoidReason,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, IdBook, ImpIndex, Lane, LeaseId,
@@ -29,10 +30,14 @@ use operations::{
     an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
 };
+use outbox::{
+    a_won_bid_waits_is_told_once_and_billed_once, kept_notices_are_due_by_dsp_and_live_for_a_week,
+    undelivered_notices_are_sent_again_with_an_entry_of_the_log, what_the_journal_posted_is_owed_however_it_is_found,
+};
 
 /// Everything that a store is.
-pub(crate) trait Engine: Journal + Leases + Ledger + Registry + Operations {}
-impl<T: Journal + Leases + Ledger + Registry + Operations> Engine for T {}
+pub(crate) trait Engine: Journal + Leases + Ledger + Registry + Operations + Outbox {}
+impl<T: Journal + Leases + Ledger + Registry + Operations + Outbox> Engine for T {}
 
 /// A day and a moment of it that every test uses.
 pub(crate) const DAY: ShanghaiDay = ShanghaiDay(20_000);
@@ -135,6 +140,10 @@ suite!(
     old_generations_are_let_go_and_their_numbers_are_not,
     the_last_word_on_a_subject_is_its_state,
     an_answer_is_remembered_for_a_day,
+    a_won_bid_waits_is_told_once_and_billed_once,
+    what_the_journal_posted_is_owed_however_it_is_found,
+    kept_notices_are_due_by_dsp_and_live_for_a_week,
+    undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     verify_accepts_an_empty_store,
 );
 

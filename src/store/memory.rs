@@ -2,6 +2,7 @@
 //! done when it returns, so that a run with the same seed is the same run (architecture §6).
 
 mod operations;
+mod outbox;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use crate::money::MicroYuan;
 
 /// An in-memory store; clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>);
+pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>, Arc<Mutex<outbox::Owing>>);
 
 #[derive(Clone, Debug, Default)]
 struct State {

@@ -7,6 +7,7 @@ mod journal;
 mod leases;
 mod ledger;
 mod operations;
+mod outbox;
 mod reader;
 mod schema;
 

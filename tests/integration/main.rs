@@ -43,6 +43,8 @@ mod life_of_a_charge;
 #[cfg(test)]
 mod markup;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod patch;
 #[cfg(test)]
 mod pods;
