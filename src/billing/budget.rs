@@ -11,6 +11,7 @@ use arc_swap::ArcSwapOption;
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Lease, LeaseRequest, Leases, Method, Source, StoreUnavailable};
 use crate::ids::{BuyerId, Cells, DealId, LeaseId};
+use crate::market::Market;
 use crate::money::MicroYuan;
 
 /// The longest window of a lease, ms.
@@ -83,6 +84,18 @@ pub struct Lives {
     pub longest_token_ms: u64,
     /// By how much clocks may differ, ms.
     pub clock_skew_ms: u64,
+}
+
+impl Lives {
+    /// Those of a market.
+    #[must_use]
+    pub fn of(market: &Market) -> Self {
+        let longest = market.placements.iter().map(|placement| placement.token_life_ms).max();
+        Self {
+            longest_token_ms: longest.unwrap_or(0).max(market.terms.token_life_ms),
+            clock_skew_ms: market.terms.clock_skew_ms,
+        }
+    }
 }
 
 impl Budgets {

@@ -3,10 +3,12 @@
 //! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. A second process that would write is
 //! refused; any number may read ([`SqliteReader`]).
 
+mod archive;
 mod journal;
 mod leases;
 mod ledger;
 mod operations;
+mod outbox;
 mod reader;
 mod schema;
 

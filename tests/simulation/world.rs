@@ -144,6 +144,7 @@ pub(super) enum Event {
     Back(u16),
     /// Keys, kill switches, generations, and when a node hears of the latter two.
     Rotate(u8),
+    Rekey(u16),
     Suspend(bool),
     Reload(bool),
     Adopt(u16),

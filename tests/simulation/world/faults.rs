@@ -86,6 +86,13 @@ impl World {
                 self.later(Kind::Wild, 200 * HOUR, Event::Far(node));
             }
             Event::Rotate(phase) => self.rotate(phase),
+            Event::Rekey(node) => {
+                let place = &mut self.places[usize::from(node)];
+                if let Some(node) = &place.node {
+                    node.set_keys(&self.keys);
+                    place.keys.clone_from(&self.keys);
+                }
+            }
             Event::Suspend(thrown) => self.suspend(thrown),
             Event::Reload(false) => {
                 // In the middle of traffic, under leases of the generation before.
@@ -165,7 +172,8 @@ impl World {
         self.count("key changes");
         for node in 0..NODES {
             let after = MINUTE + self.draw(Kind::Keys, 10 * MINUTE);
-            self.schedule(after, Event::Restart(node));
+            let live = self.draw(Kind::Keys, 3) > 0;
+            self.schedule(after, if live { Event::Rekey(node) } else { Event::Restart(node) });
         }
         match phase {
             0 => self.later(Kind::Keys, 2 * HOUR, Event::Rotate(1)),
