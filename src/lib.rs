@@ -25,6 +25,9 @@ pub mod metrics;
 // The snapshot that the hot plane decides from.
 pub mod market;
 
+// What goes into an ad's markup.
+pub mod markup;
+
 // The rooms of the hot plane.
 pub mod auction;
 pub mod bidding;

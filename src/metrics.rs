@@ -337,6 +337,8 @@ pub struct Metrics {
     pub billed_micro_yuan: [Counter; 3],
     /// Billing notices by answer.
     pub notices: Reasons,
+    /// Clicks by how they were taken.
+    pub clicks: Reasons,
     /// From submission to a durable commit, one per batch.
     pub journal_commit_seconds: Timing,
     /// Reloads that were published, and refused.
@@ -360,7 +362,12 @@ pub struct Metrics {
 impl Metrics {
     /// All zero. The names come from those who own the reasons.
     #[must_use]
-    pub fn new(no_bids: Vec<&'static str>, rejections: Vec<&'static str>, notices: Vec<&'static str>) -> Self {
+    pub fn new(
+        no_bids: Vec<&'static str>,
+        rejections: Vec<&'static str>,
+        notices: Vec<&'static str>,
+        clicks: Vec<&'static str>,
+    ) -> Self {
         Self {
             requests: Cells::new(),
             strangers: Default::default(),
@@ -371,6 +378,7 @@ impl Metrics {
             rejections: rejections.into(),
             billed_micro_yuan: Default::default(),
             notices: Reasons::new(notices),
+            clicks: Reasons::new(clicks),
             journal_commit_seconds: Timing::default(),
             reloads: Default::default(),
             shed: Reasons::new(Shed::ALL.map(|(_, label)| label)),

@@ -1,10 +1,10 @@
 //! One running node: opens the store, compiles the market, starts the planes, and ends them in order. `main`, the demo and the
 //! integration tests start the same node.
 
+mod archivist;
 mod desk;
 mod drain;
 mod keeper;
-mod keys;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bidding::{Notifier, Setup, StartError as NoticesError, Times};
-use crate::billing::token::TokenKey;
 use crate::clock::{Chance, Clock, UnixMillis};
 use crate::control::admin::Stand;
 use crate::control::publish::{By, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
@@ -28,7 +27,6 @@ pub use drain::Hurry;
 
 use drain::Drain;
 use keeper::{Duty, Keeper};
-pub use keys::KeyError;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -68,9 +66,6 @@ pub enum StartError {
     /// What DSPs are owed could not be read, or nobody can tell them.
     #[error("notices to DSPs: {0}")]
     Notices(#[from] NoticesError),
-    /// A token key is missing or wrong.
-    #[error("{0}")]
-    Key(#[from] KeyError),
     /// The machine refused.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -119,22 +114,22 @@ impl Node {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: store.clone(),
+            data: data.clone(),
             variable,
         };
         let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
-        let Opened { market, token_keys, opening } = opened;
+        let Opened { market, tokens, opening } = opened;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
         }
-        let keys = keys::load(&token_keys, &data, variable)?;
-        let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
+        let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
         let control = ControlPlane::start(publisher, control, watch)?;
         let notifier = start_notifier(&exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
-        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
+        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
         Ok(Self { exchange, store, data_plane, keeper, notifier, control })
@@ -231,6 +226,6 @@ fn newest_generation(data: &Path, now: UnixMillis) -> Result<Option<Stored>, Sta
     Ok(sources.map(|sources| Stored { generation, sources }))
 }
 
-fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore, keys: &[TokenKey]) -> Seed {
-    Seed { lane: Lane(index), node, boot: store.boot(), keys: keys.to_vec(), chance: Chance::unpredictable() }
+fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore) -> Seed {
+    Seed { lane: Lane(index), node, boot: store.boot(), chance: Chance::unpredictable() }
 }

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use common::{Endless, REQUEST, catalog, changed, example, noon};
 use loadtest::dsp::{Script, ScriptedDsp, Temper};
 use pmpx::bidding::{Notifier, Setup, Times};
-use pmpx::billing::token::TokenKey;
+use pmpx::billing::token::{TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
 use pmpx::ids::{Boot, Lane, NodeId};
@@ -65,10 +65,11 @@ const ROUNDS: u32 = 500;
 /// Allocations of one auction on `market`, rounded up; every round must end as `expected` says.
 fn per_auction(market: Market, warm: usize, told: bool) -> u64 {
     let clock = Clock::manual(noon());
-    let exchange = Exchange::new(market, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
+    let tokens = Tokens::new(&[TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }]).unwrap();
+    let exchange =
+        Exchange::new(market, tokens, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
     exchange.budgets.tend(&exchange.needs(noon()), &Endless, exchange.lives(), noon()).unwrap();
-    let keys = vec![TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }];
-    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), keys, chance: Chance::seeded(1) };
+    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), chance: Chance::seeded(1) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let exchange = Arc::new(exchange);
     let notifier = told.then(|| {
@@ -77,7 +78,7 @@ fn per_auction(market: Market, warm: usize, told: bool) -> u64 {
         let (clock, chance, outbox) = (clock.clone(), Chance::seeded(2), Arc::new(MemoryStore::new()));
         Notifier::start(&exchange.notices, Setup { clock, chance, market, outbox, times: Times::default() }).unwrap()
     });
-    let core = Core::new(exchange, seed).unwrap();
+    let core = Core::new(exchange, seed);
     let body = Bytes::from_static(REQUEST);
     let one = || async {
         let incoming =

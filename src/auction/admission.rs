@@ -7,7 +7,9 @@ use super::pod::{self, Separation};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{DealId, ImpIndex};
 use crate::market::Market;
-use crate::market::supply::{Format, Formats, Media, Placement};
+use crate::market::demand::Creative;
+use crate::market::supply::{Format, Formats, Media, Placement, Size};
+use crate::markup::Display;
 use crate::money::{Currency, Quantity, Rate};
 
 /// A request that may be served, with what the market knows of it.
@@ -46,7 +48,28 @@ pub struct OfferedImp<'r> {
     pub only: Option<Vec<DealId>>,
 }
 
+impl<'r> OfferedImp<'r> {
+    /// How an ad is shown on it, as far as the beacon that bills it depends on that.
+    #[must_use]
+    pub fn display(&self, creative: &Creative, size: Option<Size>) -> Display<'r> {
+        Display {
+            format: creative.format,
+            beacon: self.placement.beacons.has(creative.format),
+            minimum_ms: self.placement.minimum_display_ms,
+            duration_ms: creative.duration_s.map(|seconds| seconds.saturating_mul(1_000)),
+            size,
+            native: self.imp.native.and_then(|native| native.request.request()),
+        }
+    }
+}
+
 impl<'r> Admitted<'r> {
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &'r BidRequest<'r> {
+        self.request
+    }
+
     /// Whose request it is.
     #[must_use]
     pub fn media(&self) -> &'r Media {

@@ -15,6 +15,7 @@ use crate::ids::AuctionId;
 use crate::market::Market;
 use crate::market::demand::{Advertiser, Creative, CreativeState};
 use crate::market::supply::{Format, Size, within_category, within_domain};
+use crate::markup::{self, Unfit};
 
 /// A bid that counts.
 #[derive(Clone, Copy, Debug)]
@@ -175,16 +176,17 @@ impl<'r, 'c> Context<'r, 'c> {
         if !is_secure(imp, markup) {
             return Err(BidRejection::NotSecure);
         }
-        match creative.format {
-            Format::Banner => {}
-            Format::Video | Format::Audio if is_playable(markup) => {}
-            Format::Video | Format::Audio => return Err(BidRejection::FormatNotAllowed),
-            Format::Native => {
-                let asked = imp.imp.native.and_then(|native| native.request.request());
-                let asked = asked.ok_or(BidRejection::FormatNotAllowed)?;
-                native::check(self.decoder, asked, markup, imp.imp.secure == Some(1))?;
-            }
+        let display = imp.display(creative, size);
+        if creative.format == Format::Native {
+            let asked = display.native.ok_or(BidRejection::FormatNotAllowed)?;
+            native::check(self.decoder, asked, markup, imp.imp.secure == Some(1))?;
         }
+        markup::check(markup, &display).map_err(|unfit| match unfit {
+            Unfit::Malformed if creative.format == Format::Native => BidRejection::InvalidNative,
+            Unfit::Malformed => BidRejection::InvalidVast,
+            Unfit::Unbillable => BidRejection::UnbillableMarkup,
+            Unfit::TooShort => BidRejection::DurationNotAllowed,
+        })?;
         Ok(AcceptedBid { offer: index, creative, advertiser, size, position, markup, words })
     }
 
@@ -236,12 +238,6 @@ impl<'r, 'c> Context<'r, 'c> {
 /// Whether a DSP's own id may stand in markup that was checked: nothing that ends a string or begins a tag or a URL.
 fn is_plain(text: &str) -> bool {
     !text.contains("://") && !text.chars().any(|it| it.is_control() || matches!(it, '"' | '\'' | '<' | '>' | '\\'))
-}
-
-/// Whether a player can read it: VAST, or DAAST for audio. What is in it is the review's (R-REVIEW).
-fn is_playable(markup: &str) -> bool {
-    let start = markup.trim_start_matches(|it: char| it.is_whitespace() || it == '\u{feff}');
-    ["<?xml", "<VAST", "<DAAST"].iter().any(|root| start.starts_with(root))
 }
 
 /// What the request as a whole takes: seats, languages, apps.
@@ -310,7 +306,7 @@ fn allowed(
 }
 
 /// What a fallback shows on an imp: its size and markup. It is held to the same rules as a bid (R-FALLBACK): approved,
-/// qualified, not prohibited here, and of a kind, size, length and transport that the imp takes.
+/// qualified, not prohibited here, of a kind, size, length and transport that the imp takes, and billable there.
 pub(super) fn stand_in<'r>(
     market: &'r Market,
     creative: &'r Creative,
@@ -326,7 +322,8 @@ pub(super) fn stand_in<'r>(
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
         && fit::meets_floor(imp, creative, offer.deal.price.after_margin(admitted.media.margin))
-        && is_secure(imp, markup);
+        && is_secure(imp, markup)
+        && markup::check(markup, &imp.display(creative, None)).is_ok();
     fit::fitting_size(imp, offer.deal, creative).filter(|_| shown).map(|size| (advertiser, size, markup))
 }
 

@@ -126,6 +126,11 @@ reasons! {
         AssetNotAllowed = 510, "asset_not_allowed";
         /// An event tracker that was not asked for.
         TrackerNotAllowed = 511, "tracker_not_allowed";
+        /// Video or audio markup that is no well-formed VAST or DAAST document, a URL instead of one among it.
+        InvalidVast = 515, "invalid_vast";
+        /// Markup without a place for the beacon that would bill it: no ad in it, or only an overlay where a minimum display time is
+        /// asked for (R-DISPLAY).
+        UnbillableMarkup = 516, "unbillable_markup";
     }
 }
 

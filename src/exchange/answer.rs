@@ -9,6 +9,7 @@ use crate::auction::outcome::Winner;
 use crate::auction::pod::Dynamic;
 use crate::billing::notice::NoticeUrls;
 use crate::ids::{AuctionId, LeaseId};
+use crate::markup::{self, Known, Tags};
 use crate::money::{ConvertedCpm, Currency};
 
 /// The answer to one request, before it is HTTP.
@@ -69,6 +70,8 @@ pub(super) struct Won<'w> {
     pub(super) price: ConvertedCpm,
     /// None for a test request.
     pub(super) notices: Option<NoticeUrls>,
+    /// What macros are filled in with, but for the auction.
+    pub(super) known: Known<'w>,
     pub(super) token_life_ms: u64,
 }
 
@@ -102,8 +105,9 @@ pub(super) fn bid_body<'w>(
     out
 }
 
-/// R-SECRET: the markup reaches the media, so the price stays empty in it; the DSP hears it in its notices.
-fn fill_in(won: &Won<'_>, auction: &str, markup: &mut String) {
+/// The markup with its tags (interfaces.md, "Where the billable moment lies"). R-SECRET: it reaches the media, so the price stays
+/// empty in it; the DSP hears it in its notices.
+fn fill_in(won: &Won<'_>, auction: &str, out: &mut String) {
     let contender = &won.winner.contender;
     let words = contender.bid.as_ref();
     let macros = Macros {
@@ -115,7 +119,21 @@ fn fill_in(won: &Won<'_>, auction: &str, markup: &mut String) {
         currency: Some(contender.dsp.currency.as_str()),
         ..Macros::default()
     };
-    substitute(contender.markup, &macros, markup);
+    let notices = won.notices.as_ref();
+    let tags = Tags {
+        impression: notices.map(NoticeUrls::impression),
+        click: notices.map(NoticeUrls::click),
+        landing_page: contender.creative.landing_page(),
+        // A test request is no impression to anybody.
+        monitors: contender.creative.monitors.as_deref().filter(|_| notices.is_some()),
+    };
+    let display = won.imp.display(contender.creative, contender.size);
+    let known = Known { auction, ..won.known };
+    if markup::write(contender.markup, &display, &tags, (&known, &macros), out).is_err() {
+        // What was checked can be written; should that ever be false, the media's notice still bills.
+        out.clear();
+        substitute(contender.markup, &macros, out);
+    }
 }
 
 fn write_bid(out: &mut Vec<u8>, won: &Won<'_>, auction: &str, markup: &str) {

@@ -2,6 +2,7 @@
 
 use super::answer::Won;
 use super::core::Core;
+use super::known::known;
 use super::live::Live;
 use super::trace::Trace;
 use crate::auction::admission::OfferedImp;
@@ -63,13 +64,14 @@ impl Core {
         let earning = winner.contender.deal.price.after_margin(admitted.media().margin);
         let notices = winner.paid.map(|lease| {
             let charge = charge(winner, imp, earning, lease, auction);
-            urls(&market.terms.public_url, &self.tokens, &charge)
+            urls(&market.terms.public_url, &self.exchange.tokens.load(), &charge)
         });
         Won {
             imp,
             winner,
             price: earning.converted_down(admitted.rate()),
             notices,
+            known: known(admitted, &winner.contender, auction.at()),
             token_life_ms: imp.placement.token_life_ms,
         }
     }

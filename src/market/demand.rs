@@ -200,6 +200,25 @@ pub struct Creative {
     pub categories: Arc<[String]>,
     /// The exchange's copy of the markup; needed to serve it as a fallback (R-FALLBACK).
     pub markup: Option<Box<str>>,
+    /// Who counts it besides the exchange (R-STATS).
+    pub monitors: Option<Box<Monitors>>,
+}
+
+/// The URLs of a creative's monitors, macros not yet filled in; every host is on the exchange's list (R-MONITOR-LIST).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Monitors {
+    /// Told of each impression, when the exchange's own beacon is.
+    pub impression: Vec<String>,
+    /// Told of each click.
+    pub click: Vec<String>,
+}
+
+impl Monitors {
+    /// Whether there is any.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        !self.impression.is_empty() || !self.click.is_empty()
+    }
 }
 
 /// The texts that every creative has. Those of a whole market are one piece of memory: there may be a million creatives.

@@ -20,6 +20,19 @@ pub enum MediaKind {
     Dooh,
 }
 
+impl MediaKind {
+    /// Formats whose markup bills where a placement does not say: on a site all; in an app what a player or an SDK renders by
+    /// events, but no banner, which may be loaded long before it is shown; on screens none, whose owner tells what was played.
+    #[must_use]
+    pub const fn beacons(self) -> Formats {
+        match self {
+            Self::Site => Formats::ALL,
+            Self::App => Formats::ALL.without(Formats::NONE.with(Format::Banner)),
+            Self::Dooh => Formats::NONE,
+        }
+    }
+}
+
 /// A media: an app or site owner who sends requests and is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
@@ -220,6 +233,9 @@ pub struct Placement {
     pub sizes: Vec<Size>,
     /// How long a display must last to count, ms; 0: no minimum (R-DISPLAY).
     pub minimum_display_ms: u32,
+    /// Formats whose markup carries the beacon that bills them; the others are billed by the media's notice alone (interfaces.md,
+    /// "Where the billable moment lies").
+    pub beacons: Formats,
     /// How long a charge of it can be billed, ms.
     pub token_life_ms: u64,
     /// Forecast impressions a day that may be reserved (R-INVENTORY).

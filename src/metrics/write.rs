@@ -69,6 +69,7 @@ impl Collector for Scrape {
         let metrics = &*self.metrics;
         let help = "Requests answered without a bid, by reason";
         reasons(&mut encoder, "pmpx_no_bids", help, "reason", metrics.no_bids.iter())?;
+        reasons(&mut encoder, "pmpx_clicks", "Clicks by how they were taken", "answer", metrics.clicks.iter())?;
         reasons(&mut encoder, "pmpx_billing_notices", "Billing notices by answer", "answer", metrics.notices.iter())?;
         reasons(&mut encoder, "pmpx_shed", "Requests refused at the door", "at", metrics.shed.iter())?;
         let billed = ["PDB", "BPG", "PD"].into_iter().zip(metrics.billed_micro_yuan.iter().map(super::Counter::get));

@@ -3,10 +3,14 @@
 //! - `harness`: one exchange under test with its DSPs and a media; everything is bounded in time and ended.
 //! - `golden`: the files of `tests/golden`, one behaviour each, compared exactly. `PMPX_BLESS=1` rewrites what they expect
 //!   (review every line against the rule), `PMPX_GOLDEN=name` runs those whose name has that part.
+//! - `markup`: the documents of `tests/markup`, and what holds for every document.
 //! - `pods`: ad pods by chance, without a network. `at_the_cap`: what the exchange could not ask costs no deal its volume.
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
+//! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
+//! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
@@ -15,6 +19,8 @@
 #[cfg(test)]
 mod at_the_cap;
 #[cfg(test)]
+mod beacons;
+#[cfg(test)]
 mod bidding;
 #[cfg(test)]
 mod bidding_dsp;
@@ -22,6 +28,8 @@ mod bidding_dsp;
 mod bidding_http2;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod disk;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
@@ -37,6 +45,8 @@ mod kill_switches;
 #[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
+mod markup;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod patch;
@@ -46,5 +56,7 @@ mod pods;
 mod process;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sealed_days;
 #[cfg(test)]
 mod tidy;

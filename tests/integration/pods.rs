@@ -26,6 +26,8 @@ use serde_json::{Value, json};
 #[path = "../../benches/common/fixture.rs"]
 pub(crate) mod common;
 
+/// The least that a beacon finds its place in.
+const VAST: &str = "<VAST version=\"3.0\"><Ad><InLine><Impression/><Creatives><Creative><Linear/></Creative></Creatives></InLine></Ad></VAST>";
 const DURATIONS: [u32; 5] = [5, 10, 15, 20, 30];
 
 /// Three buyers with two advertisers each, their creatives of every duration, and for each buyer a guaranteed deal and two preferred
@@ -80,7 +82,7 @@ fn market(chance: &mut Chance) -> Market {
                 .flatten();
             parts.deals.push(deal);
         }
-        parts.creatives.iter_mut().for_each(|it| it.markup = Some("<VAST/>".into()));
+        parts.creatives.iter_mut().for_each(|it| it.markup = Some(VAST.into()));
     })
 }
 
@@ -146,7 +148,7 @@ fn answers(market: &Market, invited: &Invited<'_>, chance: &mut Chance) -> Vec<O
                 let domain = &market.advertisers.get(creative.advertiser).unwrap().domains[0];
                 let slot = [0, 0, 0, 1, -1, 2][chance.below(6) as usize];
                 bids.push(json!({"id": "b", "impid": imp.id.as_str(), "price": 100, "dealid": offer.deal.wire,
-                    "crid": creative.crid(), "adomain": [domain], "adm": "<VAST/>", "slotinpod": slot}));
+                    "crid": creative.crid(), "adomain": [domain], "adm": VAST, "slotinpod": slot}));
             }
         }
         let body = json!({"id": common::auction().to_string(), "cur": "CNY", "seatbid": [{"seat": "s", "bid": bids}]});

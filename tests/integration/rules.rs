@@ -91,7 +91,7 @@ fn r_secret_a_media_never_sees_a_gross_price() {
         assert!(!text.contains(gross), "{gross} in {text}");
     }
     let markup = bids(&answer)[0]["adm"].as_str().unwrap().to_owned();
-    assert_eq!(markup, "<a p= e=>", "a price in the markup would reach the media");
+    assert!(markup.starts_with("<a p= e=><img src="), "a price in the markup would reach the media: {markup}");
     // What the token holds is not the price with another alphabet: the same charge seals to other bytes per purpose.
     let token = |name: &str| {
         let url = bids(&answer)[0][name].as_str().unwrap().to_owned();

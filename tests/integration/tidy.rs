@@ -7,19 +7,20 @@ use syn::visit::Visit;
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
 
 /// The lines of the import rule, from the top. A module may import from lines below its own, never from its own.
-const LINES: [&[&str]; 7] = [
+const LINES: [&[&str]; 8] = [
     &["main", "commands", "arguments", "demo"],
     &["node"],
     &["http", "control"],
     &["exchange", "settlement", "compliance"],
     &["auction", "delivery", "bidding", "billing", "store"],
+    &["markup"],
     &["market"],
     &["event", "metrics"],
 ];
 /// The last line: units, ids and time.
 const BOTTOM: [&str; 3] = ["money", "ids", "clock"];
 /// The plane that answers media. It never imports the other one.
-const HOT: [&str; 6] = ["http", "exchange", "auction", "delivery", "bidding", "billing"];
+const HOT: [&str; 7] = ["http", "exchange", "auction", "delivery", "bidding", "billing", "markup"];
 /// The plane of terms and money. Of it only `control` may look at the hot one.
 const COLD: [&str; 4] = ["control", "settlement", "compliance", "store"];
 /// Imports within a line, each with its reason.
@@ -320,6 +321,7 @@ fn a_planted_import_is_found() {
         (&["node"], "fn f() { loadtest::time::pause(); }"),
         (&["event"], "use crate::metrics::Metrics;"),
         (&["stray"], "use crate::ids::DealId;"),
+        (&["markup", "vast"], "use crate::auction::BidRejection;"),
     ];
     for (module, text) in wrong {
         assert_eq!(library(module, text), 1, "{module:?}: {text}");

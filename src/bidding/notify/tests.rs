@@ -76,6 +76,8 @@ fn market() -> Market {
         trace_one_in: 0,
         token_life_ms: 1,
         clock_skew_ms: 0,
+        detail_ms: 0,
+        trusted_proxies: Vec::new(),
     };
     let dsps = vec![dsp(0, true, false), dsp(1, true, false), dsp(2, false, false), dsp(3, true, true)];
     Market::assemble(1, noon(), [0; 32], terms, Parts { dsps, ..Parts::default() })
@@ -97,7 +99,7 @@ impl Bench {
     }
 
     fn with(times: Times, lookup: Lookup) -> Self {
-        let metrics = Arc::new(Metrics::new(vec![], vec![], vec![]));
+        let metrics = Arc::new(Metrics::new(vec![], vec![], vec![], vec![]));
         let notices = Notices::new(metrics.clone());
         let mut bench = Self { store: MemoryStore::new(), metrics, notices, notifier: None, times, lookup };
         bench.begin();

@@ -5,11 +5,17 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Folder;
+use super::creatives::MonitorEntry;
 use super::deals::{DealEntry, Standing};
+use super::diagnostic::At;
+use super::exchange::{Monitors, OnList};
 use super::links::{DealLinks, Links, PlaceRow};
+use super::names::host_of;
+use super::notices::TokenLives;
+use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
-use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp};
+use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors};
 use crate::market::rates::Rates;
 use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
@@ -26,11 +32,17 @@ struct Numbers {
     creatives: Vec<CreativeId>,
 }
 
-/// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing.
-pub(super) fn parts(mut folder: Folder, links: Links, terms: &ExchangeTerms, book: &mut IdBook) -> Parts {
+/// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing; of monitors those
+/// are kept that are on the list on the day.
+pub(super) fn parts(
+    mut folder: Folder,
+    links: Links,
+    (terms, lives, listed): (&ExchangeTerms, &TokenLives, (&Monitors, ShanghaiDay)),
+    book: &mut IdBook,
+) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
     media(&folder, terms, book, &mut parts);
-    placements(&folder, &links.properties, links.prices, terms, book, &mut parts);
+    placements(&folder, &links.properties, links.prices, lives, book, &mut parts);
     let buyers = assign(book, folder.buyers.buyers.entries.iter().map(|it| it.account.as_str()));
     let full = folder.buyers.advertisers.entries.iter().map(|it| format!("{}/{}", it.account, it.id));
     let advertisers = assign(book, full);
@@ -48,7 +60,7 @@ pub(super) fn parts(mut folder: Folder, links: Links, terms: &ExchangeTerms, boo
         creatives,
     };
     demand(&folder, &links.dsps, &numbers, &mut parts);
-    creatives_of(&folder, &links.creatives, &numbers, &mut parts);
+    creatives_of(&folder, &links.creatives, &numbers, listed, &mut parts);
     deals(folder, links.deals, &numbers, book, &mut parts);
     parts
 }
@@ -94,7 +106,7 @@ fn placements(
     folder: &Folder,
     properties: &[Option<usize>],
     prices: Vec<super::links::Prices>,
-    terms: &ExchangeTerms,
+    lives: &TokenLives,
     book: &mut IdBook,
     parts: &mut Parts,
 ) {
@@ -109,7 +121,8 @@ fn placements(
             formats: placement.formats,
             sizes: placement.sizes.clone(),
             minimum_display_ms: placement.minimum_display_ms,
-            token_life_ms: placement.token_life_ms.unwrap_or(terms.token_life_ms),
+            beacons: placement.billing.unwrap_or_else(|| property.kind.beacons()),
+            token_life_ms: placement.token_life_ms.unwrap_or_else(|| lives.of(placement.formats, property.kind)),
             daily_capacity: placement.daily_capacity,
             traffic: placement.traffic.clone().map_or_else(|| Arc::clone(&flat), Arc::new),
             competitive_separation: placement.competitive_separation,
@@ -164,7 +177,17 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
     }
 }
 
-fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Numbers, parts: &mut Parts) {
+fn creatives_of(
+    folder: &Folder,
+    owners: &[Option<(usize, usize)>],
+    numbers: &Numbers,
+    (listed, day): (&Monitors, ShanghaiDay),
+    parts: &mut Parts,
+) {
+    let on_list = |url: &&At<String>| host_of(&url.value).is_some_and(|host| listed.lists(&host, day) == OnList::Yes);
+    let urls = |list: &[At<String>]| list.iter().filter(on_list).map(|url| url.value.clone()).collect::<Vec<_>>();
+    let monitors =
+        |entry: &MonitorEntry| CreativeMonitors { impression: urls(&entry.impression), click: urls(&entry.click) };
     let (mut sizes, mut categories) = (HashSet::new(), HashSet::new());
     let mut texts = CreativeTextsDraft::default();
     folder.creatives.entries.iter().for_each(|creative| texts.add(&creative.crid, &creative.landing_page));
@@ -183,6 +206,7 @@ fn creatives_of(folder: &Folder, owners: &[Option<(usize, usize)>], numbers: &Nu
             duration_s: creative.duration_s,
             categories: shared(&mut categories, &creative.categories),
             markup: creative.markup.as_deref().map(Box::from),
+            monitors: creative.monitors.as_deref().map(monitors).filter(CreativeMonitors::is_told).map(Box::new),
         });
     }
 }

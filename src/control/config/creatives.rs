@@ -1,13 +1,14 @@
 //! `creatives.toml`: creatives with their review state (R-REVIEW).
 
 use super::diagnostic::{At, File, Report};
-use super::names::{account, category, format, id, markup, page, wire};
+use super::names::{account, category, format, id, markup, monitor_url, page, wire};
 use super::reader::{Register, Table, read_parts};
 use super::units::{seconds, size, small};
 use super::{choice, values};
 use crate::ids::CreativeVersion;
 use crate::market::demand::CreativeState;
 use crate::market::supply::{Format, Size};
+use crate::markup::{self, Display, Unfit};
 
 const KEYS: &[&str] = &[
     "crid",
@@ -21,6 +22,7 @@ const KEYS: &[&str] = &[
     "categories",
     "landing_page",
     "markup",
+    "monitors",
 ];
 const STATES: &[(&str, CreativeState)] = &[
     ("draft", CreativeState::Draft),
@@ -31,6 +33,9 @@ const STATES: &[(&str, CreativeState)] = &[
     ("suspended", CreativeState::Suspended),
     ("expired", CreativeState::Expired),
 ];
+
+/// Each is a request by the user's browser.
+const MOST_MONITORS: usize = 4;
 
 pub(super) struct CreativeEntry {
     pub(super) account: At<String>,
@@ -44,6 +49,13 @@ pub(super) struct CreativeEntry {
     pub(super) categories: Vec<String>,
     pub(super) landing_page: String,
     pub(super) markup: Option<String>,
+    pub(super) monitors: Option<Box<MonitorEntry>>,
+}
+
+/// URLs of monitors, each with its line.
+pub(super) struct MonitorEntry {
+    pub(super) impression: Vec<At<String>>,
+    pub(super) click: Vec<At<String>>,
 }
 
 /// By `account/crid`.
@@ -70,7 +82,11 @@ fn creative(table: Table<'_>, creatives: &mut Register<CreativeEntry>) {
     let duration = table.optional_at("duration", seconds);
     let categories = table.list("categories", category);
     let landing_page = table.required("landing_page", page);
-    let markup = table.optional("markup", markup);
+    let markup = table.optional_at("markup", markup);
+    let monitors = monitors(table);
+    if let (Some(format), Some(Some(markup))) = (format, &markup) {
+        readable(format, markup, report);
+    }
 
     let timed = matches!(format, Some(Format::Video | Format::Audio));
     let sized = matches!(format, Some(Format::Video | Format::Banner));
@@ -103,8 +119,34 @@ fn creative(table: Table<'_>, creatives: &mut Register<CreativeEntry>) {
             duration_s: duration?.map(|duration| duration.value),
             categories: values(categories?),
             landing_page: landing_page?,
-            markup: markup?,
+            markup: markup?.map(|markup| markup.value),
+            monitors: monitors?,
         })
     })();
     creatives.add(name, entry, report);
+}
+
+fn monitors(table: Table<'_>) -> Option<Option<Box<MonitorEntry>>> {
+    let Some(section) = table.optional_section("monitors", &["impression", "click"])? else { return Some(None) };
+    let (impression, click) = (section.list("impression", monitor_url), section.list("click", monitor_url));
+    let (impression, click) = (impression?, click?);
+    let most = |list: &[At<String>]| list.len() <= MOST_MONITORS;
+    if !most(&impression) || !most(&click) {
+        table.report().error(section.place, format!("`monitors`: at most {MOST_MONITORS} of each kind"));
+        return None;
+    }
+    let empty = impression.is_empty() && click.is_empty();
+    Some((!empty).then(|| Box::new(MonitorEntry { impression, click })))
+}
+
+/// R-FALLBACK: what nobody can read is never shown, and that is better known now.
+fn readable(format: Format, markup: &At<String>, report: &Report) {
+    let anywhere = Display { format, beacon: true, minimum_ms: 0, duration_ms: None, size: None, native: None };
+    let wrong = match markup::check(&markup.value, &anywhere) {
+        Ok(()) => return,
+        Err(Unfit::Malformed) if format == Format::Native => "is no native ad with a link",
+        Err(Unfit::Malformed) => "is no well-formed VAST or DAAST document",
+        Err(Unfit::Unbillable | Unfit::TooShort) => "has no ad in it",
+    };
+    report.error(markup.place, format!("`markup` {wrong} (R-FALLBACK)"));
 }

@@ -2,8 +2,8 @@
 
 use super::currencies::currency;
 use super::diagnostic::{At, File, Place, Report};
-use super::exchange::LONGEST_TOKEN_LIFE_MS;
 use super::names::{SUSPENSION, category, domain, format, id, key_id, label, wire};
+use super::notices::LONGEST_TOKEN_LIFE_MS;
 use super::reader::{Register, Table, read_file};
 use super::units::{day, duration_ms, flag, hourly_traffic, percent, sha256, short_ms, size, whole};
 use super::{choice, values};
@@ -38,7 +38,10 @@ const PLACEMENT_KEYS: &[&str] = &[
     "daily_capacity",
     "hourly_traffic",
     "competitive_separation",
+    "billing",
 ];
+/// Formats whose markup bills.
+const BILLING: &[(&str, Formats)] = &[("markup", Formats::ALL), ("notice", Formats::NONE)];
 const KINDS: &[(&str, MediaKind)] = &[("app", MediaKind::App), ("site", MediaKind::Site), ("dooh", MediaKind::Dooh)];
 
 pub(super) struct MediaEntry {
@@ -82,6 +85,8 @@ pub(super) struct PlacementEntry {
     pub(super) daily_capacity: u64,
     pub(super) traffic: Option<TrafficCurve>,
     pub(super) competitive_separation: bool,
+    /// Formats whose markup bills; `None`: by the kind of property.
+    pub(super) billing: Option<Formats>,
     pub(super) place: Place,
 }
 
@@ -253,6 +258,7 @@ fn placement(table: Table<'_>, owner: Option<&str>, only: Option<&str>, placemen
     let daily_capacity = table.required("daily_capacity", whole(0, 1_000_000_000_000));
     let traffic = table.optional("hourly_traffic", hourly_traffic);
     let separation = table.optional("competitive_separation", flag);
+    let billing = table.optional("billing", choice(BILLING));
     let property = table.optional_at("property", id);
     if matches!(property, Some(None)) && only.is_none() && !table.misspells("property") {
         table.report().error(table.place, "`property` is missing from placements: the media has several");
@@ -273,6 +279,7 @@ fn placement(table: Table<'_>, owner: Option<&str>, only: Option<&str>, placemen
             daily_capacity: daily_capacity?,
             traffic: traffic?,
             competitive_separation: separation?.unwrap_or(true),
+            billing: billing?,
             place: table.place,
             tagid: tagid?.value,
         })

@@ -11,6 +11,7 @@ use super::diagnostic::nearest;
 use super::reader::Wrong;
 use super::units::{hexadecimal, text};
 use crate::market::demand::Endpoint;
+use crate::market::network::AddressRange;
 use crate::market::supply::Format;
 use crate::market::targeting::{OperatingSystem, Version};
 
@@ -109,6 +110,16 @@ pub(super) fn domain(value: &DeValue<'_>) -> Result<String, Wrong> {
         return Ok(text.to_ascii_lowercase());
     }
     Err("must be a domain such as \"qinghe.example\", without scheme or path".to_owned())
+}
+
+/// A host, returned in lower case: a domain, or an address of a network that is not the internet.
+pub(super) fn host(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let given = text(value)?;
+    if is_host(given) {
+        Ok(given.to_ascii_lowercase())
+    } else {
+        Err("must be a host such as \"count.example\"".to_owned())
+    }
 }
 
 /// A category of the IAB content taxonomy 1.0 (OpenRTB 2.6 `cattax` 1): `IAB7` or `IAB7-39`.
@@ -254,6 +265,13 @@ pub(super) fn public_url(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(given.to_owned())
 }
 
+/// An address or a range of them.
+pub(super) fn address_range(value: &DeValue<'_>) -> Result<AddressRange, Wrong> {
+    const FORM: &str =
+        "must be an address such as \"192.0.2.7\", or a range whose other bits are zero, such as \"10.0.0.0/8\"";
+    AddressRange::parse(text(value)?).ok_or_else(|| FORM.to_owned())
+}
+
 /// A page on the web.
 pub(super) fn page(value: &DeValue<'_>) -> Result<String, Wrong> {
     const FORM: &str = "must be a URL such as \"https://qinghe.example/spring\"";
@@ -261,6 +279,26 @@ pub(super) fn page(value: &DeValue<'_>) -> Result<String, Wrong> {
     let (scheme, authority, _) = split_url(given).ok_or(FORM)?;
     let known = matches!(scheme, "http" | "https") && host_and_port(authority, 80).is_some();
     if known { Ok(given.to_owned()) } else { Err(FORM.to_owned()) }
+}
+
+/// What a monitor is called by: a URL that can stand in markup as it is, its macros beside.
+pub(super) fn monitor_url(value: &DeValue<'_>) -> Result<String, Wrong> {
+    const FORM: &str = "must be a URL such as \"https://count.example/i?o=__OS__&t=__TS__\"";
+    let given = text(value)?;
+    if host_of(given).is_none() {
+        return Err(FORM.to_owned());
+    }
+    if given.bytes().any(|byte| !byte.is_ascii_graphic() || b"\"'<>\\^`{|}".contains(&byte)) {
+        return Err("must be ASCII, anything else percent-encoded".to_owned());
+    }
+    Ok(given.to_owned())
+}
+
+/// The host of a URL of http or https, in lower case.
+pub(super) fn host_of(url: &str) -> Option<String> {
+    let (scheme, authority, _) = split_url(url)?;
+    let (host, _) = host_and_port(authority, 80)?;
+    matches!(scheme, "http" | "https").then_some(host)
 }
 
 /// Where a secret of the exchange is kept; never in the config itself.
@@ -289,13 +327,19 @@ pub enum SecretError {
 impl SecretSource {
     /// Reads `env:NAME` or `file:PATH`.
     pub(super) fn read(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        let given = text(value)?;
-        match given.split_once(':') {
-            Some(("env", name)) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
-                Ok(Self::Variable(name.to_owned()))
+        let wrong = || "must be env:NAME or file:PATH; a secret never stands in the config".to_owned();
+        Self::parse(text(value)?).ok_or_else(wrong)
+    }
+
+    /// Reads `env:NAME` or `file:PATH`, as it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("env", name) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+                Some(Self::Variable(name.to_owned()))
             }
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            _ => Err("must be env:NAME or file:PATH; a secret never stands in the config".to_owned()),
+            ("file", path) if !path.is_empty() => Some(Self::File(path.into())),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod approval;
 mod fit;
 mod inventory;
+mod monitors;
 mod rates;
 mod targeting;
 mod terms;
@@ -21,5 +22,6 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
     approval::judge(folder, links, today, report);
     fit::judge(folder, links, today, report);
     inventory::judge(folder, links, today, report);
+    monitors::judge(folder, today, report);
     unused::judge(folder, links, report);
 }

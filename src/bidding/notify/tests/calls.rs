@@ -261,7 +261,7 @@ impl Outbox for Moody {
 fn a_store_that_takes_nothing_for_a_while_loses_nothing() {
     let receiver = Receiver::start(&[Act::Say(FAIL)]);
     let store = MemoryStore::new();
-    let notices = Notices::new(Arc::new(Metrics::new(vec![], vec![], vec![])));
+    let notices = Notices::new(Arc::new(Metrics::new(vec![], vec![], vec![], vec![])));
     let market = Arc::new(market());
     let setup = Setup {
         clock: Clock::following(noon()),
@@ -297,7 +297,7 @@ fn a_store_that_takes_nothing_for_a_while_loses_nothing() {
 
 #[test]
 fn a_queue_without_room_is_counted_and_nobody_waits() {
-    let metrics = Arc::new(Metrics::new(vec![], vec![], vec![]));
+    let metrics = Arc::new(Metrics::new(vec![], vec![], vec![], vec![]));
     let notices = Notices::new(metrics.clone());
     // A door behind which nobody takes anything in.
     let (queue, _intake) = std::sync::mpsc::sync_channel(1);

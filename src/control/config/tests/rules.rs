@@ -337,3 +337,56 @@ fn r_commit_a_days_volume_is_an_amount_that_the_ledger_holds() {
         ],
     );
 }
+
+#[test]
+fn r_monitor_list_only_listed_monitors_count() {
+    let page = "landing_page = \"https://qinghe.example/feed\"";
+    let named = |url: &str| format!("{page}\nmonitors = {{ impression = [\"{url}\"] }}");
+    check(&[("creatives.toml", page, &named("https://c.count.example/i?o=__OS__&t=__TS__"))], &[]);
+    check(
+        &[("creatives.toml", page, &named("https://discount.example/i"))],
+        &[
+            "config/creatives.toml:27: `discount.example` is of no monitor on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST)",
+        ],
+    );
+    let before = ("exchange.toml", "from = \"2026-01-01\"", "from = \"2026-01-01\"\nuntil = \"2026-11-20\"");
+    check(
+        &[before, ("creatives.toml", page, &named("https://count.example/i"))],
+        &[
+            "warning: config/creatives.toml:27: `count.example` is on the list of monitors from 2026-01-01 until 2026-11-20: it is not called today (R-MONITOR-LIST)",
+        ],
+    );
+    check(
+        &[("exchange.toml", "from = \"2026-01-01\"", "from = \"2026-01-01\"\nuntil = \"2025-12-31\"")],
+        &["config/exchange.toml:63: `until` is before `from`"],
+    );
+    check(
+        &[("creatives.toml", page, &named("ftp://count.example/i"))],
+        &[
+            "config/creatives.toml:27: an item of `impression` must be a URL such as \"https://count.example/i?o=__OS__&t=__TS__\"",
+        ],
+    );
+    check(
+        &[("creatives.toml", page, &named("https://count.example/i?q='>"))],
+        &["config/creatives.toml:27: an item of `impression` must be ASCII, anything else percent-encoded"],
+    );
+}
+
+#[test]
+fn r_fallback_markup_that_nobody_can_read_is_refused() {
+    let video = "landing_page = \"https://paopao.example/island\"\nmarkup = '";
+    let page = "duration = \"15s\"\nlanding_page = \"https://paopao.example/island\"";
+    let with = |markup: &str| format!("duration = \"15s\"\n{video}{markup}'");
+    check(
+        &[("creatives.toml", page, &with("<VAST version=\"3.0\"><Ad><InLine><Impression/></InLine></Ad></VAST>"))],
+        &[],
+    );
+    check(
+        &[("creatives.toml", page, &with("https://dsp.example/vast"))],
+        &["config/creatives.toml:69: `markup` is no well-formed VAST or DAAST document (R-FALLBACK)"],
+    );
+    check(
+        &[("creatives.toml", page, &with("<VAST version=\"3.0\"/>"))],
+        &["config/creatives.toml:69: `markup` has no ad in it (R-FALLBACK)"],
+    );
+}
