@@ -19,7 +19,7 @@ use bytes::Bytes;
 use common::{Endless, REQUEST, catalog, changed, example, noon};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use loadtest::dsp::{Script, ScriptedDsp, Temper};
-use pmpx::billing::token::TokenKey;
+use pmpx::billing::token::{TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
 use pmpx::ids::{Boot, Lane, NodeId};
@@ -48,13 +48,13 @@ impl Bench {
     fn new(market: Market) -> Self {
         // It stands still, so that no lease has to be renewed; deadlines run on the monotonic clock.
         let clock = Clock::manual(noon());
+        let tokens = Tokens::new(&[TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }]).unwrap();
         let exchange =
-            Exchange::new(market, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
+            Exchange::new(market, tokens, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
         exchange.budgets.tend(&exchange.needs(noon()), &Endless, exchange.lives(), noon()).unwrap();
-        let keys = vec![TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }];
-        let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), keys, chance: Chance::seeded(1) };
+        let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), chance: Chance::seeded(1) };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let core = Core::new(Arc::new(exchange), seed).unwrap();
+        let core = Core::new(Arc::new(exchange), seed);
         Self { runtime, local: LocalSet::new(), core, clock, body: Bytes::from_static(REQUEST) }
     }
 

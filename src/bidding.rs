@@ -3,7 +3,8 @@
 //!
 //! [`Bidders`] is one core's door: it refuses what may not be sent ([`Unasked`]), and each question that is sent ends in one
 //! [`Answer`]. Behind it stand the connections to one endpoint (`pool`), the way to a new one (`dial`), what is read of an answer
-//! (`answer`), and compression (`gzip`). [`Breakers`] and [`Throttles`] are a node's, and outlive reloads.
+//! (`answer`), and compression (`gzip`). [`Breakers`] and [`Throttles`] are a node's, and outlive reloads. [`Notices`] and [`Notifier`] tell
+//! DSPs what became of their bids.
 
 mod address;
 mod answer;
@@ -12,6 +13,7 @@ mod client;
 mod dial;
 mod gzip;
 mod inbox;
+mod notify;
 mod pool;
 mod throttle;
 
@@ -20,4 +22,5 @@ pub use answer::Silence;
 pub use breaker::{BreakerState, Breakers, Ticket, Verdict};
 pub use client::{Answer, Ask, Bidders, Health, Unasked};
 pub use inbox::Inbox;
+pub use notify::{BidNotice, CurrentMarket, Notices, Notifier, Setup, StartError, Tidings, Times};
 pub use throttle::Throttles;

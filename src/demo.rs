@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use loadtest::catalog::{Catalog, Secrets};
 use loadtest::delays::Delays;
-use loadtest::dsp::{DspPlan, DspStats, Latency, Script, ScriptedDsp, Temper};
+use loadtest::dsp::{DspPlan, DspStats, Latency, Script, ScriptedDsp, Temper, heard};
 use loadtest::openloop::{Plan, run_blocking};
 use loadtest::outcome::{Outcome, Percentiles};
 use loadtest::process::relocated_config;
@@ -71,8 +71,15 @@ pub(crate) fn run(arguments: &Demo) -> Result<ExitCode> {
     let metrics = node.exchange().metrics.clone();
     node.stop(Duration::ZERO);
     let proof = prove(&data)?;
+    let told: Vec<_> = dsps.iter().map(ScriptedDsp::stats).collect();
+    let unheard = heard(&told, &outcome.bill);
     drop(dsps);
-    conclude(arguments, &outcome, &proof, &metrics)
+    let agreed = conclude(arguments, &outcome, &proof, &metrics)?;
+    if !arguments.json {
+        screen::heard(&told)?;
+    }
+    unheard.iter().for_each(|complaint| complain(complaint));
+    Ok(if unheard.is_empty() { agreed } else { ExitCode::FAILURE })
 }
 
 fn write_example(folder: &Path) -> Result<()> {
@@ -107,7 +114,8 @@ fn start_dsps(catalog: &Arc<Catalog>, delays: &Arc<Delays>) -> Result<Vec<Script
     let mut dsps = Vec::new();
     for (index, (card, script)) in catalog.dsps.iter().zip(scripts).enumerate() {
         let seats: Vec<_> = card.seats.iter().map(String::as_str).collect();
-        let mut plan = DspPlan::new(&card.id, &seats, script.every_deal().seed(SEED + index as u64));
+        let script = script.every_deal().with_notices().seed(SEED + index as u64);
+        let mut plan = DspPlan::new(&card.id, &seats, script);
         plan.delays = Some(delays.clone());
         dsps.push(ScriptedDsp::start(plan, catalog.clone())?);
     }

@@ -3,12 +3,15 @@
 mod answer;
 mod asking;
 mod award;
+mod click;
 mod core;
 mod known;
 mod live;
+mod notices;
 mod trace;
 
 pub use answer::{BadRequest, Reply};
+pub use click::{ClickedAds, Destination};
 pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;
@@ -17,8 +20,9 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::auction::{BidRejection, NoBid};
-use crate::bidding::{Breakers, Throttles};
+use crate::bidding::{Breakers, Notices, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
+use crate::billing::token::Tokens;
 use crate::clock::{Clock, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
 use crate::delivery::frequency::Frequency;
@@ -35,6 +39,8 @@ const _: () = assert!(BidRejection::ALL.len() <= MOST_REJECTIONS);
 pub struct Exchange {
     /// The market; loaded once per request.
     pub market: ArcSwap<Market>,
+    /// What seals and opens charge tokens; another one after a rotation of keys.
+    pub tokens: ArcSwap<Tokens>,
     /// What may be awarded.
     pub budgets: Budgets,
     /// The pace of guaranteed deals.
@@ -43,10 +49,14 @@ pub struct Exchange {
     pub frequency: Frequency,
     /// What happened to each deal's opportunities.
     pub attribution: Attribution,
+    /// Which ads were clicked.
+    pub clicked: ClickedAds,
     /// Rates promised to DSPs.
     pub throttles: Throttles,
     /// Who of the DSPs fails.
     pub breakers: Arc<Breakers>,
+    /// What DSPs are told of their bids.
+    pub notices: Notices,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -64,20 +74,23 @@ impl std::fmt::Debug for Exchange {
 impl Exchange {
     /// An exchange on a market, with nothing leased or counted yet.
     #[must_use]
-    pub fn new(market: Market, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
+    pub fn new(market: Market, tokens: Tokens, journal: Arc<dyn Journal>, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let throttles = Throttles::new(clock.instant());
         let breakers = Arc::new(Breakers::new(clock.instant()));
         let attribution = Attribution::default();
         attribution.turn(clock.now());
         Self {
             market: ArcSwap::from_pointee(market),
+            tokens: ArcSwap::from_pointee(tokens),
             budgets: Budgets::default(),
             pacing: Pacing::default(),
             // Without randomness the key is known to nobody all the same: it never leaves this process.
             frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,
+            clicked: ClickedAds::default(),
             throttles,
             breakers,
+            notices: Notices::new(metrics.clone()),
             metrics,
             journal,
             clock,
@@ -87,11 +100,22 @@ impl Exchange {
     /// Metrics with the names of this exchange's reasons.
     #[must_use]
     pub fn metrics() -> Metrics {
-        let notices = ["posted", "already_posted", "too_short", "expired", "void", "bad_token", "not_durable"];
+        let notices = [
+            "posted",
+            "already_posted",
+            "too_short",
+            "expired",
+            "void",
+            "bad_token",
+            "not_durable",
+            "pixel_lost",
+            "bad_ms",
+        ];
         Metrics::new(
             NoBid::ALL.iter().map(|reason| reason.label()).collect(),
             BidRejection::ALL.iter().map(|reason| reason.label()).collect(),
             notices.to_vec(),
+            click::CLICKS.to_vec(),
         )
     }
 
@@ -121,12 +145,7 @@ impl Exchange {
     /// How long leases and tokens live in this market.
     #[must_use]
     pub fn lives(&self) -> Lives {
-        let market = self.market.load();
-        let longest = market.placements.iter().map(|placement| placement.token_life_ms).max();
-        Lives {
-            longest_token_ms: longest.unwrap_or(0).max(market.terms.token_life_ms),
-            clock_skew_ms: market.terms.clock_skew_ms,
-        }
+        Lives::of(&self.market.load())
     }
 
     /// Hands the counts since the last call to the journal; what it does not take is handed over next time.

@@ -1,5 +1,6 @@
 //! The data plane's door: one acceptor hands sockets to the least-loaded core, each core serves its own (architecture §5).
 
+mod beacons;
 mod body;
 mod door;
 mod lane;

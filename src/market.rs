@@ -8,6 +8,7 @@ pub mod demand;
 pub mod few;
 mod index;
 mod lookup;
+pub mod network;
 pub mod plan;
 pub mod rates;
 pub mod supply;
@@ -132,6 +133,10 @@ pub struct ExchangeTerms {
     pub token_life_ms: u64,
     /// By how much the clocks of nodes may differ, ms.
     pub clock_skew_ms: u64,
+    /// How long after its end a sealed day's charges and clicks are kept, ms (R-RETAIN).
+    pub detail_ms: u64,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<network::AddressRange>,
 }
 
 /// What goes into a market; [`Market::assemble`] builds the indexes.

@@ -214,6 +214,63 @@ pub const DSP_OUTCOMES: [&str; 15] = [
     "breaker_open",
 ];
 
+/// What came of a notice to a DSP, or of one attempt at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum NoticeOutcome {
+    /// It was called, and answered with 2xx.
+    Delivered = 0,
+    /// An attempt failed; it is tried again.
+    Retried = 1,
+    /// It failed for the last time by itself.
+    Undelivered = 2,
+    /// There was no room for it.
+    Dropped = 3,
+    /// Its URL is too long, or none that is called.
+    BadUrl = 4,
+    /// Its DSP is suspended and hears nothing.
+    Suspended = 5,
+}
+
+impl NoticeOutcome {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Delivered, "delivered"),
+        (Self::Retried, "retried"),
+        (Self::Undelivered, "undelivered"),
+        (Self::Dropped, "dropped"),
+        (Self::BadUrl, "bad_url"),
+        (Self::Suspended, "suspended"),
+    ];
+}
+
+/// Kinds of notices to DSPs, with their names in metrics, in the order of [`DspCounts::notices`].
+pub const NOTICE_KINDS: [&str; 3] = ["win", "bill", "loss"];
+
+/// What came of the call of a click monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MonitorOutcome {
+    /// It was called, and answered with 2xx.
+    Delivered = 0,
+    /// It was tried twice in vain, or may not be called.
+    Failed = 1,
+    /// There was no room for it.
+    Dropped = 2,
+    /// Its URL is none that is called.
+    BadUrl = 3,
+}
+
+impl MonitorOutcome {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Delivered, "delivered"),
+        (Self::Failed, "failed"),
+        (Self::Dropped, "dropped"),
+        (Self::BadUrl, "bad_url"),
+    ];
+}
+
 /// Reasons for which a bid may be rejected: at most this many.
 pub const MOST_REJECTIONS: usize = 64;
 
@@ -230,6 +287,19 @@ pub struct DspCounts {
     pub in_flight: Level,
     /// Open connections.
     pub connections: Level,
+    /// Its notices by kind, in the order of [`NOTICE_KINDS`], and outcome, in that of [`NoticeOutcome::ALL`].
+    pub notices: [[Counter; NoticeOutcome::ALL.len()]; NOTICE_KINDS.len()],
+    /// Notices that wait to be sent, or are under way.
+    pub notice_queue: Level,
+}
+
+impl DspCounts {
+    /// Counts a notice of a kind by its place in [`NOTICE_KINDS`].
+    pub fn notice(&self, kind: usize, outcome: NoticeOutcome) {
+        if let Some(counts) = self.notices.get(kind) {
+            counts[outcome as usize].one();
+        }
+    }
 }
 
 impl Default for DspCounts {
@@ -240,6 +310,8 @@ impl Default for DspCounts {
             seconds: Timing::default(),
             in_flight: Level::default(),
             connections: Level::default(),
+            notices: Default::default(),
+            notice_queue: Level::default(),
         }
     }
 }
@@ -265,6 +337,8 @@ pub struct Metrics {
     pub billed_micro_yuan: [Counter; 3],
     /// Billing notices by answer.
     pub notices: Reasons,
+    /// Clicks by how they were taken.
+    pub clicks: Reasons,
     /// From submission to a durable commit, one per batch.
     pub journal_commit_seconds: Timing,
     /// Reloads that were published, and refused.
@@ -277,12 +351,23 @@ pub struct Metrics {
     pub connections: AtomicU64,
     /// Signs of life.
     pub health: Health,
+    /// Calls of click monitors, in the order of [`MonitorOutcome::ALL`].
+    pub monitors: Reasons,
+    /// Won bids whose DSPs wait for the media's word.
+    pub notices_waiting: AtomicU64,
+    /// Kept notices that are tried again, and that are not by themselves.
+    pub notices_owed: [AtomicU64; 2],
 }
 
 impl Metrics {
     /// All zero. The names come from those who own the reasons.
     #[must_use]
-    pub fn new(no_bids: Vec<&'static str>, rejections: Vec<&'static str>, notices: Vec<&'static str>) -> Self {
+    pub fn new(
+        no_bids: Vec<&'static str>,
+        rejections: Vec<&'static str>,
+        notices: Vec<&'static str>,
+        clicks: Vec<&'static str>,
+    ) -> Self {
         Self {
             requests: Cells::new(),
             strangers: Default::default(),
@@ -293,12 +378,16 @@ impl Metrics {
             rejections: rejections.into(),
             billed_micro_yuan: Default::default(),
             notices: Reasons::new(notices),
+            clicks: Reasons::new(clicks),
             journal_commit_seconds: Timing::default(),
             reloads: Default::default(),
             shed: Reasons::new(Shed::ALL.map(|(_, label)| label)),
             queue_delay_seconds: Timing::default(),
             connections: AtomicU64::new(0),
             health: Health::default(),
+            monitors: Reasons::new(MonitorOutcome::ALL.map(|(_, label)| label)),
+            notices_waiting: AtomicU64::new(0),
+            notices_owed: Default::default(),
         }
     }
 

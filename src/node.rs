@@ -1,10 +1,10 @@
 //! One running node: opens the store, compiles the market, starts the planes, and ends them in order. `main`, the demo and the
 //! integration tests start the same node.
 
+mod archivist;
 mod desk;
 mod drain;
 mod keeper;
-mod keys;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::billing::token::TokenKey;
+use crate::bidding::{Notifier, Setup, StartError as NoticesError, Times};
 use crate::clock::{Chance, Clock, UnixMillis};
 use crate::control::admin::Stand;
 use crate::control::publish::{By, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
@@ -27,7 +27,6 @@ pub use drain::Hurry;
 
 use drain::Drain;
 use keeper::{Duty, Keeper};
-pub use keys::KeyError;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -64,9 +63,9 @@ pub enum StartError {
     /// The store could not be read.
     #[error("{0}")]
     Unavailable(#[from] StoreUnavailable),
-    /// A token key is missing or wrong.
-    #[error("{0}")]
-    Key(#[from] KeyError),
+    /// What DSPs are owed could not be read, or nobody can tell them.
+    #[error("notices to DSPs: {0}")]
+    Notices(#[from] NoticesError),
     /// The machine refused.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -78,6 +77,7 @@ pub struct Node {
     store: Arc<SqliteStore>,
     data_plane: DataPlane,
     keeper: Keeper,
+    notifier: Notifier,
     control: ControlPlane,
 }
 
@@ -114,24 +114,25 @@ impl Node {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: store.clone(),
+            data: data.clone(),
             variable,
         };
         let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
-        let Opened { market, token_keys, opening } = opened;
+        let Opened { market, tokens, opening } = opened;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
         }
-        let keys = keys::load(&token_keys, &data, variable)?;
-        let exchange = Arc::new(Exchange::new(market, store.clone(), metrics, clock));
+        let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
         let control = ControlPlane::start(publisher, control, watch)?;
+        let notifier = start_notifier(&exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
-        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store, &keys)).collect();
+        let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
-        Ok(Self { exchange, store, data_plane, keeper, control })
+        Ok(Self { exchange, store, data_plane, keeper, notifier, control })
     }
 
     /// Where the data plane listens.
@@ -172,10 +173,10 @@ impl Node {
     }
 
     /// Ends in named phases, each bounded and logged with its duration: `not_ready` (load balancers are told) → `drain_delay`
-    /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts) →
+    /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts; notices to DSPs, sent or kept) →
     /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
     pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
-        let Self { exchange, store, data_plane, keeper, control } = self;
+        let Self { exchange, store, data_plane, keeper, notifier, control } = self;
         let drain = Drain { clock: &exchange.clock, hurry };
         drain.phase("not_ready", || {
             control.stand(Stand::Draining);
@@ -190,7 +191,11 @@ impl Node {
             drain.bounded(name, move || work(&duty));
         };
         drain.bounded("stop_housekeeping", move || keeper.stop());
-        phase("flush", Duty::flush_counts);
+        let (flushed, wait) = (duty.clone(), drain.time_for_notices());
+        drain.bounded("flush", move || {
+            flushed.flush_counts();
+            notifier.stop(wait);
+        });
         phase("last_commit", Duty::confirm);
         phase("close_leases", Duty::close_leases);
         phase("derive_ledger", Duty::derive_ledger);
@@ -198,6 +203,19 @@ impl Node {
         drain.bounded("close_store", move || store.close());
         tracing::info!("stopped");
     }
+}
+
+/// The thread that calls DSPs; it goes on with what an earlier start owed them.
+fn start_notifier(exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<Notifier, NoticesError> {
+    let of = exchange.clone();
+    let setup = Setup {
+        clock: exchange.clock.clone(),
+        chance: Chance::unpredictable(),
+        market: Box::new(move || of.market.load_full()),
+        outbox: store.clone(),
+        times: Times::default(),
+    };
+    Notifier::start(&exchange.notices, setup)
 }
 
 /// The newest generation of a data folder, if it has one.
@@ -208,6 +226,6 @@ fn newest_generation(data: &Path, now: UnixMillis) -> Result<Option<Stored>, Sta
     Ok(sources.map(|sources| Stored { generation, sources }))
 }
 
-fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore, keys: &[TokenKey]) -> Seed {
-    Seed { lane: Lane(index), node, boot: store.boot(), keys: keys.to_vec(), chance: Chance::unpredictable() }
+fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore) -> Seed {
+    Seed { lane: Lane(index), node, boot: store.boot(), chance: Chance::unpredictable() }
 }

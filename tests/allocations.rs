@@ -2,7 +2,8 @@
 //!
 //! A binary of its own, because an allocator serves a whole process. Counted on the core's thread only, after a warm-up, with the
 //! whole request path of the exchange but its HTTP server: `ours` without a network (every DSP is at its cap, the fallback is
-//! shown), `bids` with three scripted DSPs over loopback, where hyper's client, its requests and answers are counted too.
+//! shown), `bids` with three scripted DSPs over loopback, where hyper's client, its requests and answers are counted too, `told` with
+//! DSPs that want to hear of every bid.
 //!
 //! `cargo test --test allocations -- --nocapture` prints both.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it counted")]
@@ -14,11 +15,13 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::{Endless, REQUEST, catalog, changed, example, noon};
 use loadtest::dsp::{Script, ScriptedDsp, Temper};
-use pmpx::billing::token::TokenKey;
+use pmpx::bidding::{Notifier, Setup, Times};
+use pmpx::billing::token::{TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
 use pmpx::ids::{Boot, Lane, NodeId};
@@ -60,14 +63,22 @@ const WARM_UP: u32 = 200;
 const ROUNDS: u32 = 500;
 
 /// Allocations of one auction on `market`, rounded up; every round must end as `expected` says.
-fn per_auction(market: Market, warm: usize) -> u64 {
+fn per_auction(market: Market, warm: usize, told: bool) -> u64 {
     let clock = Clock::manual(noon());
-    let exchange = Exchange::new(market, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
+    let tokens = Tokens::new(&[TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }]).unwrap();
+    let exchange =
+        Exchange::new(market, tokens, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
     exchange.budgets.tend(&exchange.needs(noon()), &Endless, exchange.lives(), noon()).unwrap();
-    let keys = vec![TokenKey { id: 1, secret: std::array::from_fn(|index| index as u8) }];
-    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), keys, chance: Chance::seeded(1) };
+    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), chance: Chance::seeded(1) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let core = Core::new(Arc::new(exchange), seed).unwrap();
+    let exchange = Arc::new(exchange);
+    let notifier = told.then(|| {
+        let of = exchange.clone();
+        let market = Box::new(move || of.market.load_full());
+        let (clock, chance, outbox) = (clock.clone(), Chance::seeded(2), Arc::new(MemoryStore::new()));
+        Notifier::start(&exchange.notices, Setup { clock, chance, market, outbox, times: Times::default() }).unwrap()
+    });
+    let core = Core::new(exchange, seed);
     let body = Bytes::from_static(REQUEST);
     let one = || async {
         let incoming =
@@ -84,7 +95,9 @@ fn per_auction(market: Market, warm: usize) -> u64 {
         for _ in 0..ROUNDS {
             one().await;
         }
-        COUNT.take().unwrap().div_ceil(ROUNDS.into())
+        let count = COUNT.take().unwrap().div_ceil(ROUNDS.into());
+        notifier.into_iter().for_each(|notifier| notifier.stop(Duration::from_secs(3)));
+        count
     })
 }
 
@@ -101,19 +114,24 @@ fn an_auction_allocates_no_more_than_it_did() {
             parts.dsps.iter_mut().for_each(|dsp| dsp.most_in_flight = 0);
         }),
         0,
+        false,
     );
     let dsps = ScriptedDsp::start_all(&catalog(), &Script::always(Temper::Bid), false, None).unwrap();
-    let bids = per_auction(
+    let asked = || {
         changed(&example(), |parts| {
             always_due(parts);
             for (dsp, scripted) in parts.dsps.iter_mut().zip(&dsps) {
                 dsp.endpoint.port = scripted.addr().port();
             }
-        }),
-        2,
-    );
-    println!("allocations an auction: ours {ours}, with three DSPs over hyper's client {bids}");
+        })
+    };
+    let bids = per_auction(asked(), 2, false);
+    dsps.iter().for_each(|dsp| dsp.set_script(Script::always(Temper::Bid).with_notices()));
+    let told = per_auction(asked(), 2, true);
+    println!("allocations an auction: ours {ours}, with three DSPs over hyper's client {bids}, that are told {told}");
+    assert!(dsps.iter().any(|dsp| dsp.stats().losses > 0), "who lost is told");
     assert!(dsps.iter().all(|dsp| dsp.stats().bids > 0), "all three are asked and bid");
     assert!(ours <= 30, "{ours} allocations an auction without a network");
     assert!(bids <= 75, "{bids} allocations an auction with three DSPs");
+    assert!(told <= bids + 2, "{told} allocations an auction with three DSPs that are told, {bids} without");
 }

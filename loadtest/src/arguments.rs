@@ -77,6 +77,9 @@ pub(crate) struct Arguments {
     /// Fire no billing notices
     #[arg(long)]
     pub(crate) no_notices: bool,
+    /// Have the DSPs' bids ask for no notices; so it always is with --compare and --overload, as the floor sends none
+    #[arg(long)]
+    pub(crate) no_dsp_notices: bool,
     /// Check answers only against OpenRTB itself: for an exchange that does not know this config
     #[arg(long)]
     pub(crate) generic: bool,

@@ -53,6 +53,10 @@ pub struct Won {
     pub gross_micro: i64,
     /// Path and query of the billing notice.
     pub burl: Option<String>,
+    /// Path and query of the win notice.
+    pub nurl: Option<String>,
+    /// Whether the markup is a scripted DSP's, and not the exchange's own copy (a fallback): its DSP is owed notices.
+    pub by_dsp: bool,
     /// A display counts from this many milliseconds.
     pub minimum_display_ms: u64,
 }
@@ -102,6 +106,8 @@ struct Bid<'a> {
     adm: Cow<'a, str>,
     #[serde(borrow, default)]
     burl: Cow<'a, str>,
+    #[serde(borrow, default)]
+    nurl: Cow<'a, str>,
     #[serde(borrow, default)]
     adomain: Vec<Cow<'a, str>>,
     w: Option<u32>,
@@ -184,6 +190,8 @@ fn judge(catalog: &Catalog, rules: &Rules, expected: &Expectation, bid: &Bid<'_>
         deal: deal.map(|deal| deal.id.clone()),
         gross_micro: deal.map_or(0, DealCard::impression_micro),
         burl: None,
+        nurl: None,
+        by_dsp: bid.adm.contains("?a="),
         minimum_display_ms: imp.minimum_display_ms,
     };
     if rules.generic {
@@ -192,7 +200,8 @@ fn judge(catalog: &Catalog, rules: &Rules, expected: &Expectation, bid: &Bid<'_>
     let deal = deal.ok_or_else(|| format!("dealid `{}` is unknown", bid.dealid))?;
     terms(expected, imp, deal, bid)?;
     creative(imp, deal, bid)?;
-    won.burl = Some(notice(rules, &bid.burl)?);
+    won.burl = Some(notice(rules, "burl", "/n/bill/", &bid.burl)?);
+    won.nurl = (!bid.nurl.is_empty()).then(|| notice(rules, "nurl", "/n/win/", &bid.nurl)).transpose()?;
     Ok(won)
 }
 
@@ -239,14 +248,14 @@ fn creative(imp: &ExpectedImp, deal: &DealCard, bid: &Bid<'_>) -> Result<(), Str
     Ok(())
 }
 
-fn notice(rules: &Rules, burl: &str) -> Result<String, String> {
-    let authority = authority_of(burl).ok_or("burl is no http URL")?;
+fn notice(rules: &Rules, name: &str, begin: &str, url: &str) -> Result<String, String> {
+    let authority = authority_of(url).ok_or_else(|| format!("{name} is no http URL"))?;
     if !rules.notice_authorities.is_empty() && !rules.notice_authorities.contains(&authority) {
-        return Err(format!("burl leads to {authority}, not to the exchange"));
+        return Err(format!("{name} leads to {authority}, not to the exchange"));
     }
-    let path = burl.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
-    if !path.starts_with("/n/bill/") || path.len() <= "/n/bill/".len() {
-        return Err("burl is not /n/bill/{token}".to_owned());
+    let path = url.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
+    if !path.starts_with(begin) || path.len() <= begin.len() {
+        return Err(format!("{name} is not {begin}{{token}}"));
     }
     Ok(path)
 }

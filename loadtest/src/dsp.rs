@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 use crate::catalog::Catalog;
 use crate::delays::Delays;
 pub use script::{Latency, Script, Temper};
-pub use stats::{DspStats, Seen};
+pub use stats::{DspStats, Seen, heard};
 
 /// How long a graceful stop waits for open connections.
 const GRACE: Duration = Duration::from_secs(1);

@@ -95,6 +95,12 @@ impl Media {
             Err(_) => Billed::Retry,
         }
     }
+
+    /// Fires a win notice once; tells whether the exchange took it.
+    pub async fn win(&self, won: &Won) -> bool {
+        let Some(nurl) = &won.nurl else { return false };
+        self.notices.get(nurl).await.is_ok_and(|answer| answer.status.as_u16() == 204)
+    }
 }
 
 fn billed(answer: &Answer) -> Billed {

@@ -15,6 +15,8 @@ use crate::media::{Billed, Media};
 pub struct NoticePlan {
     /// Of all bids, those that are displayed.
     pub display_share: f64,
+    /// Of displayed bids, those whose win notice is fired before.
+    pub win_share: f64,
     /// Of displays with a minimum, those that first report too short a time.
     pub below_minimum_share: f64,
     /// Of notices, those that are fired twice at the same time.
@@ -31,6 +33,7 @@ impl Default for NoticePlan {
     fn default() -> Self {
         Self {
             display_share: 0.9,
+            win_share: 0.5,
             below_minimum_share: 0.1,
             double_share: 0.02,
             delay: Duration::from_millis(200),
@@ -49,6 +52,10 @@ pub struct Bill {
     pub expected_billed_micro_yuan: i64,
     /// Notices sent, repetitions included.
     pub notices_sent: u64,
+    /// Of the billed impressions, those of a DSP's own bid: as many billing notices it must hear.
+    pub dsp_billed: u64,
+    /// Bids of DSPs that were billed, or whose win notice was fired: as many win notices they must hear.
+    pub dsp_told: u64,
     /// Displays under the minimum that were rightly not billed in the end.
     pub below_minimum: u64,
     /// Notices answered with 410.
@@ -62,6 +69,8 @@ impl Bill {
         self.impressions_billed += other.impressions_billed;
         self.expected_billed_micro_yuan += other.expected_billed_micro_yuan;
         self.notices_sent += other.notices_sent;
+        self.dsp_billed += other.dsp_billed;
+        self.dsp_told += other.dsp_told;
         self.below_minimum += other.below_minimum;
         self.notices_gone += other.notices_gone;
         self.notices_unknown += other.notices_unknown;
@@ -74,6 +83,13 @@ pub(crate) async fn live(media: &Media, plan: &NoticePlan, won: &Won, seed: u64)
     let mut bill = Bill::default();
     if won.burl.is_none() || rng.random::<f64>() >= plan.display_share {
         return (bill, None);
+    }
+    if won.nurl.is_some() && rng.random::<f64>() < plan.win_share {
+        match tokio::time::timeout(plan.timeout, media.win(won)).await {
+            Ok(true) => bill.dsp_told = u64::from(won.by_dsp),
+            // It may have been heard, or not.
+            Ok(false) | Err(_) => bill.notices_unknown += 1,
+        }
     }
     tokio::time::sleep(plan.delay.mul_f64(rng.random_range(0.1..=1.0))).await;
     let minimum = won.minimum_display_ms;
@@ -103,6 +119,7 @@ pub(crate) async fn live(media: &Media, plan: &NoticePlan, won: &Won, seed: u64)
         Billed::Yes => {
             bill.impressions_billed = 1;
             bill.expected_billed_micro_yuan = won.gross_micro;
+            (bill.dsp_billed, bill.dsp_told) = (won.by_dsp.into(), won.by_dsp.into());
             (bill, None)
         }
         Billed::Gone => {
@@ -110,7 +127,7 @@ pub(crate) async fn live(media: &Media, plan: &NoticePlan, won: &Won, seed: u64)
             (bill, None)
         }
         Billed::Retry => {
-            bill.notices_unknown = 1;
+            bill.notices_unknown += 1;
             (bill, None)
         }
         other => (bill, fault(other, "a whole display")),

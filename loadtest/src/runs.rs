@@ -10,7 +10,7 @@ use std::time::Duration;
 use loadtest::catalog::{Catalog, Secrets};
 use loadtest::check::Rules;
 use loadtest::delays::Delays;
-use loadtest::dsp::{DspPlan, Script, ScriptedDsp, Temper};
+use loadtest::dsp::{DspPlan, Script, ScriptedDsp, Temper, heard};
 use loadtest::floor::{Floor, FloorPlan};
 use loadtest::notices::NoticePlan;
 use loadtest::openloop::{Plan, run_blocking};
@@ -173,7 +173,25 @@ impl<'a> Bench<'a> {
     fn script(&self, index: usize) -> Script {
         let seed = self.arguments.seed.wrapping_add(index as u64);
         let temper = self.tempers.get(index).cloned().unwrap_or(Temper::Bid);
-        Script::always(temper).latency(self.arguments.dsp_latency).seed(seed)
+        let script = Script::always(temper).latency(self.arguments.dsp_latency).seed(seed);
+        if self.asks_for_notices() { script.with_notices() } else { script }
+    }
+
+    /// Whether bids carry notice URLs. A comparison is with a floor that sends none.
+    fn asks_for_notices(&self) -> bool {
+        let asked = self.arguments;
+        !(asked.no_dsp_notices || asked.compare || asked.overload || asked.floor || asked.generic)
+    }
+
+    /// Holds what the DSPs heard, once the exchange has ended, against what the media know was shown and billed.
+    fn hear(&self, outcome: &mut Outcome) {
+        if !self.asks_for_notices() {
+            return;
+        }
+        let stats: Vec<_> = self.dsps.iter().map(ScriptedDsp::stats).collect();
+        for complaint in heard(&stats, &outcome.bill) {
+            fault(outcome, complaint);
+        }
     }
 
     /// The floor knows no deals, so its DSPs bid on what they would be offered; an exchange's must be offered it.
@@ -210,6 +228,7 @@ impl<'a> Bench<'a> {
         let running = self.start(binary, None)?;
         let mut outcome = self.load("exchange", &running.url, Some(running.server.pid()), self.arguments.generic)?;
         running.end(binary, &mut outcome)?;
+        self.hear(&mut outcome);
         Ok(outcome)
     }
 

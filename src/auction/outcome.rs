@@ -11,6 +11,7 @@ use crate::ids::{DealId, Slot};
 use crate::market::deal::Deal;
 use crate::market::demand::{Advertiser, Creative, Dsp};
 use crate::market::supply::Size;
+use crate::money::ConvertedCpm;
 
 /// What may be shown on an imp.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Contender<'r> {
     pub size: Option<Size>,
     /// The DSP's own words, for macros; `None` for a fallback (R-FALLBACK).
     pub bid: Option<BidWords<'r>>,
+    /// The deal's price as the DSP was told it.
+    pub floor: ConvertedCpm,
     /// The markup, macros not yet filled in.
     pub markup: &'r str,
 }
@@ -46,8 +49,8 @@ impl<'r> Contender<'r> {
         markup: &'r str,
         bid: Option<BidWords<'r>>,
     ) -> Self {
-        let (rank, imp, deal, dsp) = (offer.rank, offer.imp, offer.deal, offer.dsp);
-        Self { rank, offer: index, ad, imp, deal, dsp, creative, advertiser: ad.advertiser, size, bid, markup }
+        let (rank, imp, deal, dsp, floor) = (offer.rank, offer.imp, offer.deal, offer.dsp, offer.floor);
+        Self { rank, offer: index, ad, imp, deal, dsp, creative, advertiser: ad.advertiser, size, bid, floor, markup }
     }
 }
 

@@ -10,6 +10,7 @@ mod changes;
 mod guard;
 mod idempotency;
 mod lists;
+mod notices;
 mod scrape;
 mod server;
 mod streams;
@@ -169,6 +170,9 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/creatives", get(lists::creatives))
         .route("/api/v1/creatives/{id}/{verb}", post(changes::creative))
         .route("/api/v1/creatives/{account}/{crid}/{verb}", post(changes::creative_of))
+        .route("/api/v1/notices", get(notices::list))
+        .route("/api/v1/notices/resend", post(notices::resend_all))
+        .route("/api/v1/notices/{id}/resend", post(notices::resend_one))
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -10,6 +10,7 @@
 mod background;
 mod desk;
 mod diff;
+mod keys;
 mod pack;
 mod report;
 mod start;
@@ -25,11 +26,12 @@ pub use watch::Watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::config::{Compiled, Diagnostic, Moment, Sources, load};
+use super::config::{Compiled, Diagnostic, Moment, Sources, TokenKeySource, load};
 use crate::event::{Audit, Generation, Operations, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
 use crate::market::Market;
 
+use keys::Turn;
 use report::generation_words;
 use switches::Overlay;
 
@@ -95,6 +97,12 @@ impl Publisher {
             let sources = load(desk.folder())?.with_environment(desk.variable());
             if sources.digest() != serving.digest {
                 return self.publish(desk, serving, &Candidate { sources: &sources, by, restores: None });
+            }
+            // The folder names secrets that are kept elsewhere.
+            let turn = desk.turn_again(serving, self.exchange.clock.now())?;
+            if desk.keys.is_news(&turn) {
+                desk.promise(&turn)?;
+                self.serve_keys(desk, turn, None);
             }
             if pinned {
                 let words = |pinned| generation_words(serving.generation, pinned, None);
@@ -199,19 +207,31 @@ impl Publisher {
         let number = newest.max(serving.generation) + 1;
         let at = Moment { now: self.exchange.clock.now(), generation: number };
         let Compiled { market, mut warnings, node, token_keys, .. } = desk.prepare(sources, &at)?;
-        warnings.extend(desk.needs_restart(node, &token_keys));
+        let turn = desk.turn(&token_keys, &market, at.now)?;
+        warnings.extend(desk.needs_restart(node));
+        warnings.extend(desk.key_warnings(&turn));
         let diff = Diff::between(serving, &market);
         let pinned = restores.is_some();
         let words = generation_words(serving.generation, self.standing().pinned, self.standing().restores);
         let action = if pinned { "rollback" } else { "publish" };
         let audit = self.audit(by, action, "market", words, generation_words(number, pinned, restores));
-        store(&*self.operations, &audit, &diff, number, candidate)?;
+        desk.promise(&turn)?;
+        store(&*self.operations, &audit, &diff, number, candidate).inspect_err(|_| desk.keys.withdraw())?;
         let old = self.swap(&market);
+        self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);
         let mut standing = held(&self.standing);
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);
         Ok(Published { generation: number, changed: true, pinned, diff, warnings })
+    }
+
+    /// Seals and opens with the keys of a turn, whose promise is durable.
+    fn serve_keys(&self, desk: &mut Desk, turn: Turn, asked: Option<Vec<TokenKeySource>>) {
+        if let Some(tokens) = turn.tokens() {
+            self.exchange.tokens.store(Arc::new(tokens));
+            desk.turned(turn, asked, self.exchange.clock.now());
+        }
     }
 
     /// Serves a market under the suspensions of this moment, and hands back what was served.

@@ -18,7 +18,7 @@ use crate::market::Market;
 use crate::market::deal::{Deal, DealState, PushRatio, Volume};
 use crate::market::demand::Dsp;
 use crate::market::plan::DayPlan;
-use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts};
+use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts, NoticeOutcome};
 use crate::money::{CpmMicroYuan, MicroYuan};
 use targets::Targets;
 
@@ -277,6 +277,8 @@ pub(super) struct DspLine {
     pub(super) asked: u64,
     pub(super) outcomes: Vec<Counted>,
     pub(super) rejected: Vec<Counted>,
+    /// Notices to it by outcome, all kinds together; those that are not at zero.
+    pub(super) notices: Vec<Counted>,
     /// Upper bounds of the time that answers took.
     pub(super) p50_us: u64,
     pub(super) p99_us: u64,
@@ -311,11 +313,18 @@ impl DspLine {
             approved_until: dsp.approved.1.to_string(),
             asked: counts.asked.iter().map(Counter::get).sum(),
             outcomes: DSP_OUTCOMES.iter().zip(&counts.asked).map(counted).collect(),
+            notices: notice_outcomes(counts),
             rejected: rejections.filter(|counted| counted.count > 0).collect(),
             p50_us: counts.seconds.quantile_us(0.5),
             p99_us: counts.seconds.quantile_us(0.99),
         }
     }
+}
+
+fn notice_outcomes(counts: &DspCounts) -> Vec<Counted> {
+    let total = |outcome: NoticeOutcome| counts.notices.iter().map(|kind| kind[outcome as usize].get()).sum();
+    let counted = NoticeOutcome::ALL.iter().map(|(outcome, name)| Counted { name, count: total(*outcome) });
+    counted.filter(|counted| counted.count > 0).collect()
 }
 
 /// The first items by a key, in its order; one pass over all of them, whatever their number.

@@ -106,12 +106,19 @@ fn block(snapshot: &Snapshot, node: &Node, dsps: &[(String, DspStats)]) -> Strin
             today(Stage::Billed),
         );
     }
-    let _ = writeln!(text, "\n  {:<24} {:>9} {:>9}   what it did", "DSP", "asked", "bids");
+    let _ = writeln!(
+        text,
+        "\n  {:<16} {:>8} {:>8} {:>8} {:>8} {:>8}   what it did",
+        "DSP", "asked", "bids", "told won", "billed", "lost"
+    );
     for (name, stats) in dsps {
         let mut tempers: Vec<_> = stats.tempers.iter().collect();
         tempers.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let tempers: Vec<_> = tempers.iter().take(5).map(|(temper, count)| format!("{temper} {count}")).collect();
-        let _ = writeln!(text, "  {name:<24} {:>9} {:>9}   {}", stats.requests, stats.bids, tempers.join(", "));
+        let (tempers, heard) = (tempers.join(", "), [stats.wins, stats.billed, stats.losses]);
+        let _ = write!(text, "  {name:<16} {:>8} {:>8}", stats.requests, stats.bids);
+        let _ = heard.iter().try_for_each(|count| write!(text, " {count:>8}"));
+        let _ = writeln!(text, "   {tempers}");
     }
     text
 }
@@ -142,5 +149,13 @@ pub(super) fn summary(outcome: &Outcome, proof: &Verified, metrics: &Metrics) ->
         proof.transactions,
         commits.quantile_us(0.99),
     );
+    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")
+}
+
+/// What the DSPs were told, after the node has ended.
+pub(super) fn heard(dsps: &[DspStats]) -> Result<()> {
+    let sum = |of: fn(&DspStats) -> u64| dsps.iter().map(of).sum::<u64>();
+    let (won, billed, lost) = (sum(|dsp| dsp.wins), sum(|dsp| dsp.billed), sum(|dsp| dsp.losses));
+    let text = format!("DSPs were told of {won} bids that won, {billed} that were billed and {lost} that lost\n");
     std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")
 }

@@ -52,6 +52,8 @@ coded! {
         Billed = 6, "billed";
         /// Withheld for a reason of the buyer; counts as offered (R-MAKEGOOD).
         Withheld = 7, "withheld";
+        /// Its display was clicked, each counted once.
+        Clicked = 8, "clicked";
     }
 }
 

@@ -64,7 +64,7 @@ impl Core {
         let earning = winner.contender.deal.price.after_margin(admitted.media().margin);
         let notices = winner.paid.map(|lease| {
             let charge = charge(winner, imp, earning, lease, auction);
-            urls(&market.terms.public_url, &self.tokens, &charge)
+            urls(&market.terms.public_url, &self.exchange.tokens.load(), &charge)
         });
         Won {
             imp,

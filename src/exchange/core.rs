@@ -23,9 +23,9 @@ use crate::auction::offer::Sheet;
 use crate::auction::outcome::Award;
 use crate::bidding::Bidders;
 use crate::billing::beacon::{self, Notice};
-use crate::billing::token::{Purpose, TokenKey, Tokens};
+use crate::billing::token::Purpose;
 use crate::clock::Chance;
-use crate::event::{Cause, Measure, Stage};
+use crate::event::{Cause, Measure, Stage, Via};
 use crate::ids::{AuctionIds, Boot, DealId, Lane, NodeId};
 use crate::market::Market;
 use crate::market::supply::Media;
@@ -45,8 +45,6 @@ pub struct Seed {
     pub node: NodeId,
     /// How many times the node has started.
     pub boot: Boot,
-    /// Keys of the tokens, newest first.
-    pub keys: Vec<TokenKey>,
     /// Its draws.
     pub chance: Chance,
 }
@@ -58,7 +56,6 @@ pub struct Core {
     lane: Lane,
     ids: RefCell<AuctionIds>,
     chance: RefCell<Chance>,
-    pub(super) tokens: Tokens,
     pub(super) decoder: RefCell<Decoder>,
     pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
@@ -77,22 +74,21 @@ pub struct Incoming<'i> {
 }
 
 impl Core {
-    /// A core; `None` without any token key.
+    /// A core with nothing remembered yet.
     #[must_use]
-    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Option<Self> {
+    pub fn new(exchange: Arc<Exchange>, mut seed: Seed) -> Self {
         let (clock, metrics) = (exchange.clock.clone(), exchange.metrics.clone());
         let bidders = Bidders::new(clock, seed.chance.branch(), exchange.breakers.clone(), metrics);
-        Some(Self {
+        Self {
             lane: seed.lane,
             ids: RefCell::new(AuctionIds::new(seed.node, seed.boot, seed.lane)),
             chance: RefCell::new(seed.chance),
-            tokens: Tokens::new(&seed.keys)?,
             decoder: RefCell::new(Decoder::new(Limits::default())),
             sheet: RefCell::default(),
             arenas: Arenas::default(),
             bidders,
             exchange,
-        })
+        }
     }
 
     /// What all cores share.
@@ -156,8 +152,10 @@ impl Core {
             Ok(request) => request,
             Err(reply) => return reply,
         };
-        let now = self.exchange.clock.now();
-        let auction = self.ids.borrow_mut().next(now);
+        let auction = self.ids.borrow_mut().next(self.exchange.clock.now());
+        // Everything about an auction happens at its id's time, also where the clock has stepped back since: the money of a day
+        // pays for that day (R-MONTH, R-COMMIT).
+        let now = auction.at();
         let trace = Trace::of(auction, market.terms.trace_one_in);
         told.set(Some(trace));
         trace.read(media, &request);
@@ -196,7 +194,9 @@ impl Core {
         open.decided();
         let outcome = clearing.decide(self.exchange.clock.instant() >= deadline);
         let nothing = outcome.is_empty();
-        let Award { invited, winners, ends, losses } = self.award(outcome, &live, trace, test);
+        let award = self.award(outcome, &live, trace, test);
+        self.tell(&award, auction, test);
+        let Award { invited, winners, ends, losses } = award;
         self.count(&live, &ends, test);
         for lost in &losses {
             let reason = lost.reason.code();
@@ -232,24 +232,45 @@ impl Core {
         let exchange = &self.exchange;
         let market = exchange.market.load_full();
         let now = exchange.clock.now();
-        let (answer, charge) = beacon::bill(notice, &self.tokens, &market, &*exchange.journal, self.lane, now).await;
-        exchange.metrics.notices.one(notice_place(answer));
+        let tokens = exchange.tokens.load_full();
+        let (answer, charge) = beacon::bill(notice, &tokens, &market, &*exchange.journal, self.lane, now).await;
+        exchange.metrics.notices.one(notice_place(answer, notice.via));
         if let Some(charge) = &charge {
             Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("bill", answer.label());
         }
         if let (beacon::Answer::Posted, Some(charge)) = (answer, charge) {
             exchange.attribution.count(charge.deal, charge.day(), Measure::Stage(Stage::Billed));
+            exchange.notices.posted(charge.key, charge.dsp, now);
             let place = usize::from(charge.method.code()) - 1;
             exchange.metrics.billed_micro_yuan[place].add(charge.amount().0.unsigned_abs());
         }
         answer
     }
 
+    /// Counts a pixel that was refused unread: a browser does not ask again.
+    pub fn pixel_lost(&self) {
+        self.exchange.metrics.notices.one(PIXEL_LOST);
+    }
+
+    /// Counts a pixel whose displayed time is none.
+    pub fn bad_display(&self) {
+        self.exchange.metrics.notices.one(BAD_DISPLAY);
+    }
+
+    /// Whether a win or loss notice would be genuine; counts nothing.
+    #[must_use]
+    pub fn opens(&self, token: &str) -> bool {
+        self.exchange.tokens.load().open(Purpose::Notice, token).is_ok()
+    }
+
     /// Whether a win or loss notice carries a genuine token. Such notices are never money.
     #[must_use]
     pub fn is_genuine(&self, notice: &'static str, token: &str) -> bool {
-        let opened = self.tokens.open(Purpose::Notice, token);
+        let opened = self.exchange.tokens.load().open(Purpose::Notice, token);
         if let Ok(charge) = &opened {
+            if notice == "win" {
+                self.tell_shown(charge);
+            }
             let one_in = self.exchange.market.load().terms.trace_one_in;
             Trace::of(charge.key.auction, one_in).noticed(notice, "counted");
         }
@@ -304,8 +325,12 @@ fn refused(error: &openrtb::DecodeError) -> Reply {
     Reply::BadRequest(BadRequest { code, message, path: error.path.clone() })
 }
 
+/// What a pixel told and nobody will tell again.
+const PIXEL_LOST: usize = 7;
+const BAD_DISPLAY: usize = 8;
+
 /// The place of an answer among the names of [`Exchange::metrics`].
-const fn notice_place(answer: beacon::Answer) -> usize {
+const fn notice_place(answer: beacon::Answer, via: Via) -> usize {
     match answer {
         beacon::Answer::Posted => 0,
         beacon::Answer::AlreadyPosted => 1,
@@ -313,6 +338,7 @@ const fn notice_place(answer: beacon::Answer) -> usize {
         beacon::Answer::Expired => 3,
         beacon::Answer::Void => 4,
         beacon::Answer::BadToken(_) => 5,
+        beacon::Answer::NotDurable(_) if matches!(via, Via::Pixel) => PIXEL_LOST,
         beacon::Answer::NotDurable(_) => 6,
     }
 }

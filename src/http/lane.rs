@@ -57,12 +57,8 @@ pub(super) fn run(duty: Duty) {
 async fn serve(duty: Duty) {
     let Duty { exchange, seed, mut sockets, mut phase, connections, index } = duty;
     let lane = seed.lane;
-    let Some(core) = Core::new(exchange.clone(), seed) else {
-        tracing::error!("a core has no token key");
-        return;
-    };
     let door = Rc::new(Door::new(exchange.clock.instant()));
-    let core = Rc::new(core);
+    let core = Rc::new(Core::new(exchange.clone(), seed));
     let warming = core.clone();
     tokio::task::spawn_local(async move { warming.warm(WARM).await });
     tokio::task::spawn_local(door.clone().watch(exchange.clone()));

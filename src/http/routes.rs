@@ -1,4 +1,5 @@
-//! The data plane's calls (interfaces.md, "Data plane"): HTTP in, HTTP out; what happens between is the exchange's.
+//! The data plane's calls (interfaces.md, "Data plane"): HTTP in, HTTP out; what happens between is the exchange's. Notices and
+//! beacons have a file of their own, `beacons`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,15 +8,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
 use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::beacons;
 use super::body::{self, BodyError};
 use super::door::{Admission, Caller, Door, Limits};
-use crate::billing::beacon::{Answer, Notice};
-use crate::event::Via;
 use crate::exchange::{BadRequest, Core, Incoming, Reply};
 use crate::metrics::{Outcome, Shed};
 
@@ -30,7 +30,7 @@ const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version")
 const NO_BID_REASON: HeaderName = HeaderName::from_static("x-pmpx-nbr");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-type Sent = Response<Full<Bytes>>;
+pub(super) type Sent = Response<Full<Bytes>>;
 
 /// The answer as the last one of its connection.
 pub(super) fn last(mut response: Sent) -> Sent {
@@ -45,28 +45,15 @@ pub(super) async fn respond(core: &Core, door: &Door, request: Request<Body>, re
     if path == "/openrtb2/auction" {
         return if method == Method::POST { auction(core, door, request).await } else { not_allowed("POST") };
     }
-    let _place = match path.starts_with("/n/").then(|| admit_notice(core, door)).transpose() {
-        Ok(place) => place,
-        Err(at) => return shed(core, at),
-    };
-    if let Some(token) = path.strip_prefix("/n/bill/") {
-        let allowed = method == Method::GET || method == Method::POST;
-        return if allowed { bill(core, token, request.uri().query()).await } else { not_allowed("GET, POST") };
-    }
-    let told = path.strip_prefix("/n/win/").map(|token| ("win", token));
-    if let Some((name, token)) = told.or(path.strip_prefix("/n/loss/").map(|token| ("loss", token))) {
-        return if get { notice(core, name, token) } else { not_allowed("GET") };
+    if path.starts_with("/n/") || path.starts_with("/t/") {
+        let response = beacons::respond(core, door, &request).await;
+        return response.unwrap_or_else(|| error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
     }
     match path {
         "/readyz" if get && ready && core.exchange().metrics.health.is_writable() => plain(StatusCode::OK, "ready\n"),
         "/readyz" if get => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         _ => error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"),
     }
-}
-
-fn admit_notice<'d>(core: &Core, door: &'d Door) -> Result<Admission<'d>, Shed> {
-    let exchange = core.exchange();
-    door.admit(Caller::Notice, &Limits::of(&exchange.market.load().terms), exchange.clock.instant())
 }
 
 async fn auction(core: &Core, door: &Door, request: Request<Body>) -> Sent {
@@ -196,43 +183,6 @@ async fn read_json(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes
     if packed { body::gunzip(&body, most).map_err(refuse) } else { Ok(body) }
 }
 
-async fn bill(core: &Core, token: &str, query: Option<&str>) -> Sent {
-    let displayed_ms = match displayed(query) {
-        Ok(ms) => ms,
-        Err(()) => {
-            return error(StatusCode::BAD_REQUEST, "bad_ms", "ms must be whole milliseconds, 0 to 4294967295");
-        }
-    };
-    let answer = core.bill(Notice { token, displayed_ms, via: Via::Notice }).await;
-    let mut response = match answer {
-        Answer::Posted | Answer::AlreadyPosted => plain_json(StatusCode::OK, "{\"billable\":true}"),
-        Answer::TooShort => plain_json(StatusCode::OK, "{\"billable\":false}"),
-        Answer::Expired => error(StatusCode::GONE, "expired", "the time in which this display could be billed is over"),
-        Answer::Void => error(StatusCode::GONE, "void", "what was won may not be shown any more"),
-        Answer::BadToken(why) => error(StatusCode::FORBIDDEN, "bad_token", &why.to_string()),
-        Answer::NotDurable(why) => {
-            core.exchange().metrics.shed(Shed::Journal);
-            retry("not_durable", &why.to_string())
-        }
-    };
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// The `ms` of the query, where there is one.
-fn displayed(query: Option<&str>) -> Result<Option<u32>, ()> {
-    let ms = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("ms=")));
-    ms.map(|text| text.parse().map_err(|_| ())).transpose()
-}
-
-fn notice(core: &Core, name: &'static str, token: &str) -> Sent {
-    if core.is_genuine(name, token) {
-        empty(StatusCode::NO_CONTENT)
-    } else {
-        error(StatusCode::FORBIDDEN, "bad_token", "the token is not one of this exchange's for this notice")
-    }
-}
-
 fn json(status: StatusCode, body: Vec<u8>, asked: &HeaderMap) -> Sent {
     let gzip = || asked.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
     let packed = if body.len() >= WORTH_GZIP && gzip() { body::gzip(&body) } else { None };
@@ -257,7 +207,7 @@ fn accepts_gzip(value: &str) -> bool {
     })
 }
 
-fn plain_json(status: StatusCode, body: &'static str) -> Sent {
+pub(super) fn plain_json(status: StatusCode, body: &'static str) -> Sent {
     let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -271,13 +221,13 @@ fn plain(status: StatusCode, body: &'static str) -> Sent {
     response
 }
 
-fn empty(status: StatusCode) -> Sent {
+pub(super) fn empty(status: StatusCode) -> Sent {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
 }
 
-fn error(status: StatusCode, code: &'static str, message: &str) -> Sent {
+pub(super) fn error(status: StatusCode, code: &'static str, message: &str) -> Sent {
     let body = BadRequest { code, message: message.to_owned(), path: String::new() }.to_json();
     json(status, body, &HeaderMap::new())
 }
@@ -287,7 +237,7 @@ fn shed_auction(core: &Core, at: Shed) -> Sent {
     shed(core, at)
 }
 
-fn shed(core: &Core, at: Shed) -> Sent {
+pub(super) fn shed(core: &Core, at: Shed) -> Sent {
     core.exchange().metrics.shed(at);
     overloaded()
 }
@@ -301,13 +251,13 @@ fn overloaded() -> Sent {
     response
 }
 
-fn retry(code: &'static str, message: &str) -> Sent {
+pub(super) fn retry(code: &'static str, message: &str) -> Sent {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, code, message);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
-fn not_allowed(methods: &'static str) -> Sent {
+pub(super) fn not_allowed(methods: &'static str) -> Sent {
     let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", methods);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
@@ -321,14 +271,5 @@ mod tests {
     fn gzip_is_sent_to_who_asks_for_it() {
         assert!(accepts_gzip("deflate, gzip;q=0.5"));
         assert!(!accepts_gzip("gzip;q=0, br") && !accepts_gzip("br"));
-    }
-
-    #[test]
-    fn displayed_time_is_whole_milliseconds() {
-        assert_eq!(displayed(None), Ok(None));
-        assert_eq!(displayed(Some("a=1&ms=2500")), Ok(Some(2_500)));
-        for query in ["ms=", "ms=-1", "ms=1.5", "ms=4294967296"] {
-            assert_eq!(displayed(Some(query)), Err(()), "{query}");
-        }
     }
 }

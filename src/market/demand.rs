@@ -24,7 +24,7 @@ pub struct Dsp {
     pub endpoint: Endpoint,
     /// How it is spoken to. Shared, so that a core sees at one glance that nothing has changed.
     pub transport: Arc<Transport>,
-    /// Whether its endpoint may be an address that is not on the public internet.
+    /// Whether its endpoint, and where its notices go, may be an address that is not on the public internet.
     pub allow_internal: bool,
     /// First and last day of its approval.
     pub approved: (ShanghaiDay, ShanghaiDay),

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::process::Figures;
-use super::{DSP_OUTCOMES, Metrics, Outcome, Timing};
+use super::{DSP_OUTCOMES, DspCounts, Metrics, NOTICE_KINDS, NoticeOutcome, Outcome, Timing};
 use crate::ids::{DspId, MediaId};
 
 /// What the counts need from the market to be written.
@@ -65,9 +65,11 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Written {
         self.requests(&mut encoder)?;
         self.dsps(&mut encoder)?;
+        self.notices(&mut encoder)?;
         let metrics = &*self.metrics;
         let help = "Requests answered without a bid, by reason";
         reasons(&mut encoder, "pmpx_no_bids", help, "reason", metrics.no_bids.iter())?;
+        reasons(&mut encoder, "pmpx_clicks", "Clicks by how they were taken", "answer", metrics.clicks.iter())?;
         reasons(&mut encoder, "pmpx_billing_notices", "Billing notices by answer", "answer", metrics.notices.iter())?;
         reasons(&mut encoder, "pmpx_shed", "Requests refused at the door", "at", metrics.shed.iter())?;
         let billed = ["PDB", "BPG", "PD"].into_iter().zip(metrics.billed_micro_yuan.iter().map(super::Counter::get));
@@ -117,6 +119,36 @@ impl Scrape {
             number(&mut family, &[("media", STRANGERS), ("outcome", label)], strangers)?;
         }
         Ok(())
+    }
+
+    fn notices(&self, encoder: &mut DescriptorEncoder) -> Written {
+        let named = |(id, counts)| Some((self.names.dsp(id)?, counts));
+        let known: Vec<(String, &DspCounts)> = self.metrics.dsps.touched().filter_map(named).collect();
+        let mut family = counter(encoder, "pmpx_dsp_notices", "Notices to DSPs, by kind and outcome")?;
+        for (name, counts) in &known {
+            for (kind, outcomes) in NOTICE_KINDS.iter().zip(&counts.notices) {
+                for ((_, outcome), count) in NoticeOutcome::ALL.iter().zip(outcomes) {
+                    let labels = [("dsp", name.as_str()), ("kind", *kind), ("outcome", *outcome)];
+                    number(&mut family, &labels, count.get())?;
+                }
+            }
+        }
+        let help = "Notices to DSPs that wait to be sent, or are under way";
+        let mut family = gauge_family(encoder, "pmpx_dsp_notice_queue", help)?;
+        for (name, counts) in &known {
+            level(&mut family, name, counts.notice_queue.get())?;
+        }
+        let help = "Notices to DSPs that failed: tried again, or undelivered until somebody has them sent";
+        let mut family = gauge_family(encoder, "pmpx_dsp_kept_notices", help)?;
+        for (state, count) in ["retrying", "undelivered"].iter().zip(&self.metrics.notices_owed) {
+            let count = i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+            family.encode_family(&[("state", *state)])?.encode_gauge(&count)?;
+        }
+        let waiting = self.metrics.notices_waiting.load(Ordering::Relaxed);
+        let help = "Won bids of which their DSPs will hear when the media tells";
+        gauge(encoder, "pmpx_dsp_waiting_notices", help, Some(waiting))?;
+        let monitors = self.metrics.monitors.iter();
+        reasons(encoder, "pmpx_click_monitors", "Calls of click monitors", "outcome", monitors)
     }
 
     fn dsps(&self, encoder: &mut DescriptorEncoder) -> Written {

@@ -12,6 +12,8 @@ use crate::http::DataPlane;
 const FINISH: Duration = Duration::from_secs(6);
 /// The longest that a phase may wait for the disk, or for threads to end.
 const BOUND: Duration = Duration::from_secs(10);
+/// How long notices to DSPs that wait are still sent; those under way have their own time besides.
+const NOTICES: Duration = Duration::from_secs(3);
 /// How often a wait looks around.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -62,6 +64,11 @@ impl Drain<'_> {
     /// Lets time pass while the node still serves.
     pub(super) fn delay(&self, time: Duration) {
         self.hurry.wait(time);
+    }
+
+    /// How long notices to DSPs are still sent; what is not sent is kept.
+    pub(super) fn time_for_notices(&self) -> Duration {
+        if *self.hurry.flag() { Duration::ZERO } else { NOTICES }
     }
 
     /// Waits until open requests are answered; in a hurry, or after their time, they are cut.

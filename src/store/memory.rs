@@ -1,31 +1,67 @@
 //! The store of a simulation: the same rules and answers as the durable one, nothing kept after the process, every call
 //! done when it returns, so that a run with the same seed is the same run (architecture §6).
 
+mod archive;
 mod operations;
+mod outbox;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::purse::{self, NotTaken, Purse};
 use super::{Registry, contradicts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Click, Clicked, Cursor, Journal, Journaled, Lease, LeaseRecord, LeaseRequest,
-    LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Source, StoreUnavailable, Stored, Tally,
-    Totals, Transaction, TransactionKind, Unrecorded,
+    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, Group, GroupKey, Journal, Journaled, Lease,
+    LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed,
+    Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
 
 /// An in-memory store; clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>);
+pub struct MemoryStore(Arc<Mutex<Arc<State>>>, Arc<Mutex<operations::Log>>, Arc<Mutex<outbox::Owing>>);
+
+/// The books as they were; what is written since goes into a copy.
+struct Snapshot(Arc<State>);
+
+impl Deref for Snapshot {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// The state in the hands of one call. It is copied at the first change while a snapshot of it is read.
+struct Changing<'s>(MutexGuard<'s, Arc<State>>);
+
+impl Deref for Changing<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Changing<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        Arc::make_mut(&mut self.0)
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    journal: Vec<Journaled>,
+    /// Rows by seq; those of days that are gone are not there.
+    journal: BTreeMap<u64, Journaled>,
+    head_seq: u64,
+    sealed: archive::Sealing,
     resolved: HashMap<ChargeKey, u8>,
     leases: BTreeMap<u64, LeaseRecord>,
+    /// Leases that are not closed, by when their tokens are dead: closing looks at no others.
+    unclosed: BTreeSet<(UnixMillis, u64)>,
     purses: BTreeMap<Source, Purse>,
     commitments: BTreeMap<(DealId, ShanghaiDay), bool>,
     clicks: BTreeMap<ChargeKey, Clicked>,
@@ -44,8 +80,8 @@ impl MemoryStore {
     }
 
     /// A panic of another thread in mid-call cannot leave half a change: each call checks first and then applies.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Changing<'_> {
+        Changing(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn log(&self) -> MutexGuard<'_, operations::Log> {
@@ -67,8 +103,10 @@ impl Journal for MemoryStore {
     }
 
     fn click(&self, click: Click) -> Result<(), Unrecorded> {
-        let State { leases, clicks, .. } = &mut *self.state();
-        if leases.get(&click.charge.lease.0).is_some_and(|lease| lease.state != LeaseState::Closed) {
+        let State { leases, clicks, sealed, .. } = &mut *self.state();
+        if !sealed.has(click.charge.day())
+            && leases.get(&click.charge.lease.0).is_some_and(|lease| lease.state != LeaseState::Closed)
+        {
             let again = |known: &mut Clicked| known.again(click.at);
             clicks.entry(click.charge.key).and_modify(again).or_insert_with(|| Clicked::new(&click));
         }
@@ -96,6 +134,7 @@ impl Leases for MemoryStore {
             state: LeaseState::Open,
         };
         state.leases.insert(id.0, record);
+        state.unclosed.insert((request.closes_at, id.0));
         Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))
     }
 
@@ -110,10 +149,13 @@ impl Leases for MemoryStore {
     }
 
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
-        let State { leases, purses, .. } = &mut *self.state();
+        let State { leases, purses, unclosed, .. } = &mut *self.state();
         let mut closed = 0;
-        for lease in leases.values_mut().filter(|lease| lease.state != LeaseState::Closed && lease.closes_at <= now) {
-            if let Some(purse) = purses.get_mut(&lease.source) {
+        while let Some((_, id)) = unclosed.first().filter(|(closes_at, _)| *closes_at <= now).copied() {
+            unclosed.pop_first();
+            if let Some(lease) = leases.get_mut(&id)
+                && let Some(purse) = purses.get_mut(&lease.source)
+            {
                 purse::close(lease, purse);
                 closed += 1;
             }
@@ -142,7 +184,7 @@ impl Leases for MemoryStore {
 
 impl Ledger for MemoryStore {
     fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable> {
-        Ok(Box::new(self.state().clone()))
+        Ok(Box::new(Snapshot(self.state().0.clone())))
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
@@ -194,10 +236,14 @@ impl State {
         if let Err(NotTaken::Closed | NotTaken::Beyond) = purse::takes(lease, posting) {
             return Recorded::LeaseClosed;
         }
+        if self.sealed.has(posting.charge.day()) {
+            return Recorded::LeaseClosed;
+        }
         purse::count(lease, posting);
-        let row = Journaled::new(self.journal.len() as u64 + 1, posting);
+        self.head_seq += 1;
+        let row = Journaled::new(self.head_seq, posting);
         self.resolved.insert(key, row.resolution);
-        self.journal.push(row);
+        self.journal.insert(row.seq, row);
         if row.is_posted() { Recorded::Posted } else { Recorded::Voided }
     }
 
@@ -257,26 +303,56 @@ impl State {
     }
 }
 
-impl Books for State {
+impl Books for Snapshot {
     fn head_seq(&self) -> Result<u64, StoreUnavailable> {
-        Ok(self.journal.last().map_or(0, |row| row.seq))
+        Ok(self.head_seq)
     }
 
     fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
-        let within = |row: &&Journaled| row.seq > after && row.seq <= after + u64::from(limit);
-        let from = usize::try_from(after).unwrap_or(usize::MAX).min(self.journal.len());
-        Ok(self.journal[from..].iter().take_while(within).copied().collect())
+        let within = after.saturating_add(1)..=after.saturating_add(limit.into());
+        Ok(self.journal.range(within).map(|(_, row)| *row).collect())
     }
 
     fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable> {
         let mut seen = HashSet::new();
         let doubled = |row: &&Journaled| !seen.insert((row.auction, row.imp, row.slot));
-        Ok(self.journal.iter().find(doubled).map(|row| row.seq))
+        Ok(self.journal.values().find(doubled).map(|row| row.seq))
     }
 
-    fn cursor(&self) -> Result<Cursor, StoreUnavailable> {
-        let last = self.transactions.iter().rev().find_map(|stored| stored.contents.span);
-        Ok(last.map_or_else(Cursor::default, |span| Cursor { seq: span.last_seq, digest: span.digest }))
+    fn cursor(&self) -> Result<u64, StoreUnavailable> {
+        Ok(self.last_span().0)
+    }
+
+    fn day_digest(&self, day: ShanghaiDay) -> Result<[u8; 32], StoreUnavailable> {
+        let own =
+            |stored: &Stored| stored.contents.span.filter(|span| stored.contents.day == day && span.rows.is_some());
+        Ok(self.transactions.iter().rev().find_map(own).map(|span| span.digest).unwrap_or_default())
+    }
+
+    fn deliveries_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+        let of_day = |it: &&Stored| it.id > after && it.contents.day == day && it.contents.span.is_some();
+        Ok(self.transactions.iter().filter(of_day).take(limit as usize).cloned().collect())
+    }
+
+    fn charges_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
+        let later = self.journal.range(after.saturating_add(1)..).map(|(_, row)| *row);
+        Ok(later.filter(|row| row.day() == day).take(limit as usize).collect())
+    }
+
+    fn sealable(&self, now: UnixMillis) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+        Ok(self.sealable_days(now))
+    }
+
+    fn seals(&self) -> Result<Vec<Sealed>, StoreUnavailable> {
+        Ok(self.sealed.seals())
+    }
+
+    fn groups(&self, day: ShanghaiDay, after: Option<GroupKey>, limit: u32) -> Result<Vec<Group>, StoreUnavailable> {
+        Ok(self.sealed.groups(day, after, limit))
+    }
+
+    fn click_groups(&self, day: ShanghaiDay) -> Result<Vec<ClickGroup>, StoreUnavailable> {
+        Ok(self.sealed.click_groups(day))
     }
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
@@ -301,12 +377,13 @@ impl Books for State {
     }
 
     fn totals(&self) -> Result<Totals, StoreUnavailable> {
-        let posted: Vec<_> = self.journal.iter().filter(|row| row.is_posted()).collect();
+        let (gone_count, gone) = self.sealed.posted_of_gone();
+        let posted: Vec<_> = self.journal.values().filter(|row| row.is_posted()).collect();
         let deliveries = self.transactions.iter().filter(|stored| stored.contents.kind == TransactionKind::Delivery);
         let entries = deliveries.flat_map(|stored| &stored.contents.entries);
         let ledger = entries.filter(|entry| entry.account.kind.pays_for_delivery()).map(|entry| entry.amount).sum();
-        let posted_count = posted.len() as u64;
-        Ok(Totals { posted_count, posted: posted.iter().map(|row| row.amount).sum(), ledger })
+        let posted_count = gone_count + posted.len() as u64;
+        Ok(Totals { posted_count, posted: gone + posted.iter().map(|row| row.amount).sum(), ledger })
     }
 
     fn tallies_of(&self, day: ShanghaiDay) -> Result<Vec<Tally>, StoreUnavailable> {
@@ -317,8 +394,8 @@ impl Books for State {
     }
 
     fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable> {
-        let mut counts = BTreeMap::new();
-        for row in self.journal.iter().filter(|row| row.is_posted() && row.day() == day) {
+        let mut counts = self.sealed.posted_if_gone(day);
+        for row in self.journal.values().filter(|row| row.is_posted() && row.day() == day) {
             *counts.entry(row.deal).or_default() += 1;
         }
         Ok(counts.into_iter().collect())

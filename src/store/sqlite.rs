@@ -3,13 +3,17 @@
 //! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. A second process that would write is
 //! refused; any number may read ([`SqliteReader`]).
 
+mod archive;
+mod backup;
 mod journal;
 mod leases;
 mod ledger;
 mod operations;
+mod outbox;
 mod reader;
 mod schema;
 
+pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use journal::{JournalStats, OnCommit};
 pub use reader::SqliteReader;
 pub use schema::OpenError;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pmpx::billing::token::TokenKey;
+use pmpx::billing::token::{TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock};
 use pmpx::event::{Cause, Measure, Stage};
 use pmpx::exchange::{Core, Exchange, Incoming, Seed};
@@ -30,10 +30,11 @@ fn r_makegood_what_the_exchange_could_not_ask_goes_back_to_its_plan() {
     });
     let deal = market.deal_named("PDB-2026-SPRING-OPEN").unwrap().id;
     let clock = Clock::manual(noon());
-    let exchange = Exchange::new(market, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
-    let keys = vec![TokenKey { id: 1, secret: [7; 64] }];
-    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), keys, chance: Chance::seeded(1) };
-    let core = Core::new(Arc::new(exchange), seed).unwrap();
+    let tokens = Tokens::new(&[TokenKey { id: 1, secret: [7; 64] }]).unwrap();
+    let exchange =
+        Exchange::new(market, tokens, Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()), clock.clone());
+    let seed = Seed { lane: Lane(0), node: NodeId(1), boot: Boot(1), chance: Chance::seeded(1) };
+    let core = Core::new(Arc::new(exchange), seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         for count in 0..ASKED {

@@ -131,19 +131,25 @@ fn r_review_what_was_won_and_not_displayed_is_void_for_its_reason() {
         let mut pmpx = Pmpx::start(NOON, &json!({}));
         pmpx.script("basalt", Temper::Pass);
         let urls: Vec<_> =
-            (0..4).map(|_| bids(&pmpx.auction("citypages", &top()))[0]["burl"].as_str().unwrap().to_owned()).collect();
+            (0..5).map(|_| bids(&pmpx.auction("citypages", &top()))[0]["burl"].as_str().unwrap().to_owned()).collect();
         let billed = |pmpx: &Pmpx, url: &str| pmpx.get(url).status.as_u16();
         assert_eq!(billed(&pmpx, &urls[0]), 200);
         pmpx.switch(&format!("{path}/suspend"));
         let told = pmpx.get(&urls[1]);
         assert_eq!((told.status.as_u16(), parsed(&told)["error"]["code"].as_str()), (410, Some("void")), "{path}");
+        assert_eq!(
+            billed(&pmpx, &urls[4].replace("/n/bill/", "/t/imp/")),
+            200,
+            "a pixel is a picture, and void all the same"
+        );
+        assert_eq!(billed(&pmpx, &urls[4]), 410, "{path}");
         pmpx.restart(&json!({}));
         assert_eq!(billed(&pmpx, &urls[2]), 410, "{path}: after a restart");
         assert_eq!(billed(&pmpx, &urls[0]), 200, "{path}: what was posted stays posted");
         pmpx.switch(&format!("{path}/resume"));
         assert_eq!((billed(&pmpx, &urls[3]), billed(&pmpx, &urls[1])), (200, 410), "{path}: void once is void");
         let resolutions: Vec<_> = pmpx.journal().iter().map(|row| row.resolution).collect();
-        assert_eq!(resolutions, [0, reason, reason, 0], "{path}");
+        assert_eq!(resolutions, [0, reason, reason, reason, 0], "{path}");
         assert_eq!(pmpx.settle().posted_micro_yuan, 124_000);
     }
 }

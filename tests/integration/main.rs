@@ -8,6 +8,9 @@
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
+//! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
+//! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
@@ -17,6 +20,8 @@
 #[cfg(test)]
 mod at_the_cap;
 #[cfg(test)]
+mod beacons;
+#[cfg(test)]
 mod bidding;
 #[cfg(test)]
 mod bidding_dsp;
@@ -24,6 +29,8 @@ mod bidding_dsp;
 mod bidding_http2;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod disk;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
@@ -41,6 +48,8 @@ mod life_of_a_charge;
 #[cfg(test)]
 mod markup;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod patch;
 #[cfg(test)]
 mod pods;
@@ -48,6 +57,8 @@ mod pods;
 mod process;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sealed_days;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

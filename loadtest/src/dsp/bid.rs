@@ -138,6 +138,12 @@ struct Bid<'a> {
     lurl: Option<String>,
 }
 
+/// Every macro of the specification, in a query.
+const MACROS: &str = "auction=${AUCTION_ID}&bid=${AUCTION_BID_ID}&imp=${AUCTION_IMP_ID}&seat=${AUCTION_SEAT_ID}&ad=${AUCTION_AD_ID}\
+                      &price=${AUCTION_PRICE}&cur=${AUCTION_CURRENCY}&mbr=${AUCTION_MBR}&loss=${AUCTION_LOSS}\
+                      &min=${AUCTION_MIN_TO_WIN}&mult=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}&pct=${AUCTION_DISCOUNT_PCT}\
+                      &cpm=${AUCTION_DISCOUNT_CPM}";
+
 /// Who answers.
 #[derive(Debug)]
 pub(super) struct Bidder {
@@ -219,10 +225,11 @@ fn offer<'a>(
 
 fn correct<'a>(bidder: &Bidder, script: &Script, imp: &'a AskedImp<'_>, offer: &Offer<'a>, id: String) -> Bid<'a> {
     let card = offer.card;
-    let notice = |kind: &str, macros: &str| {
-        let base = format!("http://{}/notice/{kind}?auction=${{AUCTION_ID}}&bid=${{AUCTION_BID_ID}}", bidder.address);
-        script.notices.then(|| format!("{base}&imp=${{AUCTION_IMP_ID}}{macros}"))
-    };
+    // Every macro, and beside them what must come back, as only this DSP knows it.
+    let (address, own, price, currency) = (bidder.address, &id, offer.price, &offer.currency);
+    let expected = format!("own={own}&want={price}&wantcur={currency}&wantimp={}&wantseat={}", imp.id, offer.seat);
+    let notice = |kind: &str| script.notices.then(|| format!("http://{address}/notice/{kind}?{expected}&{MACROS}"));
+    let [nurl, burl, lurl] = ["win", "bill", "loss"].map(notice);
     Bid {
         id,
         impid: Cow::Borrowed(imp.id.as_ref()),
@@ -236,9 +243,9 @@ fn correct<'a>(bidder: &Bidder, script: &Script, imp: &'a AskedImp<'_>, offer: &
         h: offer.size.1,
         mtype: card.format.mtype(),
         dur: card.duration_s,
-        nurl: notice("win", "&price=${AUCTION_PRICE}"),
-        burl: notice("bill", "&price=${AUCTION_PRICE}"),
-        lurl: notice("loss", "&reason=${AUCTION_LOSS}"),
+        nurl,
+        burl,
+        lurl,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::event::Trigger;
 use crate::ids::IdKind;
 
 /// Who asks, until operators have tokens.
-const LOOPBACK: &str = "loopback";
+pub(super) const LOOPBACK: &str = "loopback";
 /// The longest reason, characters.
 const LONGEST_REASON: usize = 500;
 
@@ -49,16 +49,16 @@ struct Switch {
     reason: String,
 }
 
-fn refuse(status: StatusCode, code: &str, message: &str) -> Outcome {
+pub(super) fn refuse(status: StatusCode, code: &str, message: &str) -> Outcome {
     (status, json!({ "error": { "code": code, "message": message } }))
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Outcome> {
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Outcome> {
     let bad = |error: serde_json::Error| refuse(StatusCode::BAD_REQUEST, "bad_body", &error.to_string());
     serde_json::from_slice(body).map_err(bad)
 }
 
-fn checked(reason: &str) -> Result<(), Outcome> {
+pub(super) fn checked(reason: &str) -> Result<(), Outcome> {
     let tame = reason.chars().count() <= LONGEST_REASON && !reason.chars().any(char::is_control);
     let message = format!("`reason` must have at most {LONGEST_REASON} characters, in one line");
     if tame { Ok(()) } else { Err(refuse(StatusCode::BAD_REQUEST, "bad_body", &message)) }
@@ -69,7 +69,7 @@ fn by(trigger: Trigger, reason: String) -> By {
 }
 
 /// Does a change in its turn, once for each key, on a thread that may wait.
-async fn change(
+pub(super) async fn change(
     state: Arc<ControlState>,
     turns: Arc<Semaphore>,
     (uri, headers, body): (Uri, HeaderMap, Body),

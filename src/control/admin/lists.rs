@@ -17,9 +17,9 @@ use crate::event::{Audit, Generation, StoreUnavailable};
 use crate::market::Market;
 
 /// Items of a page, where nothing is asked.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 /// Items of a page at most.
-const LARGEST_PAGE: usize = 1_000;
+pub(super) const LARGEST_PAGE: usize = 1_000;
 
 /// Which page of a list.
 #[derive(Debug, Default, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct Page {
 
 type Asked = Result<Query<Page>, QueryRejection>;
 
-fn bad(message: &str) -> Box<Response> {
+pub(super) fn bad(message: &str) -> Box<Response> {
     Box::new(answer::error(StatusCode::BAD_REQUEST, "bad_query", message))
 }
 

@@ -11,6 +11,7 @@ use super::diagnostic::At;
 use super::exchange::{Monitors, OnList};
 use super::links::{DealLinks, Links, PlaceRow};
 use super::names::host_of;
+use super::notices::TokenLives;
 use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, Targeting};
@@ -36,12 +37,12 @@ struct Numbers {
 pub(super) fn parts(
     mut folder: Folder,
     links: Links,
-    (terms, listed): (&ExchangeTerms, (&Monitors, ShanghaiDay)),
+    (terms, lives, listed): (&ExchangeTerms, &TokenLives, (&Monitors, ShanghaiDay)),
     book: &mut IdBook,
 ) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
     media(&folder, terms, book, &mut parts);
-    placements(&folder, &links.properties, links.prices, terms, book, &mut parts);
+    placements(&folder, &links.properties, links.prices, lives, book, &mut parts);
     let buyers = assign(book, folder.buyers.buyers.entries.iter().map(|it| it.account.as_str()));
     let full = folder.buyers.advertisers.entries.iter().map(|it| format!("{}/{}", it.account, it.id));
     let advertisers = assign(book, full);
@@ -105,7 +106,7 @@ fn placements(
     folder: &Folder,
     properties: &[Option<usize>],
     prices: Vec<super::links::Prices>,
-    terms: &ExchangeTerms,
+    lives: &TokenLives,
     book: &mut IdBook,
     parts: &mut Parts,
 ) {
@@ -121,7 +122,7 @@ fn placements(
             sizes: placement.sizes.clone(),
             minimum_display_ms: placement.minimum_display_ms,
             beacons: placement.billing.unwrap_or_else(|| property.kind.beacons()),
-            token_life_ms: placement.token_life_ms.unwrap_or(terms.token_life_ms),
+            token_life_ms: placement.token_life_ms.unwrap_or_else(|| lives.of(placement.formats, property.kind)),
             daily_capacity: placement.daily_capacity,
             traffic: placement.traffic.clone().map_or_else(|| Arc::clone(&flat), Arc::new),
             competitive_separation: placement.competitive_separation,

@@ -1,11 +1,10 @@
-//! `exchange.toml`: the exchange itself, its limits, its token keys.
-
-use std::collections::HashSet;
+//! `exchange.toml`: the exchange itself and its limits; `notices` reads its tokens' lives and keys.
 
 use toml::de::DeValue;
 
-use super::diagnostic::{At, File, Report};
-use super::names::{SecretSource, domain, host, label, public_url};
+use super::diagnostic::{File, Report};
+use super::names::{address_range, domain, host, label, public_url};
+use super::notices::{self, NOTICE_KEYS, TokenKeySource, TokenLives};
 use super::reader::{Table, Wrong, read_file};
 use super::units::{bytes, day, duration_ms, short_ms, small, text, whole};
 use super::values;
@@ -14,29 +13,40 @@ use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
 use crate::market::supply::within_domain;
 
+const KEYS: &[&str] = &[
+    "schema",
+    "public_url",
+    "domain",
+    "node",
+    "trusted_proxies",
+    "auction",
+    "overload",
+    "logging",
+    "notices",
+    "retention",
+    "targeting",
+    "monitors",
+];
 const AUCTION_KEYS: &[&str] =
     &["default_tmax", "longest_tmax", "margin", "largest_body", "most_imps", "most_in_flight"];
 const OVERLOAD_KEYS: &[&str] = &["target_delay", "burst_delay"];
 const LOGGING_KEYS: &[&str] = &["sample"];
 const MONITOR_KEYS: &[&str] = &["name", "hosts", "from", "until"];
-const NOTICE_KEYS: &[&str] = &["token_life", "clock_skew", "keys"];
+const DAY_MS: u64 = 86_400_000;
 
-/// The longest that a token may live: a month closes only after it (R-MONTH).
-pub(super) const LONGEST_TOKEN_LIFE_MS: u64 = 7 * 86_400_000;
-
-/// A key of the charge tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenKeySource {
-    /// Its number, which stands in each token.
-    pub id: u8,
-    /// Where its 64 bytes are kept.
-    pub secret: SecretSource,
-}
+/// The shortest that detail is kept. Media check last month's figures by the 15th (R-RECONCILE): then that month's first day has been over
+/// for 45 days. Buyers object within 5 days after their period's end (R-OBJECT), which for a month is earlier.
+const SHORTEST_DETAIL_MS: u64 = 46 * DAY_MS;
+/// Where the config says nothing: a quarter (R-QUARTER).
+const USUAL_DETAIL_MS: u64 = 92 * DAY_MS;
+/// Ten years; financial records are kept five years after a contract's end (R-RECORDS), and those are the seals and the ledger.
+const LONGEST_DETAIL_MS: u64 = 3_650 * DAY_MS;
 
 pub(super) struct Exchange {
     pub(super) node: NodeId,
     pub(super) terms: ExchangeTerms,
     pub(super) token_keys: Vec<TokenKeySource>,
+    pub(super) token_lives: TokenLives,
     /// What no deal may target (R-SENSITIVE), lower case; `None`: nobody has said.
     pub(super) forbidden_segment_labels: Option<Vec<String>>,
     pub(super) monitors: Monitors,
@@ -78,18 +88,6 @@ impl Monitors {
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
-    const KEYS: &[&str] = &[
-        "schema",
-        "public_url",
-        "domain",
-        "node",
-        "auction",
-        "overload",
-        "logging",
-        "notices",
-        "targeting",
-        "monitors",
-    ];
     read_file(File::Exchange, text, KEYS, report, exchange)?
 }
 
@@ -97,8 +95,9 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
     let public_url = table.required("public_url", public_url);
     let domain = table.required("domain", domain);
     let node = table.required("node", small(0_u16, u16::MAX));
+    let trusted_proxies = table.list("trusted_proxies", address_range);
     let auction = table.section("auction", AUCTION_KEYS).and_then(auction);
-    let notices = table.section("notices", NOTICE_KEYS).and_then(notices);
+    let notices = table.section("notices", NOTICE_KEYS).and_then(notices::read);
     let targeting = match table.optional_section("targeting", &["forbidden_segment_labels"]) {
         Some(Some(section)) => section.filled_list("forbidden_segment_labels", label).map(Some),
         absent => absent.map(|_| None),
@@ -110,6 +109,10 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
     let trace_one_in = match table.optional_section("logging", LOGGING_KEYS)? {
         Some(table) => table.optional("sample", sample).map(Option::unwrap_or_default),
         None => Some(0),
+    };
+    let detail_ms = match table.optional_section("retention", &["detail"])? {
+        Some(table) => table.optional("detail", detail).map(|ms| ms.unwrap_or(USUAL_DETAIL_MS)),
+        None => Some(USUAL_DETAIL_MS),
     };
     let monitors = table.tables("monitors", MONITOR_KEYS, monitor);
     let (auction, notices, overload) = (auction?, notices?, overload?);
@@ -127,10 +130,13 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             target_delay_ms: overload.target_delay_ms,
             burst_delay_ms: overload.burst_delay_ms,
             trace_one_in: trace_one_in?,
-            token_life_ms: notices.token_life_ms,
+            token_life_ms: notices.token_lives.usual_ms,
             clock_skew_ms: notices.clock_skew_ms,
+            detail_ms: detail_ms?,
+            trusted_proxies: values(trusted_proxies?),
         },
         token_keys: notices.token_keys,
+        token_lives: notices.token_lives,
         forbidden_segment_labels: targeting?
             .map(|labels| labels.into_iter().map(|label| label.value.to_lowercase()).collect()),
         monitors: Monitors(monitors?.into_iter().map(|monitor| monitor.value).collect()),
@@ -209,6 +215,12 @@ fn overload(table: Table<'_>) -> Option<Overload> {
     Some(Overload { target_delay_ms, burst_delay_ms })
 }
 
+/// How long detail is kept, ms.
+fn detail(value: &DeValue<'_>) -> Result<u64, Wrong> {
+    let wrong = |why| format!("{why}: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)");
+    duration_ms(SHORTEST_DETAIL_MS, LONGEST_DETAIL_MS)(value).map_err(wrong)
+}
+
 /// `"1/1000"`: one in a thousand; `"0"`: none.
 fn sample(value: &DeValue<'_>) -> Result<u32, Wrong> {
     const FORM: &str = "must be a share like \"1/1000\", or \"0\" for none";
@@ -217,32 +229,4 @@ fn sample(value: &DeValue<'_>) -> Result<u32, Wrong> {
         share => share.strip_prefix("1/").and_then(|of| of.parse().ok()).filter(|of| *of > 0),
     };
     one_in.ok_or_else(|| FORM.to_owned())
-}
-
-struct Notices {
-    token_life_ms: u64,
-    clock_skew_ms: u64,
-    token_keys: Vec<TokenKeySource>,
-}
-
-fn notices(table: Table<'_>) -> Option<Notices> {
-    let token_life = table.required("token_life", duration_ms(1_000, LONGEST_TOKEN_LIFE_MS));
-    let clock_skew = table.required("clock_skew", duration_ms(0, 600_000));
-    let keys = table.tables("keys", &["id", "secret"], |key| {
-        let id = key.required("id", small(0_u8, u8::MAX));
-        let secret = key.required("secret", SecretSource::read);
-        Some(TokenKeySource { id: id?, secret: secret? })
-    });
-    let keys = keys?;
-    let mut ids = HashSet::new();
-    for At { value: key, place } in &keys {
-        if !ids.insert(key.id) {
-            table.report().error(*place, format!("token key {} is already defined", key.id));
-        }
-    }
-    Some(Notices {
-        token_life_ms: token_life?,
-        clock_skew_ms: clock_skew?,
-        token_keys: keys.into_iter().map(|key| key.value).collect(),
-    })
 }

@@ -2,8 +2,8 @@
 
 use super::currencies::currency;
 use super::diagnostic::{At, File, Place, Report};
-use super::exchange::LONGEST_TOKEN_LIFE_MS;
 use super::names::{SUSPENSION, category, domain, format, id, key_id, label, wire};
+use super::notices::LONGEST_TOKEN_LIFE_MS;
 use super::reader::{Register, Table, read_file};
 use super::units::{day, duration_ms, flag, hourly_traffic, percent, sha256, short_ms, size, whole};
 use super::{choice, values};

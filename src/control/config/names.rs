@@ -11,6 +11,7 @@ use super::diagnostic::nearest;
 use super::reader::Wrong;
 use super::units::{hexadecimal, text};
 use crate::market::demand::Endpoint;
+use crate::market::network::AddressRange;
 use crate::market::supply::Format;
 use crate::market::targeting::{OperatingSystem, Version};
 
@@ -264,6 +265,13 @@ pub(super) fn public_url(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(given.to_owned())
 }
 
+/// An address or a range of them.
+pub(super) fn address_range(value: &DeValue<'_>) -> Result<AddressRange, Wrong> {
+    const FORM: &str =
+        "must be an address such as \"192.0.2.7\", or a range whose other bits are zero, such as \"10.0.0.0/8\"";
+    AddressRange::parse(text(value)?).ok_or_else(|| FORM.to_owned())
+}
+
 /// A page on the web.
 pub(super) fn page(value: &DeValue<'_>) -> Result<String, Wrong> {
     const FORM: &str = "must be a URL such as \"https://qinghe.example/spring\"";
@@ -319,13 +327,19 @@ pub enum SecretError {
 impl SecretSource {
     /// Reads `env:NAME` or `file:PATH`.
     pub(super) fn read(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        let given = text(value)?;
-        match given.split_once(':') {
-            Some(("env", name)) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
-                Ok(Self::Variable(name.to_owned()))
+        let wrong = || "must be env:NAME or file:PATH; a secret never stands in the config".to_owned();
+        Self::parse(text(value)?).ok_or_else(wrong)
+    }
+
+    /// Reads `env:NAME` or `file:PATH`, as it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("env", name) if made_of(name, 128, |byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+                Some(Self::Variable(name.to_owned()))
             }
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            _ => Err("must be env:NAME or file:PATH; a secret never stands in the config".to_owned()),
+            ("file", path) if !path.is_empty() => Some(Self::File(path.into())),
+            _ => None,
         }
     }
 

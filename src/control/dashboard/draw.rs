@@ -35,7 +35,7 @@ pub(in crate::control) fn parts(it: &Figures) -> Vec<(&'static str, String)> {
         ("deals-shown", shown(it.deals.len(), it.deals_total)),
         ("deals", or(deals, 10, "No deals in the market. Add one in deals.toml.")),
         ("dsps-shown", shown(it.dsps.len(), it.dsps_total)),
-        ("dsps", or(dsps, 8, "No DSPs in the market. Add one in dsps.toml.")),
+        ("dsps", or(dsps, 9, "No DSPs in the market. Add one in dsps.toml.")),
         ("report", it.reload.as_ref().map(report).unwrap_or_default()),
     ]
 }
@@ -267,6 +267,8 @@ fn dsp(it: &DspLine) -> String {
         let _ = write!(html, "<td class=\"number\">{}</td>", duration(Some(us)));
     }
     let _ = write!(html, "<td>{}</td>", list(&rejected, "counts columns", "none"));
+    let notices: Vec<_> = it.notices.iter().map(item).collect();
+    let _ = write!(html, "<td>{}</td>", list(&notices, "counts", "none"));
     let _ = write!(html, "<td>{}</td></tr>", switch("dsps", &it.id, it.suspension.is_some()));
     html
 }

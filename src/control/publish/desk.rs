@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Trouble;
+use super::keys::{KeyError, TokenKeys, Turn};
+use crate::billing::budget::Lives;
 use crate::clock::UnixMillis;
 use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
-use crate::event::Operations;
+use crate::event::{Operations, StoreUnavailable};
 use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
@@ -28,6 +30,8 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// The data folder: what is known of the keys of charge tokens is kept there.
+    pub data: PathBuf,
     /// Looks up `env:NAME` secrets.
     pub variable: fn(&str) -> Option<String>,
 }
@@ -54,14 +58,26 @@ pub struct Desk {
     /// never gets a second meaning.
     unsaved: Vec<(IdKind, u32, Box<str>)>,
     /// What a running process cannot change.
-    started: (NodeId, Vec<TokenKeySource>),
+    node: NodeId,
+    pub(super) keys: TokenKeys,
+    /// The keys that the config which is served names.
+    asked: Vec<TokenKeySource>,
     retired: Vec<Market>,
 }
 
 impl Desk {
-    pub(super) fn new(folder: &Path, book: IdBook, ports: Ports) -> Self {
-        let started = (NodeId::default(), Vec::new());
-        Self { folder: folder.to_owned(), ports, book, unsaved: Vec::new(), started, retired: Vec::new() }
+    pub(super) fn new(folder: &Path, book: IdBook, ports: Ports) -> Result<Self, Trouble> {
+        let keys = TokenKeys::open(&ports.data, ports.variable).map_err(|error| unstored(&error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            ports,
+            book,
+            unsaved: Vec::new(),
+            node: NodeId::default(),
+            keys,
+            asked: Vec::new(),
+            retired: Vec::new(),
+        })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -78,8 +94,39 @@ impl Desk {
     }
 
     /// Notes what only a restart changes.
-    pub(super) fn starts_as(&mut self, node: NodeId, token_keys: Vec<TokenKeySource>) {
-        self.started = (node, token_keys);
+    pub(super) fn starts_as(&mut self, node: NodeId) {
+        self.node = node;
+    }
+
+    /// The keys that seal and open under a market.
+    pub(super) fn turn(&self, asked: &[TokenKeySource], market: &Market, now: UnixMillis) -> Result<Turn, Trouble> {
+        let line = |message| Diagnostic { file: self.folder.join("exchange.toml"), line: 1, message };
+        self.keys.prepare(asked, Lives::of(market), now).map_err(|error| match error {
+            KeyError::File(..) => unstored(&error),
+            wrong => Diagnostics::from(vec![line(wrong.to_string())]).into(),
+        })
+    }
+
+    /// The same for the config that is served: its secrets may have changed where they are kept.
+    pub(super) fn turn_again(&self, market: &Market, now: UnixMillis) -> Result<Turn, Trouble> {
+        self.turn(&self.asked, market, now)
+    }
+
+    /// Makes durable that the keys of a turn may seal.
+    pub(super) fn promise(&self, turn: &Turn) -> Result<(), Trouble> {
+        self.keys.promise(turn).map_err(|error| unstored(&error))
+    }
+
+    /// Notes that a turn is in use.
+    pub(super) fn turned(&mut self, turn: Turn, asked: Option<Vec<TokenKeySource>>, now: UnixMillis) {
+        self.keys.served(turn, now);
+        self.asked = asked.unwrap_or(std::mem::take(&mut self.asked));
+    }
+
+    /// What should be looked at, of keys.
+    pub(super) fn key_warnings(&self, turn: &Turn) -> Vec<Diagnostic> {
+        let file = self.folder.join("exchange.toml");
+        turn.warnings.iter().map(|it| Diagnostic { file: file.clone(), line: 1, message: it.clone() }).collect()
     }
 
     /// A market that may be served: its numbers are durable and its opening balances are booked.
@@ -104,16 +151,9 @@ impl Desk {
     }
 
     /// What the folder asks for and only a restart brings.
-    pub(super) fn needs_restart(&self, node: NodeId, token_keys: &[TokenKeySource]) -> Vec<Diagnostic> {
-        let file = self.folder.join("exchange.toml");
-        let warning = |what: &str| Diagnostic {
-            file: file.clone(),
-            line: 1,
-            message: format!("{what} changed: takes effect when the exchange is started again"),
-        };
-        let node = (node != self.started.0).then(|| warning("`node`"));
-        let keys = (token_keys != self.started.1).then(|| warning("`notices.keys`"));
-        node.into_iter().chain(keys).collect()
+    pub(super) fn needs_restart(&self, node: NodeId) -> Option<Diagnostic> {
+        let message = "`node` changed: takes effect when the exchange is started again".to_owned();
+        (node != self.node).then(|| Diagnostic { file: self.folder.join("exchange.toml"), line: 1, message })
     }
 
     /// Keeps a market that the hot plane may still read: freed by the publisher, it never costs a request anything.
@@ -133,4 +173,9 @@ impl Desk {
     pub(super) fn take_dead(&mut self) -> Vec<Market> {
         self.retired.extract_if(.., |market| market.is_last()).collect()
     }
+}
+
+/// What the data folder does not take.
+fn unstored(error: &KeyError) -> Trouble {
+    StoreUnavailable(error.to_string()).into()
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use super::keys::Turn;
 use super::report::generation_words;
 use super::switches::Overlay;
 use super::{By, Desk, LastReload, Ports, Publisher, Refused, Standing, Trouble, pack};
+use crate::billing::token::Tokens;
 use crate::clock::UnixMillis;
-use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile, load};
+use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, compile, load};
 use crate::event::{Audit, Generation, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
 use crate::ids::{IdBook, NodeId};
@@ -106,8 +108,8 @@ fn node_of(sources: &Sources, now: UnixMillis) -> Result<NodeId, Diagnostics> {
 pub struct Opened {
     /// The market, under the suspensions that are stored.
     pub market: Market,
-    /// Keys of the charge tokens.
-    pub token_keys: Vec<TokenKeySource>,
+    /// What seals and opens charge tokens.
+    pub tokens: Tokens,
     /// Becomes the publisher.
     pub opening: Opening,
 }
@@ -148,11 +150,17 @@ impl Desk {
     /// # Errors
     /// [`Trouble`] when there is nothing to start with.
     pub fn open(folder: &Path, choice: Choice, book: IdBook, ports: Ports, now: UnixMillis) -> Result<Opened, Trouble> {
-        let mut desk = Self::new(folder, book, ports);
-        let (choice, compiled) = desk.first(choice, now)?;
-        let Compiled { market, warnings, node, token_keys, .. } = compiled;
-        desk.starts_as(node, token_keys.clone());
+        let mut desk = Self::new(folder, book, ports)?;
+        let (choice, compiled, turn) = desk.first(choice, now)?;
+        let Compiled { market, mut warnings, node, token_keys, .. } = compiled;
+        let Some(tokens) = turn.tokens() else {
+            return Err(StoreUnavailable("there is no token key".to_owned()).into());
+        };
+        desk.starts_as(node);
+        desk.promise(&turn)?;
         desk.note_start(&choice, market.generation, now)?;
+        warnings.extend(desk.key_warnings(&turn));
+        desk.turned(turn, Some(token_keys), now);
         let newest = choice.stored.as_ref().filter(|it| it.generation.number == market.generation);
         let mut standing = Standing {
             warnings,
@@ -174,22 +182,28 @@ impl Desk {
         }
         let overlay = Overlay::of(desk.operations().suspensions()?);
         let market = market.under(overlay.suspensions());
-        Ok(Opened { market, token_keys, opening: Opening { desk, overlay, standing } })
+        Ok(Opened { market, tokens, opening: Opening { desk, overlay, standing } })
     }
 
     /// A folder that compiles may still be refused by what the store knows, of opening balances for example: then the last good
     /// generation is served, too.
-    fn first(&mut self, choice: Choice, now: UnixMillis) -> Result<(Choice, Compiled), Trouble> {
+    fn first(&mut self, choice: Choice, now: UnixMillis) -> Result<(Choice, Compiled, Turn), Trouble> {
+        let variable = self.variable();
         let number = |choice: &Choice| {
             let newest = choice.stored.as_ref().map(|it| &it.generation);
             newest.map_or(1, |it| if it.digest == choice.sources.digest() { it.number } else { it.number + 1 })
         };
-        match self.prepare(&choice.sources, &Moment { now, generation: number(&choice) }) {
-            Ok(compiled) => Ok((choice, compiled)),
+        let mut attempt = |choice: &Choice| {
+            let compiled = self.prepare(&choice.sources, &Moment { now, generation: number(choice) })?;
+            let turn = self.turn(&compiled.token_keys, &compiled.market, now)?;
+            Ok((compiled, turn))
+        };
+        match attempt(&choice) {
+            Ok((compiled, turn)) => Ok((choice, compiled, turn)),
             Err(Trouble::Config(problems)) if !choice.pinned && choice.problems.is_none() => {
-                let choice = last_good(choice.stored, problems, self.variable(), now)?;
-                let compiled = self.prepare(&choice.sources, &Moment { now, generation: number(&choice) })?;
-                Ok((choice, compiled))
+                let choice = last_good(choice.stored, problems, variable, now)?;
+                let (compiled, turn) = attempt(&choice)?;
+                Ok((choice, compiled, turn))
             }
             Err(trouble) => Err(trouble),
         }

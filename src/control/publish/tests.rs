@@ -3,6 +3,7 @@
 mod flaky;
 mod generations;
 mod kill_switches;
+mod rotation;
 
 use std::path::Path;
 
@@ -73,6 +74,7 @@ impl Bench {
         }
         edits.iter().for_each(|(file, old, new)| edit(folder.path(), file, old, new));
         let saved = Saved::default();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
         let (broken, booked, store) = (Arc::default(), Arc::default(), MemoryStore::new());
         let publisher = open(folder.path(), (&saved, &broken), &booked, &store, false).unwrap();
         Self { folder, publisher, saved, broken, booked, store }
@@ -127,13 +129,15 @@ fn open(
     held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
     let identities = Arc::new(Numbers { saved: saved.clone(), broken: broken.clone() });
     let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone() });
-    let ports = Ports { identities, top_ups: Box::new(book_top_up), operations, variable: |_| None };
+    let ports =
+        Ports { identities, top_ups: Box::new(book_top_up), operations, data: folder.join("data"), variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;
     let opened = Desk::open(folder, choice, book, ports, noon())?;
     let metrics = Arc::new(Exchange::metrics());
-    let exchange = Arc::new(Exchange::new(opened.market, Arc::new(Nowhere), metrics, Clock::manual(noon())));
+    let exchange =
+        Arc::new(Exchange::new(opened.market, opened.tokens, Arc::new(Nowhere), metrics, Clock::manual(noon())));
     Ok(Arc::new(opened.opening.publisher(exchange)))
 }
 

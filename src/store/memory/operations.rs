@@ -19,7 +19,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    fn note(&mut self, audit: &Audit) {
+    pub(super) fn note(&mut self, audit: &Audit) {
         self.audits.push(Audit { seq: self.audits.len() as u64 + 1, ..audit.clone() });
     }
 

@@ -165,7 +165,7 @@ impl SqliteReader {
 }
 
 /// SQLite's integers have a sign.
-fn bounded(below: u64) -> i64 {
+pub(super) fn bounded(below: u64) -> i64 {
     i64::try_from(below).unwrap_or(i64::MAX)
 }
 
@@ -223,7 +223,7 @@ fn save_generation(connection: &Connection, it: &Generation) -> Result<(), Store
     Ok(())
 }
 
-fn save_audit(connection: &Connection, it: &Audit) -> Result<(), StoreUnavailable> {
+pub(super) fn save_audit(connection: &Connection, it: &Audit) -> Result<(), StoreUnavailable> {
     let insert = "INSERT INTO audit (at_ms, actor, action, subject, before, after, reason)
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let row = (it.at.0.cast_signed(), &it.actor, &it.action, &it.subject, &it.before, &it.after, &it.reason);

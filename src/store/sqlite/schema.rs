@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_first.sql"),
     include_str!("0002_operations.sql"),
     include_str!("0003_clicks_seals_backups.sql"),
+    include_str!("0004_notices.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.

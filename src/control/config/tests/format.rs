@@ -42,7 +42,7 @@ fn a_missing_key_stands_at_the_head_of_its_table() {
         ],
         &[
             "config/deals.toml:27: `method` is missing from deal",
-            "config/exchange.toml:11: `margin` is missing from auction",
+            "config/exchange.toml:13: `margin` is missing from auction",
             "config/media.toml:39: `daily_capacity` is missing from placements",
         ],
     );
@@ -54,7 +54,7 @@ fn a_missing_section_is_named() {
         &[("exchange.toml", "[auction]", "[notice]")],
         &[
             "config/exchange.toml:1: `auction` is missing from the file",
-            "config/exchange.toml:11: unknown key `notice` in the file; did you mean `notices`?",
+            "config/exchange.toml:13: unknown key `notice` in the file; did you mean `notices`?",
         ],
     );
 }
@@ -117,8 +117,8 @@ fn units_are_needed() {
             ("media.toml", "\"728x90\", ", "\"728*90\", "),
         ],
         &[
-            "config/exchange.toml:13: `default_tmax` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
-            "config/exchange.toml:18: `largest_body` must be a size with its unit: \"512B\", \"256KiB\" or \"1MiB\"",
+            "config/exchange.toml:15: `default_tmax` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
+            "config/exchange.toml:20: `largest_body` must be a size with its unit: \"512B\", \"256KiB\" or \"1MiB\"",
             "config/media.toml:35: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
             "config/media.toml:59: an item of `sizes` must be a size such as \"728x90\"",
         ],
@@ -179,20 +179,28 @@ fn internal_endpoints_are_meant() {
 
 #[test]
 fn secrets_do_not_stand_in_the_config() {
-    let keys = "# [[notices.keys]]\n# id = 1\n# secret = \"env:PMPX_TOKEN_KEY_1\" ";
+    let keys =
+        "# [[notices.keys]]\n# id = 1                               # 1 to 31\n# secret = \"env:PMPX_TOKEN_KEY_1\" ";
     check(
         &[("exchange.toml", keys, "[[notices.keys]]\nid = 1\nsecret = \"0a1b2c\" ")],
-        &["config/exchange.toml:31: `secret` must be env:NAME or file:PATH; a secret never stands in the config"],
+        &["config/exchange.toml:35: `secret` must be env:NAME or file:PATH; a secret never stands in the config"],
     );
     let compiled = edited(&[("exchange.toml", keys, "[[notices.keys]]\nid = 1\nsecret = \"env:KEY\" ")]).unwrap();
-    assert_eq!(compiled.token_keys, [TokenKeySource { id: 1, secret: SecretSource::Variable("KEY".into()) }]);
+    assert_eq!(
+        compiled.token_keys,
+        [TokenKeySource { id: 1, secret: SecretSource::Variable("KEY".into()), revoked: false }]
+    );
+    check(
+        &[("exchange.toml", keys, "[[notices.keys]]\nid = 0\nsecret = \"env:A\" ")],
+        &["config/exchange.toml:34: `id` must be from 1 to 31"],
+    );
     check(
         &[(
             "exchange.toml",
             keys,
             "[[notices.keys]]\nid = 1\nsecret = \"env:A\"\n[[notices.keys]]\nid = 1\nsecret = \"file:B\" ",
         )],
-        &["config/exchange.toml:32: token key 1 is already defined"],
+        &["config/exchange.toml:36: token key 1 is already defined"],
     );
 }
 
@@ -278,8 +286,63 @@ fn tokens_live_at_most_a_week_and_tmax_leaves_something() {
             ("exchange.toml", "margin = \"10ms\"", "margin = \"150ms\""),
         ],
         &[
-            "config/exchange.toml:16: `margin` leaves nothing of `default_tmax`",
+            "config/exchange.toml:18: `margin` leaves nothing of `default_tmax`",
             "config/media.toml:45: `token_life` must be from 1s to 7d",
+        ],
+    );
+}
+
+/// R-RETAIN, R-OBJECT, R-RECONCILE: what may be questioned is still there in detail.
+#[test]
+fn r_retain_detail_is_kept_until_nobody_may_question_it() {
+    let detail = |value: &str| edited(&[("exchange.toml", "detail = \"92d\"", &format!("detail = \"{value}\""))]);
+    assert_eq!(detail("46d").unwrap().market.terms.detail_ms, 46 * 86_400_000);
+    assert_eq!(
+        detail("1103h").unwrap_err().to_string(),
+        "config/exchange.toml:40: `detail` must be from 46d to 3650d: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)"
+    );
+    let without =
+        edited(&[("exchange.toml", "[retention]\n", ""), ("exchange.toml", "detail = \"92d\"\n", "")]).unwrap();
+    assert_eq!(without.market.terms.detail_ms, 92 * 86_400_000);
+}
+
+#[test]
+fn a_token_lives_as_its_placement_or_its_formats_say() {
+    let life = |edits: &[(&str, &str, &str)], media: &str, tagid: &str| {
+        let market = edited(edits).unwrap().market;
+        let media = market.key(media).unwrap().media;
+        market.placement(media, tagid).unwrap().token_life_ms
+    };
+    let by_format = "# token_life_by_format = { video = \"4h\", audio = \"4h\", dooh = \"1d\" }";
+    let spoken = by_format.strip_prefix("# ").unwrap();
+    let lives = ("exchange.toml", by_format, spoken);
+    assert_eq!(life(&[lives], "sunrise", "sunrise-open"), 3_600_000, "banner: as usual");
+    let own = ("media.toml", "token_life = \"4h\"\n", "");
+    assert_eq!(life(&[own], "harbor", "harbor-preroll"), 3_600_000);
+    assert_eq!(life(&[own, lives], "harbor", "harbor-preroll"), 14_400_000, "video");
+    let short = ("media.toml", "token_life = \"4h\"\n", "token_life = \"2h\"\n");
+    assert_eq!(life(&[short, lives], "harbor", "harbor-preroll"), 7_200_000, "the placement has the last word");
+    let screens = ("media.toml", "kind = \"site\"", "kind = \"dooh\"");
+    assert_eq!(life(&[screens, lives], "citypages", "city-top"), 86_400_000, "screens in public places");
+    check(
+        &[("exchange.toml", by_format, "token_life_by_format = { video = \"8d\", dvd = \"1h\" }")],
+        &[
+            "config/exchange.toml:29: `video` must be from 1s to 7d",
+            "config/exchange.toml:29: unknown key `dvd` in token_life_by_format; known here: banner, video, audio, native, dooh",
+        ],
+    );
+}
+
+#[test]
+fn proxies_are_addresses_or_ranges_of_them() {
+    let proxies = "# trusted_proxies = [\"10.0.0.0/8\", \"192.0.2.7\"]";
+    let market = edited(&[("exchange.toml", proxies, proxies.strip_prefix("# ").unwrap())]).unwrap().market;
+    assert_eq!(market.terms.trusted_proxies.len(), 2);
+    check(
+        &[("exchange.toml", proxies, "trusted_proxies = [\"10.0.0.1/8\"]")],
+        &[
+            "config/exchange.toml:11: an item of `trusted_proxies` must be an address such as \"192.0.2.7\", or a range whose other bits \
+           are zero, such as \"10.0.0.0/8\"",
         ],
     );
 }
