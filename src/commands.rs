@@ -166,9 +166,11 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
         Ok(proof) => {
             if arguments.json {
                 say(&format!(
-                    "{{\"ok\":true,\"charges\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
+                    "{{\"ok\":true,\"charges\":{},\"sealed_days\":{},\"gone_days\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
                      \"posted_micro_yuan\":{},\"ledger_micro_yuan\":{}}}",
                     proof.charges,
+                    proof.sealed_days,
+                    proof.gone_days,
                     proof.transactions,
                     proof.entries,
                     proof.head_seq,
@@ -177,8 +179,9 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
                 ))?;
             } else {
                 say(&format!(
-                    "ok: {} charges in the journal and {} transactions with {} entries in the ledger agree",
-                    proof.charges, proof.transactions, proof.entries
+                    "ok: {} charges in the journal and {} transactions with {} entries in the ledger agree; {} days are sealed, of \
+                     {} of them only the sums are left",
+                    proof.charges, proof.transactions, proof.entries, proof.sealed_days, proof.gone_days
                 ))?;
             }
             Ok(ExitCode::SUCCESS)

@@ -11,10 +11,9 @@ mod journal;
 mod ledger;
 mod operation;
 mod outbox;
+mod seal;
 
-pub use books::{
-    BookError, Booking, Books, Cursor, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals,
-};
+pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
@@ -24,6 +23,7 @@ pub use outbox::{
     Attempt, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind, NoticeWords, Outbox,
     OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
 };
+pub use seal::{AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, Seal, Sealed};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

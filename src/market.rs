@@ -133,6 +133,8 @@ pub struct ExchangeTerms {
     pub token_life_ms: u64,
     /// By how much the clocks of nodes may differ, ms.
     pub clock_skew_ms: u64,
+    /// How long after its end a sealed day's charges and clicks are kept, ms (R-RETAIN).
+    pub detail_ms: u64,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<network::AddressRange>,
 }

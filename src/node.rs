@@ -1,6 +1,7 @@
 //! One running node: opens the store, compiles the market, starts the planes, and ends them in order. `main`, the demo and the
 //! integration tests start the same node.
 
+mod archivist;
 mod desk;
 mod drain;
 mod keeper;

@@ -109,7 +109,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     };
 
     let monitors = (&exchange.monitors, at.now.shanghai_day());
-    let parts = build::parts(folder, links, (&exchange.token_lives, &exchange.terms, monitors), book);
+    let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, monitors), book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();
     let market = Market::assemble(at.generation, at.now, sources.digest(), exchange.terms, parts);
     Ok(Compiled { market, warnings, node: exchange.node, token_keys: exchange.token_keys, top_ups })

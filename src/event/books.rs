@@ -1,8 +1,8 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
 use super::{
-    ChargeKey, Clicked, Draft, EVENT_VERSION, Method, Posting, Resolution, Source, StoreUnavailable, Tally,
-    Transaction, TransactionKind, Unbalanced,
+    ChargeKey, ClickGroup, Clicked, Draft, EVENT_VERSION, Group, GroupKey, Method, Posting, Resolution, Sealed, Source,
+    StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -195,15 +195,6 @@ impl Position {
     }
 }
 
-/// How far the ledger follows the journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// The last row of the journal that is in the ledger; 0 for none.
-    pub seq: u64,
-    /// The digest of the journal up to there; zeros for none.
-    pub digest: [u8; 32],
-}
-
 /// What two totals say about the same money (interfaces, `demo`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -223,7 +214,8 @@ pub trait Books {
     /// [`StoreUnavailable`], here and in every other call, when it cannot be read.
     fn head_seq(&self) -> Result<u64, StoreUnavailable>;
 
-    /// The rows of the journal with `after < seq ≤ after + limit`, in order. Fewer only at the head, or where rows are missing.
+    /// The rows of the journal with `after < seq ≤ after + limit`, in order. Fewer only at the head, where rows are missing, or where
+    /// they were let go with their sealed days.
     ///
     /// # Errors
     /// See [`Books::head_seq`].
@@ -235,11 +227,54 @@ pub trait Books {
     /// See [`Books::head_seq`].
     fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable>;
 
-    /// How far the ledger follows the journal.
+    /// The last row of the journal that is in the ledger; 0 for none.
     ///
     /// # Errors
     /// See [`Books::head_seq`].
-    fn cursor(&self) -> Result<Cursor, StoreUnavailable>;
+    fn cursor(&self) -> Result<u64, StoreUnavailable>;
+
+    /// The digest of a day's rows as far as they are in the ledger; zeros for none.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn day_digest(&self, day: ShanghaiDay) -> Result<[u8; 32], StoreUnavailable>;
+
+    /// At most `limit` deliveries of a day with an id above `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn deliveries_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable>;
+
+    /// At most `limit` rows of a day with a seq above `after`, in order; none where they were let go.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn charges_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable>;
+
+    /// The days that can be sealed at `now`, in order: not sealed, every lease that may carry their charges closed, every row in the
+    /// ledger, each delivery with a digest of the day's own.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn sealable(&self, now: UnixMillis) -> Result<Vec<ShanghaiDay>, StoreUnavailable>;
+
+    /// The sealed days in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn seals(&self) -> Result<Vec<Sealed>, StoreUnavailable>;
+
+    /// At most `limit` groups that were laid down for a day, with a key above `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn groups(&self, day: ShanghaiDay, after: Option<GroupKey>, limit: u32) -> Result<Vec<Group>, StoreUnavailable>;
+
+    /// All groups of clicks that were laid down for a day, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn click_groups(&self, day: ShanghaiDay) -> Result<Vec<ClickGroup>, StoreUnavailable>;
 
     /// At most `limit` transactions with an id above `after`, in order.
     ///

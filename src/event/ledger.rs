@@ -163,8 +163,24 @@ pub struct Span {
     pub first_seq: u64,
     /// The last.
     pub last_seq: u64,
-    /// The digest of the journal from its first row to this span's last, whatever the spans in between.
+    /// How many of these rows are of the transaction's day; `None` in books of before days had digests of their own.
+    pub rows: Option<u64>,
+    /// The digest of the day's rows from the first to this span's last, whatever the spans in between. Without `rows`: of the rows
+    /// of all days.
     pub digest: [u8; 32],
+}
+
+impl Span {
+    fn is_possible(&self) -> bool {
+        let within = |rows| 1 <= rows && rows <= self.last_seq - self.first_seq + 1;
+        1 <= self.first_seq && self.first_seq <= self.last_seq && self.rows.is_none_or(within)
+    }
+
+    /// Whether both cover the same rows; those of other days have other digests.
+    #[must_use]
+    pub const fn covers_the_same(&self, other: &Self) -> bool {
+        self.first_seq == other.first_seq && self.last_seq == other.last_seq
+    }
 }
 
 /// A transaction's contents, as they are proposed or were stored; [`Transaction`] is what passed the checks.
@@ -208,7 +224,7 @@ pub enum Unbalanced {
     #[error("it has no entries")]
     Empty,
     /// A delivery without a span or the other way round, or a span that ends before it starts.
-    #[error("only a delivery has a span of the journal, and it must have one")]
+    #[error("only a delivery has a span of the journal, it must have one, and as many rows of its day as fit in")]
     Span,
     /// The entries of a delivery are not what its lines make.
     #[error("its entries are not those of its delivery lines")]
@@ -236,7 +252,7 @@ impl Transaction {
             return Err(Unbalanced::Sum(sum));
         }
         match (draft.kind, draft.span) {
-            (TransactionKind::Delivery, Some(span)) if 1 <= span.first_seq && span.first_seq <= span.last_seq => {
+            (TransactionKind::Delivery, Some(span)) if span.is_possible() => {
                 if entries_of_delivery(&draft.lines)? != draft.entries {
                     return Err(Unbalanced::Lines);
                 }
@@ -363,7 +379,7 @@ mod tests {
             amount: MicroYuan(amount),
             earned: MicroYuan(earned),
         };
-        let span = Span { first_seq: 1, last_seq: 2, digest: [0; 32] };
+        let span = Span { first_seq: 1, last_seq: 2, rows: Some(2), digest: [0; 32] };
         let lines = vec![line(Method::Pd, 35_000, 29_750), line(Method::Pdb, 60_000, 51_000)];
         let made = Transaction::delivery(ShanghaiDay(1), span, lines, UnixMillis(0)).unwrap();
         let entry = |account, amount| Entry { account, amount: MicroYuan(amount) };

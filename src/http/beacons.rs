@@ -241,6 +241,7 @@ mod tests {
             trace_one_in: 0,
             token_life_ms: 1,
             clock_skew_ms: 0,
+            detail_ms: 0,
             trusted_proxies: Vec::new(),
         };
         let market = Market::assemble(1, UnixMillis(0), [0; 32], terms, Parts::default());

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::archivist::Archivist;
 use crate::exchange::Exchange;
 use crate::settlement::ledger;
 use crate::store::SqliteStore;
@@ -60,6 +61,7 @@ impl Duty {
     fn run(&self, stopped: &Receiver<()>) {
         let mut beat = 0_u32;
         let mut seen = self.journal();
+        let mut archivist = Archivist::default();
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
             self.tend();
@@ -77,6 +79,9 @@ impl Duty {
                 self.confirm();
             }
             seen = now;
+            if self.exchange.metrics.health.is_writable() {
+                archivist.beat(&self.exchange, &*self.store);
+            }
         }
     }
 

@@ -1,20 +1,24 @@
 //! From the journal to double entry, and the proof that the two agree.
 //!
 //! [`transactions_of`] is pure; [`derive()`] reads the journal after the ledger's cursor in bounded chunks and books what it makes of them.
-//! The digest is a chain over rows, not over chunks: however the journal is cut, the digest up to a row is the same.
+//! Each day has a digest of its own, a chain over its rows, not over chunks: however the journal is cut, a day's digest up to a row is the
+//! same, and it can be proved as long as that day's rows are there, whatever became of other days' (`seal`).
 
 mod verify;
 
 pub use verify::{Break, Verified, verify};
 
+pub(super) use verify::first_difference;
+
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use sha2::{Digest, Sha256};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Books, Cursor, DeliveryLine, Journaled, Ledger, Method, Span, StoreUnavailable, Totals, Transaction,
-    Unbalanced,
+    BookError, Books, DeliveryLine, Group, GroupKey, Journaled, Ledger, Method, Span, StoreUnavailable, Totals,
+    Transaction, Unbalanced,
 };
 use crate::ids::{BuyerId, DealId, MediaId};
 use crate::money::MicroYuan;
@@ -29,8 +33,8 @@ pub struct Derived {
     pub rows: u64,
     /// Transactions booked.
     pub transactions: u64,
-    /// Where the ledger is now.
-    pub cursor: Cursor,
+    /// The last row that is in the ledger now.
+    pub cursor: u64,
 }
 
 /// Books everything that the journal had when the call began and the ledger had not. Calling it again, also after an end in
@@ -43,13 +47,22 @@ pub fn derive(ledger: &dyn Ledger, now: UnixMillis) -> Result<Derived, BookError
 }
 
 fn derive_in_chunks(ledger: &dyn Ledger, now: UnixMillis, chunk: u32) -> Result<Derived, BookError> {
-    let mut derived = Derived { cursor: ledger.snapshot()?.cursor()?, ..Derived::default() };
-    let until = ledger.snapshot()?.head_seq()?;
-    while derived.cursor.seq < until {
-        let rows = ledger.snapshot()?.charges(derived.cursor.seq, chunk)?;
-        let made = transactions_of(derived.cursor, &rows, now)?;
+    let books = ledger.snapshot()?;
+    let (mut derived, until) = (Derived { cursor: books.cursor()?, ..Derived::default() }, books.head_seq()?);
+    drop(books);
+    while derived.cursor < until {
+        let books = ledger.snapshot()?;
+        let rows = books.charges(derived.cursor, chunk)?;
+        let mut digests = Digests::new();
+        for row in &rows {
+            if let Entry::Vacant(new) = digests.entry(row.day()) {
+                new.insert(books.day_digest(row.day())?);
+            }
+        }
+        drop(books);
+        let made = transactions_of(derived.cursor, &digests, &rows, now)?;
         let Some(span) = made.first().and_then(|first| first.contents().span) else {
-            let after = derived.cursor.seq;
+            let after = derived.cursor;
             return Err(
                 StoreUnavailable(format!("the journal has no row after {after}, though its head is {until}")).into()
             );
@@ -57,29 +70,44 @@ fn derive_in_chunks(ledger: &dyn Ledger, now: UnixMillis, chunk: u32) -> Result<
         derived.rows += rows.len() as u64;
         derived.transactions += made.len() as u64;
         ledger.book(made)?;
-        derived.cursor = Cursor { seq: span.last_seq, digest: span.digest };
+        derived.cursor = span.last_seq;
     }
     Ok(derived)
 }
 
-/// The transactions of rows that follow the cursor: one for each day in them, all with the same span. Voids cost nothing, but
+/// The digest of each day's rows up to some row; zeros for a day that has none.
+pub type Digests = BTreeMap<ShanghaiDay, [u8; 32]>;
+
+/// The transactions of rows that follow the cursor: one for each day in them, all over the same span. Voids cost nothing, but
 /// are part of the span. Rows behind a gap are left out: the ledger must not pass one.
 ///
 /// # Errors
 /// [`Unbalanced`] when a sum is beyond the limit of one amount.
-pub fn transactions_of(cursor: Cursor, rows: &[Journaled], now: UnixMillis) -> Result<Vec<Transaction>, Unbalanced> {
-    let mut days = BTreeMap::<ShanghaiDay, Lines>::new();
-    let (mut last_seq, mut digest) = (cursor.seq, cursor.digest);
+pub fn transactions_of(
+    cursor: u64,
+    digests: &Digests,
+    rows: &[Journaled],
+    now: UnixMillis,
+) -> Result<Vec<Transaction>, Unbalanced> {
+    let mut days = BTreeMap::<ShanghaiDay, (u64, [u8; 32], Lines)>::new();
+    let mut last_seq = cursor;
     for row in rows {
         if row.seq != last_seq + 1 {
             break;
         }
         last_seq = row.seq;
-        digest = chain(digest, row);
-        days.entry(row.day()).or_default().add(row);
+        let day = row.day();
+        let before = || (0, digests.get(&day).copied().unwrap_or_default(), Lines::default());
+        let (rows, digest, lines) = days.entry(day).or_insert_with(before);
+        *rows += 1;
+        *digest = chain(*digest, row);
+        lines.add(row);
     }
-    let span = Span { first_seq: cursor.seq + 1, last_seq, digest };
-    days.into_iter().map(|(day, lines)| Transaction::delivery(day, span, lines.into_lines()?, now)).collect()
+    let transaction = |(day, (rows, digest, lines)): (ShanghaiDay, (u64, [u8; 32], Lines))| {
+        let span = Span { first_seq: cursor + 1, last_seq, rows: Some(rows), digest };
+        Transaction::delivery(day, span, lines.into_lines()?, now)
+    };
+    days.into_iter().map(transaction).collect()
 }
 
 /// The dimensions of a delivery line.
@@ -87,15 +115,36 @@ type Dimensions = (BuyerId, DealId, MediaId, Method);
 
 /// Count, amount and earnings by those dimensions, in micro-yuan.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Lines(BTreeMap<Dimensions, (u64, i128, i128)>);
+pub(super) struct Lines(BTreeMap<Dimensions, (u64, i128, i128)>);
 
 impl Lines {
+    /// Adds what a delivery says.
+    pub(super) fn add_lines(&mut self, lines: &[DeliveryLine]) {
+        for line in lines {
+            let key = (line.buyer, line.deal, line.media, line.method);
+            self.add_sums(key, line.count, line.amount.0.into(), line.earned.0.into());
+        }
+    }
+
+    /// Adds what a group of a sealed day says.
+    pub(super) fn add_group(&mut self, group: &Group) {
+        let GroupKey { buyer, deal, media, method, resolution, .. } = group.key;
+        if resolution == 0 {
+            self.add_sums((buyer, deal, media, method), group.count, group.amount.0.into(), group.earned.0.into());
+        }
+    }
+
+    fn add_sums(&mut self, key: Dimensions, count: u64, amount: i128, earned: i128) {
+        let sums = self.0.entry(key).or_default();
+        sums.0 += count;
+        sums.1 += amount;
+        sums.2 += earned;
+    }
+
     fn add(&mut self, row: &Journaled) {
         if row.is_posted() {
-            let sums = self.0.entry((row.buyer, row.deal, row.media, row.method)).or_default();
-            sums.0 += 1;
-            sums.1 += i128::from(row.amount.0);
-            sums.2 += i128::from(row.earned.0);
+            let key = (row.buyer, row.deal, row.media, row.method);
+            self.add_sums(key, 1, row.amount.0.into(), row.earned.0.into());
         }
     }
 
@@ -111,8 +160,8 @@ impl Lines {
     }
 }
 
-/// The digest of the journal up to a row, from the digest before it: SHA-256 over both, every field at its full width.
-fn chain(before: [u8; 32], row: &Journaled) -> [u8; 32] {
+/// The digest of a day's rows up to one, from the digest before it: SHA-256 over both, every field at its full width.
+pub(super) fn chain(before: [u8; 32], row: &Journaled) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(before);
     hash.update(row.seq.to_be_bytes());
@@ -132,19 +181,6 @@ fn chain(before: [u8; 32], row: &Journaled) -> [u8; 32] {
     // Unknown and 0 differ.
     hash.update(row.displayed_ms.map_or(-1, i64::from).to_be_bytes());
     hash.finalize().into()
-}
-
-/// The digest of the whole journal, made from nothing but its rows.
-///
-/// # Errors
-/// [`StoreUnavailable`] when it cannot be read.
-pub fn rebuild_digest(books: &dyn Books) -> Result<Cursor, StoreUnavailable> {
-    let mut cursor = Cursor::default();
-    loop {
-        let rows = books.charges(cursor.seq, CHUNK)?;
-        let Some(last) = rows.last() else { return Ok(cursor) };
-        cursor = Cursor { seq: last.seq, digest: rows.iter().fold(cursor.digest, chain) };
-    }
 }
 
 /// What the journal says was posted, and what the ledger says buyers paid for it: equal once everything is derived.

@@ -1,6 +1,7 @@
 //! The store of a simulation: the same rules and answers as the durable one, nothing kept after the process, every call
 //! done when it returns, so that a run with the same seed is the same run (architecture §6).
 
+mod archive;
 mod operations;
 mod outbox;
 
@@ -11,9 +12,9 @@ use super::purse::{self, NotTaken, Purse};
 use super::{Registry, contradicts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Click, Clicked, Cursor, Journal, Journaled, Lease, LeaseRecord, LeaseRequest,
-    LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Source, StoreUnavailable, Stored, Tally,
-    Totals, Transaction, TransactionKind, Unrecorded,
+    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, Group, GroupKey, Journal, Journaled, Lease,
+    LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed,
+    Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -24,7 +25,10 @@ pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>, Arc<Mutex
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    journal: Vec<Journaled>,
+    /// Rows by seq; those of days that are gone are not there.
+    journal: BTreeMap<u64, Journaled>,
+    head_seq: u64,
+    sealed: archive::Sealing,
     resolved: HashMap<ChargeKey, u8>,
     leases: BTreeMap<u64, LeaseRecord>,
     purses: BTreeMap<Source, Purse>,
@@ -195,10 +199,14 @@ impl State {
         if let Err(NotTaken::Closed | NotTaken::Beyond) = purse::takes(lease, posting) {
             return Recorded::LeaseClosed;
         }
+        if self.sealed.has(posting.charge.day()) {
+            return Recorded::LeaseClosed;
+        }
         purse::count(lease, posting);
-        let row = Journaled::new(self.journal.len() as u64 + 1, posting);
+        self.head_seq += 1;
+        let row = Journaled::new(self.head_seq, posting);
         self.resolved.insert(key, row.resolution);
-        self.journal.push(row);
+        self.journal.insert(row.seq, row);
         if row.is_posted() { Recorded::Posted } else { Recorded::Voided }
     }
 
@@ -260,24 +268,54 @@ impl State {
 
 impl Books for State {
     fn head_seq(&self) -> Result<u64, StoreUnavailable> {
-        Ok(self.journal.last().map_or(0, |row| row.seq))
+        Ok(self.head_seq)
     }
 
     fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
-        let within = |row: &&Journaled| row.seq > after && row.seq <= after + u64::from(limit);
-        let from = usize::try_from(after).unwrap_or(usize::MAX).min(self.journal.len());
-        Ok(self.journal[from..].iter().take_while(within).copied().collect())
+        let within = after.saturating_add(1)..=after.saturating_add(limit.into());
+        Ok(self.journal.range(within).map(|(_, row)| *row).collect())
     }
 
     fn doubled_charge(&self) -> Result<Option<u64>, StoreUnavailable> {
         let mut seen = HashSet::new();
         let doubled = |row: &&Journaled| !seen.insert((row.auction, row.imp, row.slot));
-        Ok(self.journal.iter().find(doubled).map(|row| row.seq))
+        Ok(self.journal.values().find(doubled).map(|row| row.seq))
     }
 
-    fn cursor(&self) -> Result<Cursor, StoreUnavailable> {
-        let last = self.transactions.iter().rev().find_map(|stored| stored.contents.span);
-        Ok(last.map_or_else(Cursor::default, |span| Cursor { seq: span.last_seq, digest: span.digest }))
+    fn cursor(&self) -> Result<u64, StoreUnavailable> {
+        Ok(self.last_span().0)
+    }
+
+    fn day_digest(&self, day: ShanghaiDay) -> Result<[u8; 32], StoreUnavailable> {
+        let own =
+            |stored: &Stored| stored.contents.span.filter(|span| stored.contents.day == day && span.rows.is_some());
+        Ok(self.transactions.iter().rev().find_map(own).map(|span| span.digest).unwrap_or_default())
+    }
+
+    fn deliveries_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+        let of_day = |it: &&Stored| it.id > after && it.contents.day == day && it.contents.span.is_some();
+        Ok(self.transactions.iter().filter(of_day).take(limit as usize).cloned().collect())
+    }
+
+    fn charges_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
+        let later = self.journal.range(after.saturating_add(1)..).map(|(_, row)| *row);
+        Ok(later.filter(|row| row.day() == day).take(limit as usize).collect())
+    }
+
+    fn sealable(&self, now: UnixMillis) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+        Ok(self.sealable_days(now))
+    }
+
+    fn seals(&self) -> Result<Vec<Sealed>, StoreUnavailable> {
+        Ok(self.sealed.seals())
+    }
+
+    fn groups(&self, day: ShanghaiDay, after: Option<GroupKey>, limit: u32) -> Result<Vec<Group>, StoreUnavailable> {
+        Ok(self.sealed.groups(day, after, limit))
+    }
+
+    fn click_groups(&self, day: ShanghaiDay) -> Result<Vec<ClickGroup>, StoreUnavailable> {
+        Ok(self.sealed.click_groups(day))
     }
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
@@ -302,12 +340,13 @@ impl Books for State {
     }
 
     fn totals(&self) -> Result<Totals, StoreUnavailable> {
-        let posted: Vec<_> = self.journal.iter().filter(|row| row.is_posted()).collect();
+        let (gone_count, gone) = self.sealed.posted_of_gone();
+        let posted: Vec<_> = self.journal.values().filter(|row| row.is_posted()).collect();
         let deliveries = self.transactions.iter().filter(|stored| stored.contents.kind == TransactionKind::Delivery);
         let entries = deliveries.flat_map(|stored| &stored.contents.entries);
         let ledger = entries.filter(|entry| entry.account.kind.pays_for_delivery()).map(|entry| entry.amount).sum();
-        let posted_count = posted.len() as u64;
-        Ok(Totals { posted_count, posted: posted.iter().map(|row| row.amount).sum(), ledger })
+        let posted_count = gone_count + posted.len() as u64;
+        Ok(Totals { posted_count, posted: gone + posted.iter().map(|row| row.amount).sum(), ledger })
     }
 
     fn tallies_of(&self, day: ShanghaiDay) -> Result<Vec<Tally>, StoreUnavailable> {
@@ -318,8 +357,8 @@ impl Books for State {
     }
 
     fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable> {
-        let mut counts = BTreeMap::new();
-        for row in self.journal.iter().filter(|row| row.is_posted() && row.day() == day) {
+        let mut counts = self.sealed.posted_if_gone(day);
+        for row in self.journal.values().filter(|row| row.is_posted() && row.day() == day) {
             *counts.entry(row.deal).or_default() += 1;
         }
         Ok(counts.into_iter().collect())

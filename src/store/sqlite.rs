@@ -3,6 +3,7 @@
 //! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. A second process that would write is
 //! refused; any number may read ([`SqliteReader`]).
 
+mod archive;
 mod journal;
 mod leases;
 mod ledger;

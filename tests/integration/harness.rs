@@ -294,7 +294,12 @@ impl Pmpx {
 
     /// The rows of the journal.
     pub(crate) fn journal(&self) -> Vec<Journaled> {
-        SqliteReader::open(self.data.path()).unwrap().charges(0, 1_000_000).unwrap()
+        self.books().charges(0, 1_000_000).unwrap()
+    }
+
+    /// The books as they are now.
+    pub(crate) fn books(&self) -> SqliteReader {
+        SqliteReader::open(self.data.path()).unwrap()
     }
 
     /// Stops the node and proves its books.

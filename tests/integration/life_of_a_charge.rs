@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use crate::harness::{NOON, Pmpx, bids, moment, parsed, splash, top};
 
 /// Wins an impression of a media and gives its billing URL.
-fn won(pmpx: &Pmpx, media: &str, body: &Value) -> String {
+pub(crate) fn won(pmpx: &Pmpx, media: &str, body: &Value) -> String {
     let answer = pmpx.auction(media, body);
     bids(&answer)[0]["burl"].as_str().unwrap().to_owned()
 }
 
 /// Status and body of a billing notice.
-fn billed(pmpx: &Pmpx, url: &str) -> (u16, Value) {
+pub(crate) fn billed(pmpx: &Pmpx, url: &str) -> (u16, Value) {
     let answer = pmpx.get(url);
     (answer.status.as_u16(), parsed(&answer))
 }
 
-fn yes() -> (u16, Value) {
+pub(crate) fn yes() -> (u16, Value) {
     (200, json!({"billable": true}))
 }
 

@@ -8,6 +8,7 @@
 //! - `rules`: what a file cannot say well.
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
+//! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
@@ -52,5 +53,7 @@ mod pods;
 mod process;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sealed_days;
 #[cfg(test)]
 mod tidy;

@@ -97,6 +97,7 @@ fn market(deals: Vec<Deal>) -> Market {
         trace_one_in: 0,
         token_life_ms: 1,
         clock_skew_ms: 0,
+        detail_ms: 0,
         trusted_proxies: Vec::new(),
     };
     let parts = Parts {

@@ -76,6 +76,7 @@ fn market() -> Market {
         trace_one_in: 0,
         token_life_ms: 1,
         clock_skew_ms: 0,
+        detail_ms: 0,
         trusted_proxies: Vec::new(),
     };
     let dsps = vec![dsp(0, true, false), dsp(1, true, false), dsp(2, false, false), dsp(3, true, true)];

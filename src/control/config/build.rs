@@ -32,12 +32,12 @@ struct Numbers {
     creatives: Vec<CreativeId>,
 }
 
-/// The parts of the market, in the order of the files. `lives` and `terms` are those of media and placements that say nothing; of
-/// monitors those are kept that are on the list on the day.
+/// The parts of the market, in the order of the files. `terms` are those of media and placements that say nothing; of monitors those
+/// are kept that are on the list on the day.
 pub(super) fn parts(
     mut folder: Folder,
     links: Links,
-    (lives, terms, listed): (&TokenLives, &ExchangeTerms, (&Monitors, ShanghaiDay)),
+    (terms, lives, listed): (&ExchangeTerms, &TokenLives, (&Monitors, ShanghaiDay)),
     book: &mut IdBook,
 ) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };

@@ -6,7 +6,7 @@ use super::diagnostic::{File, Report};
 use super::names::{address_range, domain, host, label, public_url};
 use super::notices::{self, NOTICE_KEYS, TokenKeySource, TokenLives};
 use super::reader::{Table, Wrong, read_file};
-use super::units::{bytes, day, short_ms, small, text, whole};
+use super::units::{bytes, day, duration_ms, short_ms, small, text, whole};
 use super::values;
 use crate::clock::ShanghaiDay;
 use crate::ids::NodeId;
@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "overload",
     "logging",
     "notices",
+    "retention",
     "targeting",
     "monitors",
 ];
@@ -31,6 +32,15 @@ const AUCTION_KEYS: &[&str] =
 const OVERLOAD_KEYS: &[&str] = &["target_delay", "burst_delay"];
 const LOGGING_KEYS: &[&str] = &["sample"];
 const MONITOR_KEYS: &[&str] = &["name", "hosts", "from", "until"];
+const DAY_MS: u64 = 86_400_000;
+
+/// The shortest that detail is kept. Media check last month's figures by the 15th (R-RECONCILE): then that month's first day has been over
+/// for 45 days. Buyers object within 5 days after their period's end (R-OBJECT), which for a month is earlier.
+const SHORTEST_DETAIL_MS: u64 = 46 * DAY_MS;
+/// Where the config says nothing: a quarter (R-QUARTER).
+const USUAL_DETAIL_MS: u64 = 92 * DAY_MS;
+/// Ten years; financial records are kept five years after a contract's end (R-RECORDS), and those are the seals and the ledger.
+const LONGEST_DETAIL_MS: u64 = 3_650 * DAY_MS;
 
 pub(super) struct Exchange {
     pub(super) node: NodeId,
@@ -100,6 +110,10 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         Some(table) => table.optional("sample", sample).map(Option::unwrap_or_default),
         None => Some(0),
     };
+    let detail_ms = match table.optional_section("retention", &["detail"])? {
+        Some(table) => table.optional("detail", detail).map(|ms| ms.unwrap_or(USUAL_DETAIL_MS)),
+        None => Some(USUAL_DETAIL_MS),
+    };
     let monitors = table.tables("monitors", MONITOR_KEYS, monitor);
     let (auction, notices, overload) = (auction?, notices?, overload?);
     Some(Exchange {
@@ -118,6 +132,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             trace_one_in: trace_one_in?,
             token_life_ms: notices.token_lives.usual_ms,
             clock_skew_ms: notices.clock_skew_ms,
+            detail_ms: detail_ms?,
             trusted_proxies: values(trusted_proxies?),
         },
         token_keys: notices.token_keys,
@@ -198,6 +213,12 @@ fn overload(table: Table<'_>) -> Option<Overload> {
         return None;
     }
     Some(Overload { target_delay_ms, burst_delay_ms })
+}
+
+/// How long detail is kept, ms.
+fn detail(value: &DeValue<'_>) -> Result<u64, Wrong> {
+    let wrong = |why| format!("{why}: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)");
+    duration_ms(SHORTEST_DETAIL_MS, LONGEST_DETAIL_MS)(value).map_err(wrong)
 }
 
 /// `"1/1000"`: one in a thousand; `"0"`: none.

@@ -1,7 +1,7 @@
 //! Each kind of break is found and named; the digest does not depend on how the journal was cut.
 
 use super::*;
-use crate::event::Source;
+use crate::event::{Leases, Source};
 use crate::ids::NodeId;
 use crate::settlement::suite::{BUYER, DAY, charge, grant, noon, posted, record, top_up, voided};
 use crate::store::{MemoryStore, Options, SqliteReader, SqliteStore};
@@ -90,8 +90,49 @@ fn a_doubled_charge_is_found() {
 fn spans_that_overlap_or_leave_rows_out_are_found() {
     let found = tampered("UPDATE ledger_transaction SET first_seq = 20 WHERE id = 3");
     assert_eq!(found, Break::Span { id: 3, first_seq: 20, last_seq: 30, expected: 21 });
-    let found = tampered("UPDATE ledger_transaction SET first_seq = 22 WHERE id = 3");
+    let found = tampered("UPDATE ledger_transaction SET first_seq = 22, rows = 9 WHERE id = 3");
     assert!(matches!(found, Break::Span { expected: 21, .. }), "{found}");
+}
+
+#[test]
+fn a_day_with_another_number_of_rows_than_was_booked_is_found() {
+    let found = tampered("UPDATE ledger_transaction SET rows = 9 WHERE id = 3");
+    assert!(matches!(found, Break::Rows { journal: 10, ledger: 9, id: 3, .. }), "{found}");
+}
+
+/// Books that were begun before each day had a digest of its own: proved as they were, continued, and never sealed, because what
+/// proves them needs every row.
+#[test]
+fn older_books_are_proved_over_the_rows_of_all_days() {
+    let folder = folder();
+    let digest = |until: u32| {
+        let reader = SqliteReader::open(folder.path()).unwrap();
+        reader.charges(0, until).unwrap().iter().fold([0; 32], chain)
+    };
+    let connection = rusqlite::Connection::open(folder.path().join("pmpx.db")).unwrap();
+    connection.execute_batch("DROP TRIGGER ledger_transaction_keep").unwrap();
+    for (id, until) in [(2, 20), (3, 30)] {
+        let older = "UPDATE ledger_transaction SET rows = NULL, digest = ?2 WHERE id = ?1";
+        connection.execute(older, (id, digest(until))).unwrap();
+    }
+    drop(connection);
+    let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), noon()).unwrap();
+    let proof = verify(&*store.snapshot().unwrap()).unwrap();
+    assert_eq!((proof.charges, proof.transactions), (30, 3));
+    record(&store, posted(charge(31, crate::ids::LeaseId(1), Method::Pd, 5))).unwrap();
+    derive(&store, noon()).unwrap();
+    let books = store.snapshot().unwrap();
+    assert_eq!(verify(&*books).unwrap().transactions, 4);
+    assert_eq!(books.transactions(3, 1).unwrap()[0].contents.span.unwrap().rows, Some(1));
+    drop(books);
+    store.close_dead(noon().plus_ms(700_000)).unwrap();
+    let over = DAY.next().next().starts_at();
+    assert_eq!(store.snapshot().unwrap().sealable(over), Ok(vec![]));
+    drop(store);
+    let connection = rusqlite::Connection::open(folder.path().join("pmpx.db")).unwrap();
+    connection.execute("UPDATE ledger_transaction SET digest = zeroblob(32) WHERE id = 3", ()).unwrap();
+    let found = verify(&SqliteReader::open(folder.path()).unwrap()).unwrap_err();
+    assert_eq!(found, Break::Digest { first_seq: 21, last_seq: 30, id: 3 });
 }
 
 #[test]
@@ -116,19 +157,25 @@ fn the_proof_reads_a_folder_that_another_one_serves_from() {
 
 #[test]
 fn the_digest_is_the_same_however_the_journal_is_cut() {
-    let digest = |chunk| {
+    let digests = |chunk| {
         let store = MemoryStore::new();
         top_up(&store, "bank 1", 1_000_000).unwrap();
         let lease = grant(&store, Source::Balance(BUYER), 500_000).unwrap();
         for number in 0..ROWS {
-            record(&store, posted(charge(number, lease.id, Method::Pd, 1_000))).unwrap();
+            let mut charge = charge(number, lease.id, Method::Pd, 1_000);
+            if number % 4 == 0 {
+                charge.key.auction.0 += u128::from(12 * 3_600_000_u64) << 80;
+            }
+            record(&store, posted(charge)).unwrap();
         }
-        let derived = derive_in_chunks(&store, noon(), chunk).unwrap();
-        assert!(verify(&*store.snapshot().unwrap()).is_ok());
-        derived.cursor
+        derive_in_chunks(&store, noon(), chunk).unwrap();
+        let books = store.snapshot().unwrap();
+        assert!(verify(&*books).is_ok());
+        [DAY, DAY.next()].map(|day| books.day_digest(day).unwrap())
     };
-    assert_eq!(digest(1), digest(7));
-    assert_eq!(digest(7), digest(CHUNK));
+    let whole = digests(CHUNK);
+    assert_eq!((digests(1), digests(7)), (whole, whole));
+    assert!(whole[0] != whole[1] && whole[1] != [0; 32], "each day has its own");
 }
 
 #[test]
@@ -155,7 +202,7 @@ fn two_derivations_at_once_book_nothing_twice() {
     let lease = grant(&store, Source::Balance(BUYER), 1_000).unwrap();
     record(&store, posted(charge(1, lease.id, Method::Pd, 10))).unwrap();
     let rows = store.snapshot().unwrap().charges(0, 10).unwrap();
-    let stale = transactions_of(Cursor::default(), &rows, noon()).unwrap();
+    let stale = transactions_of(0, &Digests::new(), &rows, noon()).unwrap();
     record(&store, posted(charge(2, lease.id, Method::Pd, 10))).unwrap();
     derive(&store, noon()).unwrap();
     assert_eq!(store.book(stale), Err(BookError::NotNext { cursor: 2, first_seq: 1 }));

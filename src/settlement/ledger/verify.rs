@@ -1,13 +1,15 @@
 //! The proof: conservation, no gaps, journal = ledger, purses = ledger. It reads everything and trusts nothing, not even the
 //! indexes and triggers that should make a break impossible.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+mod seals;
 
 use super::{CHUNK, Lines, chain};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, Cursor, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, StoreUnavailable,
-    Stored, Transaction, TransactionKind, Unbalanced,
+    Account, AccountKind, Books, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, StoreUnavailable, Stored,
+    Transaction, TransactionKind, Unbalanced,
 };
 use crate::ids::LeaseId;
 use crate::money::MicroYuan;
@@ -22,8 +24,12 @@ pub struct Verified {
     pub transactions: u64,
     /// Their entries.
     pub entries: u64,
-    /// Rows of the journal, posted or void.
+    /// Rows of the journal, posted or void; also those whose detail is gone.
     pub charges: u64,
+    /// Sealed days.
+    pub sealed_days: u64,
+    /// Those of them whose detail is gone.
+    pub gone_days: u64,
     /// Posted by the journal, in micro-yuan, as far as the ledger follows it.
     pub posted_micro_yuan: i64,
     /// Taken from buyers for it by the ledger, in micro-yuan: the same.
@@ -103,6 +109,32 @@ pub enum Break {
         /// The transaction; 0 when none has the day.
         id: u64,
     },
+    /// Another number of rows than the ledger booked.
+    #[error(
+        "journal rows {first_seq} to {last_seq}, {day}: {journal} rows are there, ledger transaction {id} booked {ledger}"
+    )]
+    Rows {
+        /// The first row of the span.
+        first_seq: u64,
+        /// Its last.
+        last_seq: u64,
+        /// The settlement day.
+        day: ShanghaiDay,
+        /// How many are there.
+        journal: u64,
+        /// How many the ledger booked.
+        ledger: u64,
+        /// The transaction.
+        id: u64,
+    },
+    /// A seal does not agree with its groups, with the ledger, or with the detail.
+    #[error("the seal of {day}: {what}")]
+    Seal {
+        /// Which day's.
+        day: ShanghaiDay,
+        /// What differs.
+        what: String,
+    },
     /// Sums agree, but a row was altered.
     #[error("journal rows {first_seq} to {last_seq} were altered after ledger transaction {id} was booked")]
     Digest {
@@ -146,7 +178,8 @@ pub enum Break {
 
 /// Proves the books, or names the first break.
 ///
-/// Time and memory: one pass over the journal and the ledger; a few dozen bytes for each lease and account.
+/// Time and memory: one pass over the ledger and the journal, a second over each sealed day while its detail is there; a few dozen bytes
+/// for each lease and account, and the groups of one sealed day.
 ///
 /// # Errors
 /// [`Break`].
@@ -154,24 +187,47 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
     let mut proof = Proof {
         books,
         done: Verified::default(),
-        cursor: Cursor::default(),
+        cursor: 0,
+        whole: Some([0; 32]),
+        days: BTreeMap::new(),
+        gone: BTreeSet::new(),
         moved: HashMap::new(),
         leases: HashMap::new(),
     };
     proof.done.head_seq = books.head_seq()?;
+    let seals = books.seals()?;
+    proof.gone = seals.iter().filter(|sealed| sealed.gone_at.is_some()).map(|sealed| sealed.seal.day).collect();
     if let Some(seq) = books.doubled_charge()? {
         return Err(Break::Doubled(seq));
     }
     proof.ledger()?;
     proof.tail()?;
+    for sealed in &seals {
+        proof.sealed(sealed)?;
+    }
     proof.leases_and_purses()?;
     Ok(proof.done)
+}
+
+/// What the ledger has booked of one day so far.
+#[derive(Default)]
+struct DayProof {
+    rows: u64,
+    digest: [u8; 32],
+    /// Kept for days whose detail is gone.
+    lines: Lines,
 }
 
 struct Proof<'b> {
     books: &'b dyn Books,
     done: Verified,
-    cursor: Cursor,
+    /// The last row that was passed.
+    cursor: u64,
+    /// The digest of the rows of all days, as long as the ledger's spans have that.
+    whole: Option<[u8; 32]>,
+    days: BTreeMap<ShanghaiDay, DayProof>,
+    /// The days whose detail is gone.
+    gone: BTreeSet<ShanghaiDay>,
     /// What moved on each account other than by delivery: that is what purses were funded with.
     moved: HashMap<Account, i128>,
     /// Posted amount and count by lease, from the journal.
@@ -194,7 +250,7 @@ impl Proof<'_> {
                     return Err(Break::TransactionMissing { expected: self.done.transactions, found: stored.id });
                 }
                 sum += self.balance(&stored)?;
-                if waiting.first().is_some_and(|first| first.contents.span != stored.contents.span) {
+                if !same_span(waiting.first(), &stored) {
                     self.span(&std::mem::take(&mut waiting))?;
                 }
                 if stored.contents.span.is_some() {
@@ -203,7 +259,7 @@ impl Proof<'_> {
             }
         }
         self.span(&waiting)?;
-        self.done.derived_seq = self.cursor.seq;
+        self.done.derived_seq = self.cursor;
         if sum == 0 { Ok(()) } else { Err(Break::Sum(sum)) }
     }
 
@@ -229,38 +285,76 @@ impl Proof<'_> {
 
     /// All transactions of one span against the rows it covers.
     fn span(&mut self, stored: &[Stored]) -> Result<(), Break> {
-        let Some((id, Span { first_seq, last_seq, digest })) =
+        let Some((id, Span { first_seq, last_seq, rows, digest })) =
             stored.first().and_then(|first| Some((first.id, first.contents.span?)))
         else {
             return Ok(());
         };
-        if first_seq != self.cursor.seq + 1 || last_seq > self.done.head_seq {
-            let expected = self.cursor.seq + 1;
+        if first_seq != self.cursor + 1 || last_seq > self.done.head_seq {
+            let expected = self.cursor + 1;
             if first_seq == expected {
                 return Err(Break::Gap { expected: self.done.head_seq + 1, found: last_seq });
             }
             return Err(Break::Span { id, first_seq, last_seq, expected });
         }
-        let mut days = BTreeMap::<ShanghaiDay, Lines>::new();
-        self.rows(last_seq, |row| days.entry(row.day()).or_default().add(row))?;
-        for one in stored {
-            let contents = &one.contents;
-            let journal = days.remove(&contents.day).unwrap_or_default();
-            let mut ledger = Lines::default();
-            for line in &contents.lines {
-                let key = (line.buyer, line.deal, line.media, line.method);
-                ledger.0.insert(key, (line.count, line.amount.0.into(), line.earned.0.into()));
-            }
-            if let Some((what, journal, ledger)) = first_difference(&journal, &ledger) {
-                return Err(Break::Line { first_seq, last_seq, day: contents.day, what, journal, ledger, id: one.id });
-            }
+        if rows.is_some() {
+            self.whole = None;
         }
-        if let Some((day, lines)) = days.pop_first() {
+        let mut days = BTreeMap::<ShanghaiDay, (u64, Lines)>::new();
+        let gone = stored.iter().any(|one| self.gone.contains(&one.contents.day));
+        let present = self.rows(last_seq, gone, |row| {
+            let of_day = days.entry(row.day()).or_default();
+            of_day.0 += 1;
+            of_day.1.add(row);
+        })?;
+        let mut booked = 0;
+        for one in stored {
+            let journal = days.remove(&one.contents.day).unwrap_or_default();
+            booked += one.contents.span.and_then(|span| span.rows).unwrap_or_default();
+            self.booked(one, journal)?;
+        }
+        if let Some((day, (_, lines))) = days.pop_first() {
             let (what, ledger) = ("the whole day".to_owned(), "nothing".to_owned());
             let journal = format!("{} groups", lines.0.len());
             return Err(Break::Line { first_seq, last_seq, day, what, journal, ledger, id: 0 });
         }
-        if self.cursor.digest != digest {
+        if let Some(whole) = self.whole {
+            // Of before days had digests of their own.
+            return if whole == digest { Ok(()) } else { Err(Break::Digest { first_seq, last_seq, id }) };
+        }
+        let covered = last_seq - first_seq + 1;
+        if booked != covered {
+            let day = stored.first().map(|one| one.contents.day).unwrap_or_default();
+            return Err(Break::Rows { first_seq, last_seq, day, journal: covered.max(present), ledger: booked, id });
+        }
+        Ok(())
+    }
+
+    /// One delivery against the rows of its day in its span.
+    fn booked(&mut self, stored: &Stored, (count, journal): (u64, Lines)) -> Result<(), Break> {
+        let contents = &stored.contents;
+        let (id, day) = (stored.id, contents.day);
+        let Some(Span { first_seq, last_seq, rows, digest }) = contents.span else { return Ok(()) };
+        let proof = self.days.entry(day).or_default();
+        if let Some(ledger) = rows {
+            let gone = self.gone.contains(&day);
+            if count != if gone { 0 } else { ledger } {
+                return Err(Break::Rows { first_seq, last_seq, day, journal: count, ledger, id });
+            }
+            proof.rows += ledger;
+            if gone {
+                // The seal says what these rows were.
+                proof.lines.add_lines(&contents.lines);
+                proof.digest = digest;
+                return Ok(());
+            }
+        }
+        let mut ledger = Lines::default();
+        ledger.add_lines(&contents.lines);
+        if let Some((what, journal, ledger)) = first_difference(&journal, &ledger) {
+            return Err(Break::Line { first_seq, last_seq, day, what, journal, ledger, id });
+        }
+        if rows.is_some() && proof.digest != digest {
             return Err(Break::Digest { first_seq, last_seq, id });
         }
         Ok(())
@@ -269,37 +363,57 @@ impl Proof<'_> {
     /// The rows that are not in the ledger yet: no gaps there either.
     fn tail(&mut self) -> Result<(), Break> {
         let derived = self.done.posted_micro_yuan;
-        self.rows(self.done.head_seq, |_| {})?;
+        self.rows(self.done.head_seq, false, |_| {})?;
         self.done.pending_micro_yuan = self.done.posted_micro_yuan - derived;
         self.done.posted_micro_yuan = derived;
         Ok(())
     }
 
-    /// Reads on up to a row, counting and chaining; a missing row is a break.
-    fn rows(&mut self, last_seq: u64, mut each: impl FnMut(&Journaled)) -> Result<(), Break> {
-        while self.cursor.seq < last_seq {
-            let wanted = u32::try_from(last_seq - self.cursor.seq).unwrap_or(CHUNK).min(CHUNK);
-            let before = self.cursor.seq;
+    /// Reads on up to a row, counting and chaining, and tells how many rows there were. A missing one is a break, unless rows of that
+    /// span may be `gone`: then the counts of the days tell.
+    fn rows(&mut self, last_seq: u64, gone: bool, mut each: impl FnMut(&Journaled)) -> Result<u64, Break> {
+        let mut present = 0;
+        while self.cursor < last_seq {
+            let wanted = u32::try_from(last_seq - self.cursor).unwrap_or(CHUNK).min(CHUNK);
+            let before = self.cursor;
             for row in self.books.charges(before, wanted)? {
-                let expected = self.cursor.seq + 1;
-                if row.seq != expected {
+                let expected = self.cursor + 1;
+                if row.seq < expected || (row.seq > expected && !gone) {
                     return Err(Break::Gap { expected, found: row.seq });
                 }
-                self.cursor = Cursor { seq: row.seq, digest: chain(self.cursor.digest, &row) };
-                self.done.charges += 1;
-                if row.is_posted() {
-                    self.done.posted_micro_yuan += row.amount.0;
-                    let lease = self.leases.entry(row.lease).or_default();
-                    lease.0 += i128::from(row.amount.0);
-                    lease.1 += 1;
-                }
+                self.cursor = row.seq;
+                present += 1;
+                self.row(&row);
                 each(&row);
             }
-            if self.cursor.seq < before + u64::from(wanted) {
-                return Err(Break::Gap { expected: self.cursor.seq + 1, found: self.done.head_seq });
+            if gone {
+                self.cursor = before + u64::from(wanted);
+            } else if self.cursor < before + u64::from(wanted) {
+                return Err(Break::Gap { expected: self.cursor + 1, found: self.done.head_seq });
             }
         }
-        Ok(())
+        Ok(present)
+    }
+
+    fn row(&mut self, row: &Journaled) {
+        match &mut self.whole {
+            Some(whole) => *whole = chain(*whole, row),
+            None => {
+                let proof = self.days.entry(row.day()).or_default();
+                proof.digest = chain(proof.digest, row);
+            }
+        }
+        self.done.charges += 1;
+        if row.is_posted() {
+            self.done.posted_micro_yuan += row.amount.0;
+            self.posted(row.lease, row.amount.0.into(), 1);
+        }
+    }
+
+    fn posted(&mut self, lease: LeaseId, amount: i128, count: u64) {
+        let sums = self.leases.entry(lease).or_default();
+        sums.0 += amount;
+        sums.1 += count;
     }
 
     /// Leases against the journal, purses against leases and ledger.
@@ -337,13 +451,22 @@ impl Proof<'_> {
             return agree(&format!("{source:?}"), "what leases hold", MicroYuan::ZERO, settled + holding);
         }
         let backed = self.moved.keys().filter(|account| is_backed(account.kind)).copied();
-        let accounts: std::collections::BTreeSet<_> = backed.chain(funded.keys().copied()).collect();
+        let accounts: BTreeSet<_> = backed.chain(funded.keys().copied()).collect();
         for account in accounts {
             let purse = funded.get(&account).copied().unwrap_or_default();
             let ledger = -self.moved.get(&account).copied().unwrap_or_default();
             agree(&account.to_string(), "what was paid in", clamp(purse), ledger)?;
         }
         Ok(())
+    }
+}
+
+/// Whether a transaction belongs to the span that is being collected.
+fn same_span(first: Option<&Stored>, next: &Stored) -> bool {
+    match (first.and_then(|first| first.contents.span), next.contents.span) {
+        (Some(first), Some(next)) => first.covers_the_same(&next),
+        (None, _) => true,
+        (Some(_), None) => false,
     }
 }
 
@@ -377,8 +500,8 @@ fn clamp(sum: i128) -> MicroYuan {
 }
 
 /// The first group in which journal and ledger differ, in words: which, and what each says.
-fn first_difference(journal: &Lines, ledger: &Lines) -> Option<(String, String, String)> {
-    let keys: std::collections::BTreeSet<_> = journal.0.keys().chain(ledger.0.keys()).collect();
+pub(in crate::settlement) fn first_difference(journal: &Lines, ledger: &Lines) -> Option<(String, String, String)> {
+    let keys: BTreeSet<_> = journal.0.keys().chain(ledger.0.keys()).collect();
     let differs = keys.into_iter().find(|key| journal.0.get(*key) != ledger.0.get(*key))?;
     let (buyer, deal, media, method) = differs;
     let what = format!("buyer {}, deal {}, media {}, {}", buyer.0, deal.0, media.0, method.name());

@@ -277,3 +277,41 @@ fn each_commit_of_postings_is_told_to_the_hook() {
     assert!(postings == 1 && !took.is_zero());
     assert_eq!(store.stats().commits.load(Ordering::Relaxed), 1);
 }
+
+/// R-RETAIN: the journal cannot keep who saw or clicked an ad. What it keeps of a charge and a click are these numbers, none of them a
+/// person's, a device's or an address; text has no column.
+#[test]
+fn r_retain_the_journal_has_no_column_for_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    top_up(&store, "bank 1", 100).unwrap();
+    let lease = grant(&store, CASH, 100).unwrap();
+    record(&store, posted(charge(1, lease.id, Method::Pd, 10))).unwrap();
+    clicks::click(&store, charge(1, lease.id, Method::Pd, 10), 0);
+    drop(store);
+    let connection = raw(&folder);
+    let columns = |table: &str| -> Vec<String> {
+        let sql = "SELECT name || ' ' || type FROM pragma_table_info(?1)";
+        connection.prepare(sql).unwrap().query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let expected = |keys: &str| -> Vec<String> {
+        let kind = |name: &str| if name == "auction" { "BLOB" } else { "INTEGER" };
+        keys.split_whitespace().map(|name| format!("{name} {}", kind(name))).collect()
+    };
+    assert_eq!(
+        columns(&format!("charge_{}", DAY.compact())),
+        expected(
+            "seq auction imp slot resolution version media placement dsp buyer advertiser deal creative creative_version method \
+             lease quantity price earning amount earned at_ms via displayed_ms"
+        )
+    );
+    assert_eq!(
+        columns(&format!("click_{}", DAY.compact())),
+        expected(
+            "auction imp slot media placement dsp buyer advertiser deal creative creative_version first_at_ms last_at_ms times"
+        )
+    );
+    for table in ["sealed_charge", "sealed_click", "tally", "lease"] {
+        assert!(columns(table).iter().all(|column| column.ends_with(" INTEGER")), "{table}");
+    }
+}

@@ -48,7 +48,7 @@ impl MemoryStore {
             let same = |row: &&crate::event::Journaled| {
                 row.is_posted() && (row.auction, row.imp, row.slot) == (key.auction, key.imp.0, key.slot.0)
             };
-            state.journal.iter().find(same).map(|row| (key, row.at))
+            state.journal.values().find(same).map(|row| (key, row.at))
         };
         keys.filter_map(found).collect()
     }

@@ -5,7 +5,11 @@
 
 mod batch;
 mod clicks;
+mod days;
 
+pub(super) use days::{days, days_after, head_seq};
+
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,11 +18,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::schema;
 use crate::clock::{Clock, ShanghaiDay};
 use crate::event::{Click, LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
 use crate::ids::{Boot, NodeId};
 use batch::{Batch, Done};
+use days::Days;
 
 /// The most messages of one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 4_096;
@@ -39,6 +43,8 @@ pub struct JournalStats {
     pub refused: AtomicU64,
     /// Postings that would have taken more than their lease holds: always 0 while billing is right.
     pub beyond_lease: AtomicU64,
+    /// Postings under live leases to days that are sealed: always 0 while no clock is set back by hours.
+    pub sealed_days: AtomicU64,
     /// Messages waiting now.
     pub queued: AtomicU64,
     /// Clicks that wait for a commit now; as bounded as the queue.
@@ -95,8 +101,10 @@ pub(super) struct Writer {
     on_commit: Option<OnCommit>,
     /// The seq of the next row; `None` when it must be read again.
     next_seq: Option<u64>,
-    /// The days whose tables are known to exist.
-    days: HashSet<ShanghaiDay>,
+    /// What is known of the days; `None` when it must be read again.
+    days: Option<Days>,
+    /// Set by a command that sealed a day or let one go.
+    days_changed: Cell<bool>,
     /// Counts that are not durable yet; a failed commit keeps them. Bounded by deals × measures × days.
     tallies: BTreeMap<(ShanghaiDay, u32, u16), u64>,
     /// Clicks that are not durable yet; a failed commit keeps them. Bounded by the places for them.
@@ -112,8 +120,9 @@ impl Writer {
         stats: Arc<JournalStats>,
         on_commit: Option<OnCommit>,
     ) -> Self {
-        let (days, tallies, clicks) = (HashSet::new(), BTreeMap::new(), Vec::new());
-        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, tallies, clicks }
+        let (tallies, clicks) = (BTreeMap::new(), Vec::new());
+        let (days, days_changed) = (None, Cell::new(false));
+        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, days_changed, tallies, clicks }
     }
 
     /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.
@@ -151,6 +160,11 @@ impl Writer {
         while !self.clicks.is_empty() && self.commit(&mut batch) {}
         // A failure here costs nothing: the next start reads the log.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
+    }
+
+    /// Has what is known of the days read again before the next posting.
+    pub(super) fn forget_days(&self) {
+        self.days_changed.set(true);
     }
 
     /// Runs work in one transaction: all of it is durable, or nothing happened.
@@ -192,7 +206,7 @@ impl Writer {
                 self.stats.failures.fetch_add(1, Ordering::Relaxed);
                 self.roll_back();
                 self.next_seq = None;
-                self.days.clear();
+                self.days = None;
                 batch.iter_mut().for_each(|submission| submission.settle(Err(Unrecorded::Failed)));
             }
         }
@@ -230,12 +244,16 @@ impl Writer {
             Some(next) => next,
             None => head_seq(&self.connection)? + 1,
         };
-        if self.days.is_empty() {
-            self.days = days(&self.connection)?.into_iter().collect();
+        if self.days_changed.take() {
+            self.days = None;
         }
-        let mut work = Batch::new(&self.connection, first, &mut self.days);
+        let mut days = match self.days.take() {
+            Some(known) => known,
+            None => Days::load(&self.connection)?,
+        };
+        let mut work = Batch::new(&self.connection, first, &mut days);
         let outcomes = batch.iter().map(|it| work.record(&it.posting)).collect::<Result<Vec<_>, _>>()?;
-        let Done { next_seq: next, beyond } = work.finish()?;
+        let Done { next_seq: next, beyond, sealed } = work.finish()?;
         {
             let mut upsert = self.connection.prepare_cached(
                 "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5)
@@ -248,6 +266,7 @@ impl Writer {
         let clicks = self.clicks.len().min(BATCH);
         clicks::save(&self.connection, &self.clicks[..clicks])?;
         self.connection.execute_batch("COMMIT")?;
+        self.days = Some(days);
         self.tallies.clear();
         self.clicks.drain(..clicks);
         self.stats.clicks_waiting.fetch_sub(clicks as u64, Ordering::AcqRel);
@@ -257,23 +276,10 @@ impl Writer {
             tracing::error!(postings = beyond, "postings beyond their leases were refused: awards and leases disagree");
             self.stats.beyond_lease.fetch_add(beyond, Ordering::Relaxed);
         }
+        if sealed > 0 {
+            tracing::error!(postings = sealed, "postings to sealed days were refused: has a clock been set back?");
+            self.stats.sealed_days.fetch_add(sealed, Ordering::Relaxed);
+        }
         Ok(outcomes)
     }
-}
-
-/// The days that have a table of charges, in order.
-pub(super) fn days(connection: &Connection) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
-    let mut statement = connection.prepare_cached("SELECT day FROM charge_day ORDER BY day")?;
-    let days = statement.query_map((), |row| row.get(0).map(ShanghaiDay))?;
-    Ok(days.collect::<Result<_, _>>()?)
-}
-
-/// The last row of the journal, over all days; 0 for none.
-pub(super) fn head_seq(connection: &Connection) -> Result<u64, StoreUnavailable> {
-    let mut head = 0;
-    for day in days(connection)? {
-        let sql = format!("SELECT coalesce(max(seq), 0) FROM {}", schema::charge_table(day));
-        head = head.max(connection.query_row(&sql, (), |row| row.get::<_, u64>(0))?);
-    }
-    Ok(head)
 }

@@ -20,7 +20,7 @@ pub(super) fn book(connection: &Connection, transaction: &Transaction) -> Result
         .query_row((contents.kind.code(), &contents.reference), |row| row.get(0))
         .optional()?;
     if let Some(id) = known {
-        let stored = reader::transactions(connection, id - 1, 1)?;
+        let stored = reader::booked::transactions(connection, id - 1, 1)?;
         if stored.first().is_some_and(|stored| purse::same_booking(&stored.contents, contents)) {
             return Ok(Booking::AlreadyBooked);
         }
@@ -51,8 +51,9 @@ fn write(connection: &Connection, transaction: &Transaction) -> rusqlite::Result
     let id: i64 =
         connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM ledger_transaction", (), |row| row.get(0))?;
     let span = contents.span;
-    connection.prepare_cached("INSERT INTO ledger_transaction VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
-        (
+    connection
+        .prepare_cached("INSERT INTO ledger_transaction VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
+        .execute((
             id,
             contents.kind.code(),
             &contents.reference,
@@ -62,8 +63,8 @@ fn write(connection: &Connection, transaction: &Transaction) -> rusqlite::Result
             span.map(|span| span.last_seq.cast_signed()),
             span.map(|span| span.digest),
             &contents.note,
-        ),
-    )?;
+            span.and_then(|span| span.rows),
+        ))?;
     let mut insert = connection.prepare_cached("INSERT INTO ledger_entry VALUES (?1, ?2, ?3, ?4)")?;
     for entry in &contents.entries {
         insert.execute((id, entry.account.kind.code(), entry.account.owner, entry.amount.0))?;

@@ -1,7 +1,9 @@
 //! The books as they were at one moment: a read-only connection inside one read transaction, so that all answers agree,
 //! also while another process serves from the same data folder.
 
-use std::collections::BTreeMap;
+pub(super) mod booked;
+pub(super) mod sealed;
+
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
@@ -11,8 +13,8 @@ use super::leases::{LEASE_COLUMNS, lease_of, source_of};
 use super::schema::{self, OpenError, charge_table};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, ChargeKey, Clicked, Cursor, DeliveryLine, Draft, Entry, Journaled, LeaseRecord,
-    Measure, Method, Position, Span, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    AccountKind, Books, ChargeKey, ClickGroup, Clicked, Group, GroupKey, Journaled, LeaseRecord, Measure, Method,
+    Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -131,65 +133,6 @@ fn clicked_of(row: &Row<'_>) -> rusqlite::Result<Clicked> {
     })
 }
 
-/// Stored transactions above `after`, with their entries and lines.
-pub(super) fn transactions(connection: &Connection, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
-    let after = after.cast_signed();
-    let heads = "SELECT id, kind, reference, day, made_at_ms, first_seq, last_seq, digest, note
-                 FROM ledger_transaction WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut stored = rows(connection, heads, (after, limit), |row| {
-        let span = match (row.get(5)?, row.get(6)?, row.get(7)?) {
-            (Some(first_seq), Some(last_seq), Some(digest)) => Some(Span { first_seq, last_seq, digest }),
-            _ => None,
-        };
-        let contents = Draft {
-            kind: TransactionKind::from_code(row.get(1)?).ok_or_else(|| unknown(1, "kind of transaction"))?,
-            reference: row.get(2)?,
-            day: ShanghaiDay(row.get(3)?),
-            made_at: UnixMillis(row.get(4)?),
-            span,
-            note: row.get(8)?,
-            entries: Vec::new(),
-            lines: Vec::new(),
-        };
-        Ok(Stored { id: row.get(0)?, contents })
-    })?;
-    let Some(last) = stored.last().map(|stored| stored.id.cast_signed()) else { return Ok(stored) };
-    let mut places = BTreeMap::new();
-    for (place, one) in stored.iter().enumerate() {
-        places.insert(one.id, place);
-    }
-    let entries = "SELECT transaction_id, account_kind, account_owner, amount FROM ledger_entry
-                   WHERE transaction_id > ?1 AND transaction_id <= ?2 ORDER BY 1, 2, 3";
-    let entries = rows(connection, entries, (after, last), |row| {
-        let kind = AccountKind::from_code(row.get(1)?).ok_or_else(|| unknown(1, "kind of account"))?;
-        let account = Account { kind, owner: row.get(2)? };
-        Ok((row.get::<_, u64>(0)?, Entry { account, amount: MicroYuan(row.get(3)?) }))
-    })?;
-    for (id, entry) in entries {
-        let place = places.get(&id).ok_or_else(|| StoreUnavailable(format!("an entry of no transaction: {id}")))?;
-        stored[*place].contents.entries.push(entry);
-    }
-    let lines = "SELECT transaction_id, buyer, deal, media, method, count, amount, earned FROM ledger_delivery
-                 WHERE transaction_id > ?1 AND transaction_id <= ?2 ORDER BY 1, 2, 3, 4, 5";
-    let lines = rows(connection, lines, (after, last), |row| {
-        let line = DeliveryLine {
-            buyer: BuyerId(row.get(1)?),
-            deal: DealId(row.get(2)?),
-            media: MediaId(row.get(3)?),
-            method: method_of(row, 4)?,
-            count: row.get(5)?,
-            amount: MicroYuan(row.get(6)?),
-            earned: MicroYuan(row.get(7)?),
-        };
-        Ok((row.get::<_, u64>(0)?, line))
-    })?;
-    for (id, line) in lines {
-        let place = places.get(&id).ok_or_else(|| StoreUnavailable(format!("a line of no transaction: {id}")))?;
-        stored[*place].contents.lines.push(line);
-    }
-    Ok(stored)
-}
-
 impl Books for SqliteReader {
     fn head_seq(&self) -> Result<u64, StoreUnavailable> {
         journal::head_seq(&self.0)
@@ -198,7 +141,7 @@ impl Books for SqliteReader {
     fn charges(&self, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
         let range = (after.cast_signed(), after.saturating_add(limit.into()).cast_signed());
         let mut found = Vec::new();
-        for day in journal::days(&self.0)? {
+        for day in journal::days_after(&self.0, after)? {
             let sql = format!("SELECT * FROM {} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq", charge_table(day));
             let of_day = self.rows(&sql, range, charge_of)?;
             if let Some(stray) = of_day.iter().find(|row| row.day() != day) {
@@ -224,15 +167,44 @@ impl Books for SqliteReader {
         Ok(None)
     }
 
-    fn cursor(&self) -> Result<Cursor, StoreUnavailable> {
-        let sql =
-            "SELECT last_seq, digest FROM ledger_transaction WHERE last_seq IS NOT NULL ORDER BY last_seq DESC LIMIT 1";
-        let found = self.rows(sql, (), |row| Ok(Cursor { seq: row.get(0)?, digest: row.get(1)? }))?;
-        Ok(found.first().copied().unwrap_or_default())
+    fn cursor(&self) -> Result<u64, StoreUnavailable> {
+        booked::cursor(&self.0)
+    }
+
+    fn day_digest(&self, day: ShanghaiDay) -> Result<[u8; 32], StoreUnavailable> {
+        booked::day_digest(&self.0, day)
+    }
+
+    fn deliveries_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
+        booked::deliveries_of(&self.0, day, after, limit)
+    }
+
+    fn charges_of(&self, day: ShanghaiDay, after: u64, limit: u32) -> Result<Vec<Journaled>, StoreUnavailable> {
+        if !journal::days(&self.0)?.contains(&day) {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT * FROM {} WHERE seq > ?1 ORDER BY seq LIMIT ?2", charge_table(day));
+        self.rows(&sql, (after.cast_signed(), limit), charge_of)
+    }
+
+    fn sealable(&self, now: UnixMillis) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+        sealed::sealable(&self.0, now)
+    }
+
+    fn seals(&self) -> Result<Vec<Sealed>, StoreUnavailable> {
+        sealed::seals(&self.0)
+    }
+
+    fn groups(&self, day: ShanghaiDay, after: Option<GroupKey>, limit: u32) -> Result<Vec<Group>, StoreUnavailable> {
+        sealed::groups(&self.0, day, after, limit)
+    }
+
+    fn click_groups(&self, day: ShanghaiDay) -> Result<Vec<ClickGroup>, StoreUnavailable> {
+        sealed::click_groups(&self.0, day)
     }
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
-        transactions(&self.0, after, limit)
+        booked::transactions(&self.0, after, limit)
     }
 
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {
@@ -256,7 +228,10 @@ impl Books for SqliteReader {
     }
 
     fn totals(&self) -> Result<Totals, StoreUnavailable> {
-        let mut totals = Totals::default();
+        let sealed = "SELECT coalesce(sum(count), 0), coalesce(sum(amount), 0) FROM sealed_charge
+                      JOIN gone_day USING (day) WHERE resolution = 0";
+        let gone: (u64, i64) = self.0.query_row(sealed, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut totals = Totals { posted_count: gone.0, posted: MicroYuan(gone.1), ledger: MicroYuan::ZERO };
         for day in journal::days(&self.0)? {
             let sql =
                 format!("SELECT count(*), coalesce(sum(amount), 0) FROM {} WHERE resolution = 0", charge_table(day));
@@ -285,16 +260,20 @@ impl Books for SqliteReader {
     }
 
     fn posted_of(&self, day: ShanghaiDay) -> Result<Vec<(DealId, u64)>, StoreUnavailable> {
-        if !journal::days(&self.0)?.contains(&day) {
-            return Ok(Vec::new());
+        let deal = |row: &Row<'_>| Ok((DealId(row.get(0)?), row.get(1)?));
+        if journal::days(&self.0)?.contains(&day) {
+            let table = charge_table(day);
+            let sql = format!("SELECT deal, count(*) FROM {table} WHERE resolution = 0 GROUP BY deal ORDER BY deal");
+            return self.rows(&sql, (), deal);
         }
-        let table = charge_table(day);
-        let sql = format!("SELECT deal, count(*) FROM {table} WHERE resolution = 0 GROUP BY deal ORDER BY deal");
-        self.rows(&sql, (), |row| Ok((DealId(row.get(0)?), row.get(1)?)))
+        let sealed = "SELECT deal, sum(count) FROM sealed_charge JOIN sealed_day USING (day)
+                      WHERE day = ?1 AND resolution = 0 GROUP BY deal ORDER BY deal";
+        self.rows(sealed, [day.0], deal)
     }
 
     fn clicks(&self, day: ShanghaiDay, after: Option<ChargeKey>, limit: u32) -> Result<Vec<Clicked>, StoreUnavailable> {
-        if !self.0.prepare_cached("SELECT 1 FROM click_day WHERE day = ?1")?.exists([day.0])? {
+        let there = "SELECT 1 FROM click_day WHERE day = ?1 AND day NOT IN (SELECT day FROM gone_day)";
+        if !self.0.prepare_cached(there)?.exists([day.0])? {
             return Ok(Vec::new());
         }
         let (auction, imp, slot) = match after {

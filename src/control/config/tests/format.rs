@@ -292,6 +292,20 @@ fn tokens_live_at_most_a_week_and_tmax_leaves_something() {
     );
 }
 
+/// R-RETAIN, R-OBJECT, R-RECONCILE: what may be questioned is still there in detail.
+#[test]
+fn r_retain_detail_is_kept_until_nobody_may_question_it() {
+    let detail = |value: &str| edited(&[("exchange.toml", "detail = \"92d\"", &format!("detail = \"{value}\""))]);
+    assert_eq!(detail("46d").unwrap().market.terms.detail_ms, 46 * 86_400_000);
+    assert_eq!(
+        detail("1103h").unwrap_err().to_string(),
+        "config/exchange.toml:40: `detail` must be from 46d to 3650d: detail outlives objections and reconciliation (R-OBJECT, R-RECONCILE)"
+    );
+    let without =
+        edited(&[("exchange.toml", "[retention]\n", ""), ("exchange.toml", "detail = \"92d\"\n", "")]).unwrap();
+    assert_eq!(without.market.terms.detail_ms, 92 * 86_400_000);
+}
+
 #[test]
 fn a_token_lives_as_its_placement_or_its_formats_say() {
     let life = |edits: &[(&str, &str, &str)], media: &str, tagid: &str| {

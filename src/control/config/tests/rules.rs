@@ -358,7 +358,7 @@ fn r_monitor_list_only_listed_monitors_count() {
     );
     check(
         &[("exchange.toml", "from = \"2026-01-01\"", "from = \"2026-01-01\"\nuntil = \"2025-12-31\"")],
-        &["config/exchange.toml:58: `until` is before `from`"],
+        &["config/exchange.toml:63: `until` is before `from`"],
     );
     check(
         &[("creatives.toml", page, &named("ftp://count.example/i"))],

@@ -1,9 +1,10 @@
 //! One batch of postings on the write connection: each is resolved once, under its lease, into its day's table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
+use super::days::Days;
 use crate::clock::ShanghaiDay;
 use crate::event::{Journaled, LeaseRecord, Posting, Recorded, Resolution, StoreUnavailable};
 use crate::ids::LeaseId;
@@ -15,18 +16,21 @@ pub(super) struct Batch<'w> {
     connection: &'w Connection,
     /// The seq of the next row.
     next_seq: u64,
-    days: &'w mut HashSet<ShanghaiDay>,
+    days: &'w mut Days,
     /// The statements of the days in this batch: almost always one, two around midnight.
     open: Vec<Day<'w>>,
     leases: HashMap<LeaseId, Option<Held>>,
     /// Postings that would have taken more than their lease holds.
     beyond: u64,
+    /// Postings to sealed days that their leases would have taken.
+    sealed: u64,
 }
 
 /// What a batch has come to; nothing of it is durable before the commit.
 pub(super) struct Done {
     pub(super) next_seq: u64,
     pub(super) beyond: u64,
+    pub(super) sealed: u64,
 }
 
 struct Held {
@@ -41,9 +45,9 @@ struct Day<'w> {
 }
 
 impl<'w> Batch<'w> {
-    /// A batch whose first new row gets `next_seq`; `days` are those that have a table.
-    pub(super) fn new(connection: &'w Connection, next_seq: u64, days: &'w mut HashSet<ShanghaiDay>) -> Self {
-        Self { connection, next_seq, days, open: Vec::new(), leases: HashMap::new(), beyond: 0 }
+    /// A batch whose first new row gets `next_seq`.
+    pub(super) fn new(connection: &'w Connection, next_seq: u64, days: &'w mut Days) -> Self {
+        Self { connection, next_seq, days, open: Vec::new(), leases: HashMap::new(), beyond: 0, sealed: 0 }
     }
 
     /// Resolves one posting.
@@ -63,38 +67,42 @@ impl<'w> Batch<'w> {
         for lease in self.leases.into_values().flatten().filter(|lease| lease.changed) {
             leases::save_posted(self.connection, &lease.record)?;
         }
-        Ok(Done { next_seq: self.next_seq, beyond: self.beyond })
+        Ok(Done { next_seq: self.next_seq, beyond: self.beyond, sealed: self.sealed })
     }
 
     fn record_under(&mut self, posting: &Posting, held: Option<&mut Held>) -> Result<Recorded, StoreUnavailable> {
         let taken = held.as_ref().map_or(Err(NotTaken::Closed), |held| purse::takes(&held.record, posting));
-        let seq = self.next_seq;
-        let day = self.day(posting.charge.day())?;
-        if let (Ok(()), Some(held)) = (taken, held) {
-            if day.insert(seq, posting)? {
+        let (seq, day) = (self.next_seq, posting.charge.day());
+        let sealed = self.days.sealed.contains(&day);
+        if let (Ok(()), false, Some(held)) = (taken, sealed, held) {
+            let table = self.table(day)?;
+            if table.insert(seq, posting)? {
                 self.next_seq += 1;
                 purse::count(&mut held.record, posting);
                 held.changed = true;
                 return Ok(if posting.resolution == Resolution::Posted { Recorded::Posted } else { Recorded::Voided });
             }
-            return Ok(day.find(posting)?.unwrap_or(Recorded::AlreadyPosted));
+            return Ok(table.find(posting)?.unwrap_or(Recorded::AlreadyPosted));
         }
-        // A duplicate is told how the first ended, though its lease has closed since.
-        let before = day.find(posting)?;
-        if before.is_none() && taken == Err(NotTaken::Beyond) {
-            self.beyond += 1;
+        // A duplicate is told how the first ended, though its lease has closed since. Nothing is looked up where there is no table
+        // any more: a key is not needed longer than a token of its day can be posted.
+        let before = if self.days.tables.contains(&day) { self.table(day)?.find(posting)? } else { None };
+        match taken {
+            _ if before.is_some() => {}
+            Ok(()) => self.sealed += 1,
+            Err(NotTaken::Beyond) => self.beyond += 1,
+            Err(NotTaken::Closed) => {}
         }
         Ok(before.unwrap_or(Recorded::LeaseClosed))
     }
 
-    fn day(&mut self, day: ShanghaiDay) -> Result<&mut Day<'w>, StoreUnavailable> {
+    fn table(&mut self, day: ShanghaiDay) -> Result<&mut Day<'w>, StoreUnavailable> {
         let known = self.open.iter().position(|open| open.day == day);
         let index = match known {
             Some(index) => index,
             None => {
-                if !self.days.contains(&day) {
+                if self.days.tables.insert(day) {
                     schema::create_charge_table(self.connection, day)?;
-                    self.days.insert(day);
                 }
                 self.open.push(Day::open(self.connection, day)?);
                 self.open.len() - 1
