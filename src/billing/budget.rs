@@ -146,7 +146,7 @@ impl Budgets {
             if let Source::Commitment(deal, day) = need.source {
                 let mark = u64::from(day.0) + 1;
                 if cell.committed.load(Ordering::Acquire) != mark {
-                    if now.0 < cell.tried_at.load(Ordering::Relaxed) + RETRY_MS {
+                    if cell.tried_lately(now) {
                         continue;
                     }
                     cell.tried_at.store(now.0, Ordering::Relaxed);
@@ -196,13 +196,19 @@ impl Held {
 }
 
 impl Cell {
+    /// Whether a source that had too little was asked a moment ago. A clock that was ahead and has stepped back asks again.
+    fn tried_lately(&self, now: UnixMillis) -> bool {
+        let tried_at = self.tried_at.load(Ordering::Relaxed);
+        (tried_at..tried_at + RETRY_MS).contains(&now.0)
+    }
+
     fn renew(&self, need: &Need, leases: &dyn Leases, lives: Lives, now: UnixMillis) -> Result<(), StoreUnavailable> {
         let old = self.held.load_full();
         let fresh = old.as_ref().is_some_and(|held| held.serves(need.source, now.plus_ms(RENEW_BEFORE_MS)));
         let left = old.as_ref().map_or(0, |held| held.left.load(Ordering::Acquire).max(0));
         let amount = old.as_ref().map_or(0, |held| held.lease.amount.0);
         let ample = left > 0 && left >= amount / 4;
-        let patient = !self.empty.load(Ordering::Relaxed) || now.0 < self.tried_at.load(Ordering::Relaxed) + RETRY_MS;
+        let patient = !self.empty.load(Ordering::Relaxed) || self.tried_lately(now);
         if (fresh && ample || old.is_none() && self.empty.load(Ordering::Relaxed)) && patient {
             return Ok(());
         }
@@ -376,6 +382,23 @@ mod tests {
         let need = Need { source, buyer: BuyerId(3), commitment: MicroYuan(5) };
         budgets.tend(&[need], &purse, LIVES, NOW).unwrap();
         assert_eq!(budgets.award(source, MicroYuan(1), NOW), Err(Shortage::Empty));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_stepped_back_leaves_no_source_alone() {
+        let purse = Purse::with(0);
+        purse.0.lock().unwrap().funded = false;
+        let (budgets, day) = (Budgets::default(), NOW.shanghai_day());
+        let commitment = Source::Commitment(DealId(9), day);
+        let needs = [need(0), Need { source: commitment, ..need(5) }];
+        budgets.tend(&needs[..1], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
+        budgets.tend(&needs[1..], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
+        *purse.0.lock().unwrap() = State { available: 1_000, funded: true, ..State::default() };
+        budgets.tend(&needs[..1], &purse, LIVES, NOW).unwrap();
+        assert!(award(&budgets, 1, NOW).is_ok(), "a top-up that came after the step is found");
+        purse.0.lock().unwrap().available = 0;
+        budgets.tend(&needs[1..], &purse, LIVES, NOW).unwrap();
+        assert_eq!(budgets.cell(commitment).unwrap().committed.load(Ordering::Relaxed), u64::from(day.0) + 1);
     }
 
     #[test]
