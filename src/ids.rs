@@ -164,6 +164,9 @@ impl fmt::Debug for AuctionId {
     }
 }
 
+/// By how much a clock may step back before ids follow it, ms.
+const HELD_MS: u64 = 5_000;
+
 /// Makes the auction ids of one thread.
 #[derive(Debug)]
 pub struct AuctionIds {
@@ -180,9 +183,11 @@ impl AuctionIds {
         Self { fixed, sequence: 0, latest: 0 }
     }
 
-    /// The next id. A clock that steps back leaves the time part where it was.
+    /// The next id. A clock that steps back a little leaves the time part where it was, for order; after a larger step it follows
+    /// the clock: an id in the future would put its charge on a wrong day. Either way the sequence keeps ids apart.
     pub fn next(&mut self, now: UnixMillis) -> AuctionId {
-        self.latest = self.latest.max(now.0 & 0xffff_ffff_ffff);
+        let now = now.0 & 0xffff_ffff_ffff;
+        self.latest = if now.saturating_add(HELD_MS) < self.latest { now } else { self.latest.max(now) };
         let id = (u128::from(self.latest) << 80) | self.fixed | u128::from(self.sequence);
         self.sequence = self.sequence.wrapping_add(1);
         AuctionId(id)
@@ -239,10 +244,13 @@ mod tests {
     #[test]
     fn auction_ids_are_unique_and_ordered_though_the_clock_steps_back() {
         let mut ids = AuctionIds::new(NodeId(7), Boot(3), Lane(1));
-        let times = [1_000, 1_000, 5_000, 4_000, 4_000, 6_000];
+        let times = [1_000, 1_000, 7_000, 4_000, 2_000, 9_000];
         let made: Vec<_> = times.iter().map(|ms| ids.next(UnixMillis(*ms))).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
-        assert_eq!(made[3].at(), UnixMillis(5_000));
+        assert_eq!(made[4].at(), UnixMillis(7_000));
+        let after_a_large_step = ids.next(UnixMillis(1_000));
+        assert_eq!(after_a_large_step.at(), UnixMillis(1_000), "nothing is won in the future");
+        assert!(!made.contains(&after_a_large_step));
         let mut restarted = AuctionIds::new(NodeId(7), Boot(4), Lane(1));
         assert!(!made.contains(&restarted.next(UnixMillis(1_000))), "another boot, another id");
     }

@@ -55,6 +55,8 @@ struct Cell {
     committed: AtomicU64,
     /// What to ask for next, micro-yuan.
     next: AtomicI64,
+    /// The largest amount that did not fit since the last renewal, micro-yuan; 0 for none.
+    missed: AtomicI64,
 }
 
 /// The budgets of a node: one cell per buyer's balance and per guaranteed deal.
@@ -109,7 +111,10 @@ impl Budgets {
         let take = |left: i64| (left >= amount.0).then(|| left - amount.0);
         match held.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) {
             Ok(_) => Ok(held.lease.id),
-            Err(_) => Err(short()),
+            Err(_) => {
+                cell.missed.fetch_max(amount.0, Ordering::Relaxed);
+                Err(short())
+            }
         }
     }
 
@@ -125,6 +130,7 @@ impl Budgets {
         if enough {
             return Ok(());
         }
+        cell.missed.fetch_max(amount.0, Ordering::Relaxed);
         Err(if cell.empty.load(Ordering::Relaxed) { Shortage::Empty } else { Shortage::NoLease })
     }
 
@@ -146,7 +152,7 @@ impl Budgets {
             if let Source::Commitment(deal, day) = need.source {
                 let mark = u64::from(day.0) + 1;
                 if cell.committed.load(Ordering::Acquire) != mark {
-                    if now.0 < cell.tried_at.load(Ordering::Relaxed) + RETRY_MS {
+                    if cell.tried_lately(now) {
                         continue;
                     }
                     cell.tried_at.store(now.0, Ordering::Relaxed);
@@ -196,20 +202,28 @@ impl Held {
 }
 
 impl Cell {
+    /// Whether a source that had too little was asked a moment ago. A clock that was ahead and has stepped back asks again.
+    fn tried_lately(&self, now: UnixMillis) -> bool {
+        let tried_at = self.tried_at.load(Ordering::Relaxed);
+        (tried_at..tried_at + RETRY_MS).contains(&now.0)
+    }
+
     fn renew(&self, need: &Need, leases: &dyn Leases, lives: Lives, now: UnixMillis) -> Result<(), StoreUnavailable> {
         let old = self.held.load_full();
         let fresh = old.as_ref().is_some_and(|held| held.serves(need.source, now.plus_ms(RENEW_BEFORE_MS)));
         let left = old.as_ref().map_or(0, |held| held.left.load(Ordering::Acquire).max(0));
         let amount = old.as_ref().map_or(0, |held| held.lease.amount.0);
-        let ample = left > 0 && left >= amount / 4;
-        let patient = !self.empty.load(Ordering::Relaxed) || now.0 < self.tried_at.load(Ordering::Relaxed) + RETRY_MS;
+        // One ad can be dearer than what is left: a screen's that a whole square sees.
+        let missed = self.missed.swap(0, Ordering::Relaxed).min(LARGEST_LEASE);
+        let ample = left > 0 && left >= amount / 4 && (left >= missed || self.empty.load(Ordering::Relaxed));
+        let patient = !self.empty.load(Ordering::Relaxed) || self.tried_lately(now);
         if (fresh && ample || old.is_none() && self.empty.load(Ordering::Relaxed)) && patient {
             return Ok(());
         }
         // A lease that was used up before its window bears too little: the next one is twice as large.
         let before = self.next.load(Ordering::Relaxed).max(FIRST_LEASE);
         let want = if fresh && !ample && amount >= before { before.saturating_mul(2) } else { before };
-        let want = MicroYuan(want.min(LARGEST_LEASE));
+        let want = MicroYuan(want.max(missed.saturating_mul(4)).min(LARGEST_LEASE));
         let window_ends = now.plus_ms(LONGEST_WINDOW_MS).min(now.shanghai_day().next().starts_at());
         let closes_at = window_ends.plus_ms(lives.longest_token_ms + lives.clock_skew_ms);
         let request = LeaseRequest { source: need.source, buyer: need.buyer, want, window_ends, closes_at };
@@ -376,6 +390,37 @@ mod tests {
         let need = Need { source, buyer: BuyerId(3), commitment: MicroYuan(5) };
         budgets.tend(&[need], &purse, LIVES, NOW).unwrap();
         assert_eq!(budgets.award(source, MicroYuan(1), NOW), Err(Shortage::Empty));
+    }
+
+    #[test]
+    fn an_ad_that_is_dearer_than_a_lease_is_paid_from_the_next_one() {
+        let purse = Purse::with(10_000_000_000);
+        let budgets = Budgets::default();
+        let dear = MicroYuan(345_000_000);
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert_eq!(budgets.probe(need(0).source, dear, NOW), Err(Shortage::NoLease));
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert!(award(&budgets, dear.0, NOW).is_ok() && award(&budgets, dear.0, NOW).is_ok());
+        let granted = purse.0.lock().unwrap().next;
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert_eq!(purse.0.lock().unwrap().next, granted, "what is ample is left alone");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_stepped_back_leaves_no_source_alone() {
+        let purse = Purse::with(0);
+        purse.0.lock().unwrap().funded = false;
+        let (budgets, day) = (Budgets::default(), NOW.shanghai_day());
+        let commitment = Source::Commitment(DealId(9), day);
+        let needs = [need(0), Need { source: commitment, ..need(5) }];
+        budgets.tend(&needs[..1], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
+        budgets.tend(&needs[1..], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
+        *purse.0.lock().unwrap() = State { available: 1_000, funded: true, ..State::default() };
+        budgets.tend(&needs[..1], &purse, LIVES, NOW).unwrap();
+        assert!(award(&budgets, 1, NOW).is_ok(), "a top-up that came after the step is found");
+        purse.0.lock().unwrap().available = 0;
+        budgets.tend(&needs[1..], &purse, LIVES, NOW).unwrap();
+        assert_eq!(budgets.cell(commitment).unwrap().committed.load(Ordering::Relaxed), u64::from(day.0) + 1);
     }
 
     #[test]

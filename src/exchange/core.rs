@@ -152,8 +152,10 @@ impl Core {
             Ok(request) => request,
             Err(reply) => return reply,
         };
-        let now = self.exchange.clock.now();
-        let auction = self.ids.borrow_mut().next(now);
+        let auction = self.ids.borrow_mut().next(self.exchange.clock.now());
+        // Everything about an auction happens at its id's time, also where the clock has stepped back since: the money of a day
+        // pays for that day (R-MONTH, R-COMMIT).
+        let now = auction.at();
         let trace = Trace::of(auction, market.terms.trace_one_in);
         told.set(Some(trace));
         trace.read(media, &request);

@@ -5,7 +5,8 @@ mod archive;
 mod operations;
 mod outbox;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::purse::{self, NotTaken, Purse};
@@ -21,7 +22,35 @@ use crate::money::MicroYuan;
 
 /// An in-memory store; clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<State>>, Arc<Mutex<operations::Log>>, Arc<Mutex<outbox::Owing>>);
+pub struct MemoryStore(Arc<Mutex<Arc<State>>>, Arc<Mutex<operations::Log>>, Arc<Mutex<outbox::Owing>>);
+
+/// The books as they were; what is written since goes into a copy.
+struct Snapshot(Arc<State>);
+
+impl Deref for Snapshot {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// The state in the hands of one call. It is copied at the first change while a snapshot of it is read.
+struct Changing<'s>(MutexGuard<'s, Arc<State>>);
+
+impl Deref for Changing<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Changing<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        Arc::make_mut(&mut self.0)
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -31,6 +60,8 @@ struct State {
     sealed: archive::Sealing,
     resolved: HashMap<ChargeKey, u8>,
     leases: BTreeMap<u64, LeaseRecord>,
+    /// Leases that are not closed, by when their tokens are dead: closing looks at no others.
+    unclosed: BTreeSet<(UnixMillis, u64)>,
     purses: BTreeMap<Source, Purse>,
     commitments: BTreeMap<(DealId, ShanghaiDay), bool>,
     clicks: BTreeMap<ChargeKey, Clicked>,
@@ -49,8 +80,8 @@ impl MemoryStore {
     }
 
     /// A panic of another thread in mid-call cannot leave half a change: each call checks first and then applies.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Changing<'_> {
+        Changing(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn log(&self) -> MutexGuard<'_, operations::Log> {
@@ -103,6 +134,7 @@ impl Leases for MemoryStore {
             state: LeaseState::Open,
         };
         state.leases.insert(id.0, record);
+        state.unclosed.insert((request.closes_at, id.0));
         Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))
     }
 
@@ -117,10 +149,13 @@ impl Leases for MemoryStore {
     }
 
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
-        let State { leases, purses, .. } = &mut *self.state();
+        let State { leases, purses, unclosed, .. } = &mut *self.state();
         let mut closed = 0;
-        for lease in leases.values_mut().filter(|lease| lease.state != LeaseState::Closed && lease.closes_at <= now) {
-            if let Some(purse) = purses.get_mut(&lease.source) {
+        while let Some((_, id)) = unclosed.first().filter(|(closes_at, _)| *closes_at <= now).copied() {
+            unclosed.pop_first();
+            if let Some(lease) = leases.get_mut(&id)
+                && let Some(purse) = purses.get_mut(&lease.source)
+            {
                 purse::close(lease, purse);
                 closed += 1;
             }
@@ -149,7 +184,7 @@ impl Leases for MemoryStore {
 
 impl Ledger for MemoryStore {
     fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable> {
-        Ok(Box::new(self.state().clone()))
+        Ok(Box::new(Snapshot(self.state().0.clone())))
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
@@ -268,7 +303,7 @@ impl State {
     }
 }
 
-impl Books for State {
+impl Books for Snapshot {
     fn head_seq(&self) -> Result<u64, StoreUnavailable> {
         Ok(self.head_seq)
     }

@@ -1,75 +1,138 @@
-//! kill -9: what was acknowledged is in the journal, and the books add up, whenever the process ends.
+//! kill -9 of the real binary under load: what was acknowledged is in the journal, nothing is in it twice, what was reserved comes
+//! back, and the books add up, whenever the process ends (architecture, invariants 6 to 8).
+//!
+//! A round starts the program on the same data, lets media win, display, tell twice and retry, and kills it at a [`moment`] that is
+//! drawn from a seed: anywhere, around a commit, a checkpoint, a reload or the start itself. Then the folder is opened and proved.
+//!
+//! `PMPX_SEED=n` draws the same moments again, `PMPX_LONG=1` kills 200 times, `PMPX_ROUNDS=n` any number (docs/testing.md).
 
-use std::collections::BTreeSet;
+mod media;
+mod moment;
+mod reopen;
+
 use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use loadtest::client::Client;
-use pmpx::clock::Clock;
-use pmpx::event::Ledger;
-use pmpx::ids::NodeId;
-use pmpx::settlement::ledger;
-use pmpx::store::{Options, SqliteStore};
+use pmpx::clock::{Chance, Clock};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::harness::{PATIENCE, auction, client_of, copied_config, proved, splash, start_dsps, top};
+use crate::harness::{PATIENCE, client_of, copied_config, start_dsps};
 use crate::patch;
 
-const ROUNDS: u64 = 4;
-/// Media connections that are served at once.
-const CONNECTIONS: usize = 8;
+use media::Told;
+use moment::Moment;
 
-/// Auctions whose billing notice was answered with 200 `{"billable":true}`.
-type Acknowledged = Arc<Mutex<BTreeSet<String>>>;
+/// Kills in the suite that always runs, and in the long one.
+const ROUNDS: (usize, usize) = (12, 200);
+/// Media that are served at once.
+const MEDIA: usize = 8;
+
+/// A number of the environment.
+fn told<N: std::str::FromStr>(name: &str) -> Option<N> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    let seed = std::env::var("PMPX_SEED").map_or_else(|_| RandomState::new().hash_one(0), |seed| seed.parse().unwrap());
-    println!("PMPX_SEED={seed}");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (config, data) = (copied_config(), tempfile::tempdir().unwrap());
-    valid_for_ever(config.path());
-    let _dsps = start_dsps(config.path());
-    let acknowledged = Acknowledged::default();
-    for round in 0..ROUNDS {
-        let before = acknowledged.lock().unwrap().len();
-        let (mut server, address) = start(&runtime, config.path(), data.path());
+    let seed = told("PMPX_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let usual = if std::env::var("PMPX_LONG").is_ok_and(|it| it == "1") { ROUNDS.1 } else { ROUNDS.0 };
+    let rounds = told("PMPX_ROUNDS").unwrap_or(usual);
+    println!("PMPX_SEED={seed} PMPX_ROUNDS={rounds}");
+    let mut suite = Suite::new(seed);
+    let (started, mut kills) = (Clock::system().instant(), 0);
+    for round in 0..rounds {
+        kills += suite.round(round);
+    }
+    let (told, posted) = (suite.told.count(), suite.posted);
+    println!(
+        "{kills} kills in {rounds} rounds and {:?}: {} won, {} acknowledged, {posted} posted, {} told again after a restart",
+        started.elapsed(),
+        told.won,
+        told.acknowledged,
+        told.retried
+    );
+    assert!(told.acknowledged >= rounds, "the rounds were too short to say anything");
+}
+
+/// The folders that outlive each process, and what its media know.
+struct Suite {
+    runtime: Runtime,
+    config: TempDir,
+    data: TempDir,
+    _dsps: Vec<loadtest::dsp::ScriptedDsp>,
+    chance: Chance,
+    told: Arc<Told>,
+    posted: usize,
+}
+
+impl Suite {
+    fn new(seed: u64) -> Self {
+        let (config, data) = (copied_config(), tempfile::tempdir().unwrap());
+        valid_for_ever(config.path());
+        let dsps = start_dsps(config.path());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (chance, told) = (Chance::seeded(seed), Arc::new(Told::default()));
+        Self { runtime, config, data, _dsps: dsps, chance, told, posted: 0 }
+    }
+
+    /// One life of the program, its end, and the proof of what it left. Returns how often it was killed.
+    fn round(&mut self, round: usize) -> usize {
+        let moment = Moment::draw(round, &mut self.chance);
+        let mut kills = 1;
+        if let Moment::Start(after) = moment {
+            kills += 2;
+            self.kill_starts(after);
+        } else {
+            self.kill_under_load(round, moment);
+        }
+        let acknowledged = self.told.count().acknowledged;
+        let posted = reopen::proved_after_kill(self.data.path(), &self.told);
+        println!("round {round}: killed {moment}; {acknowledged} acknowledged and {posted} posted so far");
+        assert!(posted >= self.posted, "the journal has lost rows");
+        self.posted = posted;
+        kills
+    }
+
+    fn kill_under_load(&mut self, round: usize, moment: Moment) {
+        let (mut server, address, control) =
+            start_with_control(&self.runtime, self.config.path(), self.data.path(), "error");
         let client = client_of(address);
-        // Somewhere within the first 20 to 620 ms of traffic.
-        let moment = Duration::from_millis(
-            20 + (seed ^ round.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xff51_afd7_ed55_8ccd) % 600,
-        );
-        runtime.block_on(async {
+        let place = moment::Place { config: self.config.path(), data: self.data.path(), control, round };
+        let told = self.told.clone();
+        self.runtime.block_on(async {
             let mut media = tokio::task::JoinSet::new();
-            for place in 0..CONNECTIONS {
-                media.spawn(display(client.clone(), place, acknowledged.clone()));
+            for number in 0..MEDIA {
+                media.spawn(media::display(client.clone(), number, told.clone()));
             }
-            tokio::time::sleep(moment).await;
+            media.spawn(media::tell_again(client.clone(), told.clone()));
+            moment.wait(&place, &told).await;
             server.0.kill().unwrap();
             // Each media ends with its broken connection.
             let ended = tokio::time::timeout(PATIENCE, media.join_all()).await;
             ended.expect("the media end when the server is gone");
         });
         server.0.wait().unwrap();
-        let posted = reopen(data.path());
-        let acknowledged = acknowledged.lock().unwrap();
-        println!(
-            "round {round}: killed after {moment:?}, {} acknowledged in it, {} posted in all",
-            acknowledged.len() - before,
-            posted.len()
-        );
-        let lost: Vec<_> = acknowledged.difference(&posted).collect();
-        assert!(lost.is_empty(), "seed {seed}, round {round}: acknowledged and not in the journal: {lost:?}");
-        // At most one display per connection can be durable without its acknowledgement having arrived, each round.
-        assert!(posted.len() <= acknowledged.len() + CONNECTIONS * usize::try_from(round + 1).unwrap());
     }
-    assert!(acknowledged.lock().unwrap().len() >= 10, "the rounds were too short to say anything");
+
+    /// Three processes that are killed while they start: two on the data of this suite, one on a folder that is not there yet.
+    fn kill_starts(&mut self, after: [Duration; 3]) {
+        let fresh = tempfile::tempdir().unwrap();
+        let first = fresh.path().join("data");
+        for (after, data) in after.into_iter().zip([self.data.path(), self.data.path(), &first]) {
+            let (server, ..) = spawn(self.config.path(), data, "off");
+            self.runtime.block_on(async { tokio::time::sleep(after).await });
+            drop(server);
+        }
+        // Whatever the first start of all left there, the second one serves.
+        drop(start_with_control(&self.runtime, self.config.path(), &first, "error"));
+        reopen::proved_after_kill(&first, &Told::default());
+    }
 }
 
 /// The example's terms end one day; this test runs on the machine's clock.
@@ -107,24 +170,24 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Starts the binary and waits until it is ready.
-fn start(runtime: &Runtime, config: &Path, data: &Path) -> (Server, SocketAddr) {
-    let (server, address, _) = start_with_control(runtime, config, data, "error");
-    (server, address)
+/// Starts the binary.
+fn spawn(config: &Path, data: &Path, log: &str) -> (Server, SocketAddr, SocketAddr) {
+    let (address, control) = (free_address(), free_address());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
+    command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", log]);
+    command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
+    let server = Server(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+    (server, address, control)
 }
 
-/// The same, with the address of its control plane.
+/// Starts the binary and waits until it is ready. Returns the addresses of its data plane and its control plane.
 pub(crate) fn start_with_control(
     runtime: &Runtime,
     config: &Path,
     data: &Path,
     log: &str,
 ) -> (Server, SocketAddr, SocketAddr) {
-    let (address, control) = (free_address(), free_address());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
-    command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", log]);
-    command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
-    let server = Server(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+    let (server, address, control) = spawn(config, data, log);
     let client = client_of(address);
     let ready = async {
         while !client.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
@@ -133,46 +196,4 @@ pub(crate) fn start_with_control(
     };
     runtime.block_on(async { tokio::time::timeout(PATIENCE, ready).await }).expect("the server is ready in time");
     (server, address, control)
-}
-
-/// One media: wins and displays until the server is gone.
-async fn display(client: Client, place: usize, acknowledged: Acknowledged) {
-    loop {
-        let (media, body) = if place.is_multiple_of(2) { ("sunrise", splash()) } else { ("citypages", top()) };
-        let Ok(answer) = client.send(auction(media).body(Full::new(body.to_string().into())).unwrap()).await else {
-            return;
-        };
-        if answer.status != 200 {
-            assert_eq!(answer.status, 204, "{:?}", answer.body);
-            continue;
-        }
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
-        let burl = body["seatbid"][0]["bid"][0]["burl"].as_str().unwrap();
-        let path = burl.find("/n/bill/").map(|start| &burl[start..]).unwrap();
-        let Ok(answer) = client.get(path).await else { return };
-        match answer.status.as_u16() {
-            200 => {
-                assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), json!({"billable": true}));
-                acknowledged.lock().unwrap().insert(body["bidid"].as_str().unwrap().to_owned());
-            }
-            // Not durable, and said so: the media would ask again.
-            503 => {}
-            other => panic!("a billing notice was answered with {other}: {:?}", answer.body),
-        }
-    }
-}
-
-/// Opens what the process left, derives and proves it. Returns the auctions that were posted.
-fn reopen(data: &Path) -> BTreeSet<String> {
-    let clock = Clock::system();
-    let store = SqliteStore::open(Options::new(data, NodeId(1)), clock.now()).unwrap();
-    ledger::derive(&store, clock.now()).unwrap();
-    let rows = store.snapshot().unwrap().charges(0, 1_000_000).unwrap();
-    store.close();
-    let proof = proved(data);
-    let sum: i64 = rows.iter().filter(|row| row.is_posted()).map(|row| row.amount.0).sum();
-    assert_eq!((proof.charges, proof.posted_micro_yuan), (rows.len() as u64, sum));
-    let posted: BTreeSet<_> = rows.iter().map(|row| row.auction.to_string()).collect();
-    assert_eq!(posted.len(), rows.len(), "each of these auctions has one imp");
-    posted
 }

@@ -1,0 +1,139 @@
+//! The product's books against the model: row by row, purse by purse, account by account, and the product's own proof of them.
+
+use std::collections::BTreeMap;
+
+use pmpx::clock::UnixMillis;
+use pmpx::event::{AccountKind, Books, LeaseState, Ledger, Method, Source};
+use pmpx::settlement::ledger::verify;
+use pmpx::store::MemoryStore;
+
+use crate::model::{End, Held, Model, day_of};
+
+/// What the books say, in short.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Audited {
+    pub(crate) charges: u64,
+    pub(crate) posted: i64,
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "both sides are made for the comparison")]
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, books: T, model: T) -> Held {
+    if books == model { Ok(()) } else { Err(format!("{what}: the books say {books:?}, it is {model:?}")) }
+}
+
+/// Compares everything. Where `derived`, the ledger has followed the journal to its end.
+pub(crate) fn audit(durable: &MemoryStore, model: &Model, now: u64, derived: bool) -> Result<Audited, String> {
+    let books = durable.snapshot().map_err(|why| why.to_string())?;
+    journal(&*books, model)?;
+    leases(&*books, model)?;
+    purses(&*books, model, now)?;
+    let proof = verify(&*books).map_err(|broken| format!("verify: {broken}"))?;
+    same("rows", proof.charges, model.journal.len() as u64)?;
+    let posted: i64 = model.charges.values().filter(|seen| seen.end == Some(End::Posted)).map(|seen| seen.amount).sum();
+    same("posted", proof.posted_micro_yuan + proof.pending_micro_yuan, posted)?;
+    if derived {
+        same("rows in the ledger", proof.derived_seq, proof.head_seq)?;
+        same("pending", proof.pending_micro_yuan, 0)?;
+        same("paid by buyers", proof.ledger_micro_yuan, posted)?;
+        ledger(&*books, model)?;
+    }
+    Ok(Audited { charges: proof.charges, posted })
+}
+
+fn journal(books: &dyn Books, model: &Model) -> Held {
+    let rows = books.charges(0, u32::MAX).map_err(|why| why.to_string())?;
+    same("rows of the journal", rows.len(), model.journal.len())?;
+    for (place, (row, key)) in rows.iter().zip(&model.journal).enumerate() {
+        let seen = &model.charges[key];
+        let charge = &seen.charge;
+        same("place", row.seq, place as u64 + 1)?;
+        same("key", (row.auction.0, row.imp, row.slot), *key)?;
+        same("end", row.is_posted(), seen.end == Some(End::Posted))?;
+        same("amounts", (row.amount.0, row.earned.0), (seen.amount, seen.earned))?;
+        let names = (row.media, row.buyer, row.deal, row.method, row.lease);
+        same("names", names, (charge.media, charge.buyer, charge.deal, charge.method, charge.lease))?;
+        same("day", row.day().0, day_of((key.0 >> 80) as u64))?;
+    }
+    let lost = model.charges.values().find(|seen| seen.acknowledged && seen.end != Some(End::Posted));
+    same("acknowledged and not posted", lost.map(|seen| seen.charge.key), None)
+}
+
+fn leases(books: &dyn Books, model: &Model) -> Held {
+    let records = books.leases(0, u32::MAX).map_err(|why| why.to_string())?;
+    same("leases", records.len(), model.leases.len())?;
+    for (record, (id, seen)) in records.iter().zip(&model.leases) {
+        let state = match (seen.open, seen.closed) {
+            (_, true) => LeaseState::Closed,
+            (true, _) => LeaseState::Open,
+            _ => LeaseState::Retired,
+        };
+        same("lease", (record.id.0, record.source, record.state), (*id, seen.source, state))?;
+        let said = (record.amount.0, record.bound().0, record.posted.0, record.posted_count, record.buyer.0);
+        same("figures of a lease", said, (seen.granted, seen.bound, seen.posted, seen.count, seen.buyer))?;
+    }
+    Ok(())
+}
+
+fn purses(books: &dyn Books, model: &Model, now: u64) -> Held {
+    let mut positions: Vec<_> = books.positions(UnixMillis(now)).map_err(|why| why.to_string())?;
+    positions.sort_by_key(|position| position.source);
+    let mut sources = model.sources();
+    sources.sort_unstable();
+    same("purses", positions.iter().map(|it| it.source).collect(), sources)?;
+    let mut held = BTreeMap::<Source, (i64, i64)>::new();
+    for lease in model.leases.values().filter(|lease| !lease.closed) {
+        let (open, holding) = held.entry(lease.source).or_default();
+        *(if lease.open && lease.window_ends > now { open } else { holding }) += lease.bound;
+    }
+    for position in positions {
+        let (open, holding) = held.get(&position.source).copied().unwrap_or_default();
+        let closed = |lease: &&crate::model::SeenLease| lease.closed && lease.source == position.source;
+        let settled: i64 = model.leases.values().filter(closed).map(|lease| lease.posted).sum();
+        let said = (position.funded.0, position.settled.0, position.open.0, position.holding.0);
+        let what = format!("funded, settled, open, holding of {:?}", position.source);
+        same(&what, said, (model.funded(position.source), settled, open, holding))?;
+    }
+    Ok(())
+}
+
+/// By account, and by buyer, deal, media, method and day.
+fn ledger(books: &dyn Books, model: &Model) -> Held {
+    let mut accounts = BTreeMap::<(AccountKind, u32), i64>::new();
+    let mut lines = BTreeMap::<(u32, u32, u32, u8, u32), (u64, i64, i64)>::new();
+    for stored in books.transactions(0, u32::MAX).map_err(|why| why.to_string())? {
+        for entry in &stored.contents.entries {
+            *accounts.entry((entry.account.kind, entry.account.owner)).or_default() += entry.amount.0;
+        }
+        for line in &stored.contents.lines {
+            let key = (line.buyer.0, line.deal.0, line.media.0, line.method.code(), stored.contents.day.0);
+            let sums = lines.entry(key).or_default();
+            *sums = (sums.0 + line.count, sums.1 + line.amount.0, sums.2 + line.earned.0);
+        }
+    }
+    accounts.retain(|_, sum| *sum != 0);
+    let mut expected = BTreeMap::<(AccountKind, u32), i64>::new();
+    let mut expected_lines = BTreeMap::<(u32, u32, u32, u8, u32), (u64, i64, i64)>::new();
+    let mut add = |kind, owner, amount| *expected.entry((kind, owner)).or_default() += amount;
+    for (buyer, paid) in &model.paid {
+        add(AccountKind::Bank, 0, *paid);
+        add(AccountKind::BuyerCash, *buyer, -paid);
+    }
+    for (buyer, amount) in model.commitments.values() {
+        add(AccountKind::BuyerCash, *buyer, *amount);
+        add(AccountKind::BuyerCommitted, *buyer, -amount);
+    }
+    for (key, seen) in model.charges.iter().filter(|(_, seen)| seen.end == Some(End::Posted)) {
+        let charge = &seen.charge;
+        let payer = if charge.method == Method::Pd { AccountKind::BuyerCash } else { AccountKind::BuyerCommitted };
+        add(payer, charge.buyer.0, seen.amount);
+        add(AccountKind::MediaPayable, charge.media.0, -seen.earned);
+        add(AccountKind::ExchangeRevenue, 0, seen.earned - seen.amount);
+        let day = day_of((key.0 >> 80) as u64);
+        let key = (charge.buyer.0, charge.deal.0, charge.media.0, charge.method.code(), day);
+        let sums = expected_lines.entry(key).or_default();
+        *sums = (sums.0 + 1, sums.1 + seen.amount, sums.2 + seen.earned);
+    }
+    expected.retain(|_, sum| *sum != 0);
+    same("accounts", accounts, expected)?;
+    same("deliveries", lines, expected_lines)
+}
