@@ -44,6 +44,12 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Validates a config folder: every error as FILE:LINE: message; exit code 1 if there is any.
     Check(Check),
+    /// Writes a backup of a data folder, also while it is served from: one moment's store with its token key, their digests and the last
+    /// row of the journal.
+    Backup(Backup),
+    /// Makes a new data folder from a backup: compares its digests, proves its books, and numbers boots and leases on. What was won after
+    /// the backup cannot be billed any more.
+    Restore(Restore),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -101,6 +107,32 @@ pub(crate) struct Check {
     /// The config folder.
     #[arg(long, default_value = "config")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder to make; nothing is overwritten.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: PathBuf,
+    /// The data folder; it may be in use.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: PathBuf,
+    /// The data folder to make; nothing is overwritten.
+    #[arg(long, value_name = "NEW")]
+    pub(crate) data: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! What each command does.
 
+pub(crate) mod backups;
+
 use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -19,7 +21,9 @@ use crate::arguments::{Check, LogFormat, Serve, Verify};
 /// Logs go to stderr: stdout is for results.
 pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("--log {filter}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be logged, because the disk of the log is full too, is not told on stderr: that would end the thread.
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),
         LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
@@ -53,6 +57,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         .with_context(|| format!("listening on {}", arguments.control_listen))?;
     let cores = arguments.cores.unwrap_or_else(all_cores);
     raise_open_files();
+    outlive_file_size_limit()?;
     let node = Node::start(Settings {
         config: arguments.config.clone(),
         data: arguments.data.clone(),
@@ -84,6 +89,15 @@ fn raise_open_files() {
             tracing::warn!(%error, "the limit of open files could not be raised");
         }
     }
+}
+
+/// At a limit of a file's size (`ulimit -f`) a write fails like one on a full disk, instead of the signal ending the process.
+fn outlive_file_size_limit() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The handler stays for as long as the process lives.
+    let listening = async { signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop) };
+    runtime.block_on(listening).context("handling SIGXFSZ")
 }
 
 /// The machine's cores, at most what a node can name.

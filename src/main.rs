@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => commands::serve(&serve),
         Command::Demo(demo) => demo::run(&demo),
         Command::Check(check) => commands::check(&check),
+        Command::Backup(backup) => commands::backups::backup(&backup),
+        Command::Restore(restore) => commands::backups::restore(&restore),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),
     };
     match done {

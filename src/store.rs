@@ -15,7 +15,10 @@ mod purse;
 mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::{JournalStats, OnCommit, OpenError, Options, SqliteReader, SqliteStore};
+pub use sqlite::{
+    BackupError, BackupFile, JournalStats, Manifest, OnCommit, OpenError, Options, Restoring, SqliteReader,
+    SqliteStore, backup,
+};
 
 use crate::event::StoreUnavailable;
 use crate::ids::IdKind;

@@ -1,6 +1,7 @@
 //! One suite for every store: what the ports promise, not how it is kept. It stands above the stores because it ends with the proof
 //! of the books.
 
+mod backups;
 mod clicks;
 mod durable;
 mod model;

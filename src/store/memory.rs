@@ -103,8 +103,10 @@ impl Journal for MemoryStore {
     }
 
     fn click(&self, click: Click) -> Result<(), Unrecorded> {
-        let State { leases, clicks, .. } = &mut *self.state();
-        if leases.get(&click.charge.lease.0).is_some_and(|lease| lease.state != LeaseState::Closed) {
+        let State { leases, clicks, sealed, .. } = &mut *self.state();
+        if !sealed.has(click.charge.day())
+            && leases.get(&click.charge.lease.0).is_some_and(|lease| lease.state != LeaseState::Closed)
+        {
             let again = |known: &mut Clicked| known.again(click.at);
             clicks.entry(click.charge.key).and_modify(again).or_insert_with(|| Clicked::new(&click));
         }

@@ -4,6 +4,7 @@
 //! refused; any number may read ([`SqliteReader`]).
 
 mod archive;
+mod backup;
 mod journal;
 mod leases;
 mod ledger;
@@ -12,6 +13,7 @@ mod outbox;
 mod reader;
 mod schema;
 
+pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use journal::{JournalStats, OnCommit};
 pub use reader::SqliteReader;
 pub use schema::OpenError;

@@ -9,6 +9,7 @@
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
+//! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
@@ -27,6 +28,8 @@ mod bidding_dsp;
 mod bidding_http2;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod disk;
 #[cfg(test)]
 mod door;
 #[cfg(test)]

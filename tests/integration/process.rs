@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,12 +24,15 @@ use crate::harness::{PATIENCE, auction, client_of, copied_config, parsed, proved
 use crate::patch;
 
 /// A serving process with its DSPs. Dropping it kills it.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     client: Client,
     control: Client,
-    data: TempDir,
-    _config: TempDir,
+    /// Where its data folder `store` and its log are.
+    place: PathBuf,
+    /// Where the place is, unless it is the caller's.
+    own: Option<TempDir>,
+    config: TempDir,
     _dsps: Vec<ScriptedDsp>,
     runtime: Runtime,
 }
@@ -42,27 +45,27 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(edits: &Value, arguments: &[&str]) -> Self {
-        let (config, data) = (copied_config(), tempfile::tempdir().unwrap());
+    pub(crate) fn start(edits: &Value, arguments: &[&str]) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        let mut started = Self::start_in(own.path(), edits, arguments);
+        started.own = Some(own);
+        started
+    }
+
+    /// With its data and its log in a folder of the caller's.
+    pub(crate) fn start_in(place: &Path, edits: &Value, arguments: &[&str]) -> Self {
+        let config = copied_config();
         valid_for_ever(config.path());
         patch::apply(config.path(), edits);
         let dsps = start_dsps(config.path());
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (address, control): (SocketAddr, SocketAddr) = (free(), free());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
-        command.arg("serve").arg("--config").arg(config.path()).arg("--data").arg(data.path().join("store"));
-        command.args(["--cores", "2"]).args(arguments).env("PMPX_LOG_FORMAT", "json").env_remove("PMPX_LOG");
-        command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
-        let log = File::create(data.path().join("log")).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let (child, client, control) = spawn(config.path(), place, arguments);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (client, control) = (client_of(address), client_of(control));
-        let started = Self { child, client, control, data, _config: config, _dsps: dsps, runtime };
+        let started = Self { child, client, control, place: place.to_owned(), own: None, config, _dsps: dsps, runtime };
         started.until("the server is ready", async || started.readyz().await == Some(200));
         started
     }
 
-    fn until(&self, what: &str, done: impl AsyncFn() -> bool) {
+    pub(crate) fn until(&self, what: &str, done: impl AsyncFn() -> bool) {
         let waiting = async {
             while !done().await {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -72,7 +75,7 @@ impl Process {
         assert!(waited.is_ok(), "waited in vain until {what}; the log:\n{}", self.log());
     }
 
-    async fn readyz(&self) -> Option<u16> {
+    pub(crate) async fn readyz(&self) -> Option<u16> {
         self.client.get("/readyz").await.ok().map(|answer| answer.status.as_u16())
     }
 
@@ -81,21 +84,21 @@ impl Process {
         self.runtime.block_on(sending).expect("an answer in time").unwrap_or_else(|why| panic!("{why}"))
     }
 
-    fn auction(&self, body: &Value) -> Answer {
+    pub(crate) fn auction(&self, body: &Value) -> Answer {
         self.send(auction("sunrise").body(Full::new(body.to_string().into())).unwrap())
     }
 
-    fn get(&self, url: &str) -> Answer {
+    pub(crate) fn get(&self, url: &str) -> Answer {
         let path = url.find("/n/").map_or(url, |start| &url[start..]).replace("${AUCTION_LOSS}", "102");
         self.send(Request::get(path).body(Full::default()).unwrap())
     }
 
-    fn signal(&self) {
+    pub(crate) fn signal(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
         let waiting = async {
             loop {
@@ -109,13 +112,45 @@ impl Process {
         ended.expect("the server ends in time")
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.data.path().join("log")).unwrap()
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.place.join("log")).unwrap()
     }
 
-    fn store(&self) -> std::path::PathBuf {
-        self.data.path().join("store")
+    pub(crate) fn store(&self) -> PathBuf {
+        self.place.join("store")
     }
+
+    /// Kills it with nothing written any more.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, with its data in another folder: the same DSPs, config and arguments.
+    pub(crate) fn start_again_in(&mut self, place: &Path) {
+        (self.child, self.client, self.control) = spawn(self.config.path(), place, &[]);
+        self.place = place.to_owned();
+        self.until("the server is ready again", async || self.readyz().await == Some(200));
+    }
+
+    /// What the control plane says.
+    pub(crate) fn control(&self, path: &str) -> Answer {
+        let sent = self.runtime.block_on(self.control.get(path));
+        sent.unwrap_or_else(|why| panic!("{why}"))
+    }
+}
+
+/// Starts the binary with its data and its log in a folder.
+fn spawn(config: &Path, place: &Path, arguments: &[&str]) -> (Child, Client, Client) {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (address, control): (SocketAddr, SocketAddr) = (free(), free());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
+    command.arg("serve").arg("--config").arg(config).arg("--data").arg(place.join("store"));
+    command.args(["--cores", "2"]).args(arguments).env("PMPX_LOG_FORMAT", "json").env_remove("PMPX_LOG");
+    command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
+    let log = File::create(place.join("log")).unwrap();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    (child, client_of(address), client_of(control))
 }
 
 /// R-RETAIN, R-SECRET: an auction that is told is told in full, each line under its id, and nothing names a user, a device, a

@@ -156,6 +156,10 @@ pub(super) fn a_sealed_day_takes_nothing_more(store: &dyn Engine) {
     assert_eq!(record(store, posted(known)), Ok(Recorded::AlreadyPosted), "told how it ended");
     assert_eq!(record(store, posted(charge(1_001, leases[1], Method::Pd, 7))), Ok(Recorded::LeaseClosed));
     assert_eq!(store.snapshot().unwrap().head_seq(), Ok(head));
+    let clicked = store.snapshot().unwrap().clicks(DAY, None, 100).unwrap();
+    clicks::click(store, known, 5);
+    assert_eq!(record(store, posted(known)), Ok(Recorded::AlreadyPosted), "a click does not stop the journal");
+    assert_eq!(store.snapshot().unwrap().clicks(DAY, None, 100).unwrap(), clicked);
     let key = ClickKey { buyer: BUYER, media: MediaId(0), deal: DEAL, creative: 0, creative_version: 0 };
     assert!(store.lay(DAY, &[], &[ClickGroup { key, ads: 1, clicks: 1 }]).is_err());
     assert!(store.clear(DAY, 10).is_err(), "its groups stay");
@@ -211,6 +215,7 @@ pub(super) fn r_retain_what_is_gone_stays_in_the_books(store: &dyn Engine) {
         clicks::click(store, late, 5);
         let wrong_clock = Charge { lease: leases[1], ..late };
         assert_eq!(record(store, posted(wrong_clock)), Ok(Recorded::LeaseClosed));
+        clicks::click(store, wrong_clock, 5);
     }
     // The journal goes on where it was, and the next day is sealed and let go like the first.
     let head = store.snapshot().unwrap().head_seq().unwrap();

@@ -74,3 +74,15 @@ CREATE TRIGGER sealed_click_more BEFORE INSERT ON sealed_click WHEN EXISTS (SELE
     BEGIN SELECT RAISE(ABORT, 'the day is sealed'); END;
 CREATE TRIGGER sealed_click_stay BEFORE DELETE ON sealed_click WHEN EXISTS (SELECT 1 FROM sealed_day WHERE day = OLD.day)
     BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END;
+
+-- From which backups this store was restored. Auctions that began between the two moments belong to the disk that was lost, and leases
+-- are numbered on from first_lease.
+CREATE TABLE restored (
+    number INTEGER PRIMARY KEY,
+    taken_at_ms INTEGER NOT NULL,
+    restored_at_ms INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    first_lease INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER restored_keep BEFORE UPDATE ON restored BEGIN SELECT RAISE(ABORT, 'restored is append-only'); END;
+CREATE TRIGGER restored_stay BEFORE DELETE ON restored BEGIN SELECT RAISE(ABORT, 'restored is append-only'); END;

@@ -264,7 +264,7 @@ impl Writer {
             }
         }
         let clicks = self.clicks.len().min(BATCH);
-        clicks::save(&self.connection, &self.clicks[..clicks])?;
+        clicks::save(&self.connection, &days, &self.clicks[..clicks])?;
         self.connection.execute_batch("COMMIT")?;
         self.days = Some(days);
         self.tallies.clear();

@@ -115,12 +115,15 @@ pub(super) fn grant(
     purse::check_request(request, &purse)?;
     let Some(amount) = purse.lease(request.want) else { return Ok(None) };
     let (kind, owner, day) = source_key(request.source);
+    // Numbered on after a restore, where the lost disk may have given the next numbers.
+    let next = "SELECT max((SELECT coalesce(max(id), 0) + 1 FROM lease), (SELECT coalesce(max(first_lease), 1) FROM restored))";
+    let id: i64 = connection.prepare_cached(next)?.query_row((), |row| row.get(0))?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO lease (source_kind, source_owner, source_day, buyer, node, boot, amount, window_ends_ms, closes_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO lease (id, source_kind, source_owner, source_day, buyer, node, boot, amount, window_ends_ms, closes_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let (ends, closes) = (request.window_ends.0.cast_signed(), request.closes_at.0.cast_signed());
-    let id = insert.insert((kind, owner, day, request.buyer.0, node.0, boot.0, amount.0, ends, closes))?;
+    insert.execute((id, kind, owner, day, request.buyer.0, node.0, boot.0, amount.0, ends, closes))?;
     save_purse(connection, request.source, &purse)?;
     let id = LeaseId(id.cast_unsigned());
     Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))

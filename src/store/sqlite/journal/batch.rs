@@ -73,8 +73,8 @@ impl<'w> Batch<'w> {
     fn record_under(&mut self, posting: &Posting, held: Option<&mut Held>) -> Result<Recorded, StoreUnavailable> {
         let taken = held.as_ref().map_or(Err(NotTaken::Closed), |held| purse::takes(&held.record, posting));
         let (seq, day) = (self.next_seq, posting.charge.day());
-        let sealed = self.days.sealed.contains(&day);
-        if let (Ok(()), false, Some(held)) = (taken, sealed, held) {
+        let (sealed, lost) = (self.days.is_sealed(day), self.days.is_lost(posting.charge.key.auction));
+        if let (Ok(()), false, Some(held)) = (taken, sealed || lost, held) {
             let table = self.table(day)?;
             if table.insert(seq, posting)? {
                 self.next_seq += 1;
@@ -88,7 +88,7 @@ impl<'w> Batch<'w> {
         // any more: a key is not needed longer than a token of its day can be posted.
         let before = if self.days.tables.contains(&day) { self.table(day)?.find(posting)? } else { None };
         match taken {
-            _ if before.is_some() => {}
+            _ if before.is_some() || lost => {}
             Ok(()) => self.sealed += 1,
             Err(NotTaken::Beyond) => self.beyond += 1,
             Err(NotTaken::Closed) => {}

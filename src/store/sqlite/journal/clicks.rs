@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection};
 
+use super::days::Days;
 use crate::clock::ShanghaiDay;
 use crate::event::{Click, Clicked, LeaseState, StoreUnavailable};
 use crate::ids::LeaseId;
 use crate::store::sqlite::{leases, schema};
 
-/// Writes clicks whose leases are not closed: no row comes to a day whose tokens are dead.
-pub(super) fn save(connection: &Connection, clicks: &[Click]) -> Result<(), StoreUnavailable> {
+/// Writes clicks whose leases are not closed: no row comes to a day whose tokens are dead, none to one that is sealed, and none of an
+/// auction that belonged to a lost disk.
+pub(super) fn save(connection: &Connection, known: &Days, clicks: &[Click]) -> Result<(), StoreUnavailable> {
     let mut alive = HashMap::<LeaseId, bool>::new();
     let mut days = HashMap::<ShanghaiDay, CachedStatement<'_>>::new();
     for click in clicks {
@@ -23,10 +25,10 @@ pub(super) fn save(connection: &Connection, clicks: &[Click]) -> Result<(), Stor
                 found
             }
         };
-        if !alive {
+        let day = click.charge.day();
+        if !alive || known.is_sealed(day) || known.is_lost(click.charge.key.auction) {
             continue;
         }
-        let day = click.charge.day();
         let upsert = match days.entry(day) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(open(connection, day)?),

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
-use crate::clock::ShanghaiDay;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::StoreUnavailable;
+use crate::ids::AuctionId;
 use crate::store::sqlite::schema::charge_table;
 
 /// What the journal's thread knows of its days.
@@ -14,13 +15,29 @@ pub(super) struct Days {
     /// Those with a table of charges.
     pub(super) tables: HashSet<ShanghaiDay>,
     /// Those that are sealed.
-    pub(super) sealed: HashSet<ShanghaiDay>,
+    sealed: HashSet<ShanghaiDay>,
+    /// From each backup that was restored to its restoring: what was won then is not known here.
+    lost: Vec<(UnixMillis, UnixMillis)>,
 }
 
 impl Days {
     pub(super) fn load(connection: &Connection) -> Result<Self, StoreUnavailable> {
         let sealed = read(connection, "SELECT day FROM sealed_day")?.into_iter().collect();
-        Ok(Self { tables: days(connection)?.into_iter().collect(), sealed })
+        let mut lost = connection.prepare_cached("SELECT taken_at_ms, restored_at_ms FROM restored")?;
+        let lost = lost.query_map((), |row| Ok((UnixMillis(row.get(0)?), UnixMillis(row.get(1)?))))?;
+        let lost = lost.collect::<Result<_, _>>()?;
+        Ok(Self { tables: days(connection)?.into_iter().collect(), sealed, lost })
+    }
+
+    /// Whether a day takes no more.
+    pub(super) fn is_sealed(&self, day: ShanghaiDay) -> bool {
+        self.sealed.contains(&day)
+    }
+
+    /// Whether an auction belonged to a disk that was lost.
+    pub(super) fn is_lost(&self, auction: AuctionId) -> bool {
+        let at = auction.at();
+        self.lost.iter().any(|(taken, restored)| *taken < at && at <= *restored)
     }
 }
 
