@@ -11,7 +11,7 @@ mod notices;
 mod trace;
 
 pub use answer::{BadRequest, Reply};
-pub use click::{ClickedAds, Destination};
+pub use click::{ClickedAds, Clicking, Destination};
 pub use core::{Core, Incoming, Seed};
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod beacons;
 mod body;
+mod client_address;
 mod door;
 mod lane;
 mod routes;

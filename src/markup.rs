@@ -23,7 +23,7 @@ use openrtb::native::Request;
 use crate::market::demand::Monitors;
 use crate::market::supply::{Format, Size};
 use macros::Filler;
-pub use macros::{Identifiers, Known};
+pub use macros::{Identifiers, Known, fill};
 
 /// How an ad is shown, as far as its beacon depends on it.
 #[derive(Clone, Copy, Debug)]

@@ -55,6 +55,8 @@ struct Cell {
     committed: AtomicU64,
     /// What to ask for next, micro-yuan.
     next: AtomicI64,
+    /// The largest amount that did not fit since the last renewal, micro-yuan; 0 for none.
+    missed: AtomicI64,
 }
 
 /// The budgets of a node: one cell per buyer's balance and per guaranteed deal.
@@ -109,7 +111,10 @@ impl Budgets {
         let take = |left: i64| (left >= amount.0).then(|| left - amount.0);
         match held.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) {
             Ok(_) => Ok(held.lease.id),
-            Err(_) => Err(short()),
+            Err(_) => {
+                cell.missed.fetch_max(amount.0, Ordering::Relaxed);
+                Err(short())
+            }
         }
     }
 
@@ -125,6 +130,7 @@ impl Budgets {
         if enough {
             return Ok(());
         }
+        cell.missed.fetch_max(amount.0, Ordering::Relaxed);
         Err(if cell.empty.load(Ordering::Relaxed) { Shortage::Empty } else { Shortage::NoLease })
     }
 
@@ -207,7 +213,9 @@ impl Cell {
         let fresh = old.as_ref().is_some_and(|held| held.serves(need.source, now.plus_ms(RENEW_BEFORE_MS)));
         let left = old.as_ref().map_or(0, |held| held.left.load(Ordering::Acquire).max(0));
         let amount = old.as_ref().map_or(0, |held| held.lease.amount.0);
-        let ample = left > 0 && left >= amount / 4;
+        // One ad can be dearer than what is left: a screen's that a whole square sees.
+        let missed = self.missed.swap(0, Ordering::Relaxed).min(LARGEST_LEASE);
+        let ample = left > 0 && left >= amount / 4 && (left >= missed || self.empty.load(Ordering::Relaxed));
         let patient = !self.empty.load(Ordering::Relaxed) || self.tried_lately(now);
         if (fresh && ample || old.is_none() && self.empty.load(Ordering::Relaxed)) && patient {
             return Ok(());
@@ -215,7 +223,7 @@ impl Cell {
         // A lease that was used up before its window bears too little: the next one is twice as large.
         let before = self.next.load(Ordering::Relaxed).max(FIRST_LEASE);
         let want = if fresh && !ample && amount >= before { before.saturating_mul(2) } else { before };
-        let want = MicroYuan(want.min(LARGEST_LEASE));
+        let want = MicroYuan(want.max(missed.saturating_mul(4)).min(LARGEST_LEASE));
         let window_ends = now.plus_ms(LONGEST_WINDOW_MS).min(now.shanghai_day().next().starts_at());
         let closes_at = window_ends.plus_ms(lives.longest_token_ms + lives.clock_skew_ms);
         let request = LeaseRequest { source: need.source, buyer: need.buyer, want, window_ends, closes_at };
@@ -382,6 +390,20 @@ mod tests {
         let need = Need { source, buyer: BuyerId(3), commitment: MicroYuan(5) };
         budgets.tend(&[need], &purse, LIVES, NOW).unwrap();
         assert_eq!(budgets.award(source, MicroYuan(1), NOW), Err(Shortage::Empty));
+    }
+
+    #[test]
+    fn an_ad_that_is_dearer_than_a_lease_is_paid_from_the_next_one() {
+        let purse = Purse::with(10_000_000_000);
+        let budgets = Budgets::default();
+        let dear = MicroYuan(345_000_000);
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert_eq!(budgets.probe(need(0).source, dear, NOW), Err(Shortage::NoLease));
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert!(award(&budgets, dear.0, NOW).is_ok() && award(&budgets, dear.0, NOW).is_ok());
+        let granted = purse.0.lock().unwrap().next;
+        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        assert_eq!(purse.0.lock().unwrap().next, granted, "what is ample is left alone");
     }
 
     #[test]

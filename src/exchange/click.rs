@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use super::core::Core;
@@ -11,12 +12,25 @@ use crate::clock::UnixMillis;
 use crate::event::{Charge, ChargeKey, Click, Measure, Stage};
 use crate::market::Market;
 use crate::market::demand::CreativeState;
+use crate::market::supply::Format;
+use crate::markup::{Identifiers, Known, fill};
 
 const SHARDS: usize = 64;
 /// Ads per shard whose clicks are remembered; together about a million, 16 bytes each.
 const MOST: usize = 16_384;
 /// A full shard is looked through for dead ads at most so often, ms.
 const TIDY_MS: u64 = 1_000;
+
+/// A click as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Clicking<'c> {
+    /// The token of its URL.
+    pub token: &'c str,
+    /// Whose browser it was.
+    pub client: IpAddr,
+    /// What it says that it is.
+    pub user_agent: Option<&'c str>,
+}
 
 /// Where a click leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,20 +104,25 @@ impl ClickedAds {
 
 impl Core {
     /// Counts a click, if it shall count, and tells where it leads. Waits for nothing.
-    pub fn click(&self, token: &str, counts: bool) -> Destination {
+    pub fn click(&self, click: &Clicking<'_>, counts: bool) -> Destination {
         let exchange = &self.exchange;
-        let opened = exchange.tokens.load().open(Purpose::Notice, token);
+        let opened = exchange.tokens.load().open(Purpose::Notice, click.token);
         let market = exchange.market.load();
         let Ok(charge) = opened else {
             exchange.metrics.clicks.one(Told::BadToken as usize);
             return Destination::Unknown;
         };
+        let destination = destination(&charge, &market);
         if counts {
             let told = self.count_click(&charge);
+            if told == Told::First && matches!(destination, Destination::Page(_)) {
+                let at = exchange.clock.now();
+                monitors(&charge, &market, click, at).for_each(|url| exchange.notices.monitor(url));
+            }
             exchange.metrics.clicks.one(told as usize);
             Trace::of(charge.key.auction, market.terms.trace_one_in).noticed("click", CLICKS[told as usize]);
         }
-        destination(&charge, &market)
+        destination
     }
 
     fn count_click(&self, charge: &Charge) -> Told {
@@ -137,9 +156,67 @@ fn destination(charge: &Charge, market: &Market) -> Destination {
     }
 }
 
+/// The creative's monitors to call for a click, macros filled in with what is known of it. Only a banner's: VAST and native markup
+/// has them in trackers of its own.
+fn monitors<'m>(
+    charge: &'m Charge,
+    market: &'m Market,
+    click: &'m Clicking<'_>,
+    at: UnixMillis,
+) -> impl Iterator<Item = String> + use<'m> {
+    let creative = market.creatives.get(charge.creative).filter(|creative| creative.format == Format::Banner);
+    let urls = creative.and_then(|creative| Some((creative, creative.monitors.as_ref()?)));
+    let (auction, ip) = (charge.key.auction.to_string(), shortened(click.client));
+    urls.into_iter().flat_map(move |(creative, monitors)| {
+        let known = Known {
+            at,
+            auction: &auction,
+            creative: creative.crid(),
+            media: market.media.get(charge.media).map_or("", |media| &media.wire),
+            os: click.user_agent.and_then(system),
+            user_agent: click.user_agent,
+            identifiers: Some(Identifiers { ip: Some(&ip), ..Identifiers::default() }),
+            ..Known::default()
+        };
+        monitors.click.iter().map(|url| fill(url, &known)).collect::<Vec<_>>()
+    })
+}
+
+/// R-CONSENT: a click says nothing of consent, so of an address its network alone is told: 24 bits, or 48 of IPv6.
+fn shortened(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Ipv6Addr::from([a, b, c, 0, 0, 0, 0, 0]).to_string()
+        }
+    }
+}
+
+/// The operating system that a browser names, in the words of `device.os`.
+fn system(user_agent: &str) -> Option<&'static str> {
+    // The first pretends to be the others.
+    let names = [("Windows Phone", "windows phone"), ("iPhone", "ios"), ("iPad", "ios"), ("Android", "android")];
+    names.into_iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, system)| system)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r_consent_a_monitor_hears_of_a_network_and_not_of_an_address() {
+        assert_eq!(shortened([203, 0, 113, 97].into()), "203.0.113.0");
+        assert_eq!(shortened("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1::");
+        let phone = "Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Microsoft; Lumia 950)";
+        assert_eq!(system(phone), Some("windows phone"));
+        assert_eq!(system("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)"), Some("ios"));
+        assert_eq!(system("Mozilla/5.0 (Linux; Android 15)"), Some("android"));
+        assert_eq!(system("Mozilla/5.0 (X11; Linux x86_64)"), None);
+    }
     use crate::ids::{AuctionId, ImpIndex, Slot};
 
     fn key(number: u128) -> ChargeKey {

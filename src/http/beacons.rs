@@ -3,17 +3,20 @@
 //! A browser gets what it can use: a pixel's answer is always the picture, a click's is the page or a word for people. What is
 //! only asked for in advance (`HEAD`, a prefetch) counts nothing.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming as Body;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::client_address;
 use super::door::{Admission, Caller, Door, Limits};
 use super::routes::{Sent, empty, error, not_allowed, plain_json, retry, shed};
 use crate::billing::beacon::{Answer, Notice};
 use crate::event::Via;
-use crate::exchange::{Core, Destination};
+use crate::exchange::{Clicking, Core, Destination};
 use crate::metrics::Shed;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -35,7 +38,7 @@ enum Beacon {
 }
 
 /// Answers what is under `/n/` and `/t/`; `None` for a path that is not there.
-pub(super) async fn respond(core: &Core, door: &Door, request: &Request<Body>) -> Option<Sent> {
+pub(super) async fn respond(core: &Core, door: &Door, request: &Request<Body>, peer: IpAddr) -> Option<Sent> {
     let (method, uri) = (request.method(), request.uri());
     let (path, query) = (uri.path(), uri.query());
     let beacon = [("/t/imp/", Beacon::Pixel), ("/t/click/", Beacon::Click)];
@@ -48,7 +51,12 @@ pub(super) async fn respond(core: &Core, door: &Door, request: &Request<Body>) -
         let early = method == Method::HEAD || is_prefetch(request.headers());
         let mut response = match beacon {
             Beacon::Pixel => pixel(core, admitted, token, query, early).await,
-            Beacon::Click => click(core, &admitted, token, query, early),
+            Beacon::Click => {
+                let trusted = core.exchange().market.load();
+                let client = client_address::client(peer, request.headers(), &trusted.terms.trusted_proxies);
+                let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+                click(core, &admitted, Clicking { token, client, user_agent }, query, early)
+            }
         };
         response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         return Some(response);
@@ -134,14 +142,20 @@ fn picture() -> Sent {
 
 /// Counts a click and leads to the page that its creative is registered with, and to no other. With `track=1` it only counts, for
 /// markup that opens the page itself (VAST `ClickTracking`). A click is never refused for want of room: the page is opened uncounted.
-fn click(core: &Core, admitted: &Result<Admission<'_>, Shed>, token: &str, query: Option<&str>, early: bool) -> Sent {
+fn click(
+    core: &Core,
+    admitted: &Result<Admission<'_>, Shed>,
+    clicking: Clicking<'_>,
+    query: Option<&str>,
+    early: bool,
+) -> Sent {
     let track = query.is_some_and(|query| query.split('&').any(|pair| pair == "track=1"));
     if early && !track {
         // Followed in advance, it would bring the page into the browser's cache, and the click itself would never come here.
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     }
     let counts = !early && admitted.as_ref().map_err(|at| core.exchange().metrics.shed(*at)).is_ok();
-    let destination = core.click(token, counts);
+    let destination = core.click(&clicking, counts);
     if track {
         return picture();
     }
@@ -252,7 +266,8 @@ mod tests {
             assert!(response.status() == StatusCode::OK && response.headers()[CONTENT_TYPE] == "image/gif");
             assert_eq!(counted(&metrics.notices), lost);
         }
-        assert_eq!(click(&core, &shed(), "token", Some("track=1"), false).status(), StatusCode::OK);
+        let clicking = Clicking { token: "token", client: [192, 0, 2, 1].into(), user_agent: None };
+        assert_eq!(click(&core, &shed(), clicking, Some("track=1"), false).status(), StatusCode::OK);
         assert_eq!(counted(&metrics.shed), ["notices 2"]);
     }
 

@@ -1,5 +1,6 @@
 //! One core: a current-thread runtime that serves its sockets.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -133,11 +134,13 @@ async fn connection(
     _leaving: Leaving,
 ) {
     let now = phase.clone();
+    // Whoever has gone already gets no answer.
+    let peer = socket.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let service = service_fn(move |request| {
         let (core, door, phase) = (core.clone(), door.clone(), *now.borrow());
         let now = now.clone();
         async move {
-            let response = respond(&core, &door, request, phase == Phase::Serving).await;
+            let response = respond(&core, &door, request, phase == Phase::Serving, peer).await;
             let last = *now.borrow() >= Phase::Closing;
             Ok::<_, std::convert::Infallible>(if last { super::routes::last(response) } else { response })
         }

@@ -2,6 +2,7 @@
 //! beacons have a file of their own, `beacons`.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,14 +40,14 @@ pub(super) fn last(mut response: Sent) -> Sent {
 }
 
 /// Answers one request.
-pub(super) async fn respond(core: &Core, door: &Door, request: Request<Body>, ready: bool) -> Sent {
+pub(super) async fn respond(core: &Core, door: &Door, request: Request<Body>, ready: bool, peer: IpAddr) -> Sent {
     let (method, path) = (request.method(), request.uri().path());
     let get = method == Method::GET || method == Method::HEAD;
     if path == "/openrtb2/auction" {
         return if method == Method::POST { auction(core, door, request).await } else { not_allowed("POST") };
     }
     if path.starts_with("/n/") || path.starts_with("/t/") {
-        let response = beacons::respond(core, door, &request).await;
+        let response = beacons::respond(core, door, &request, peer).await;
         return response.unwrap_or_else(|| error(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
     }
     match path {

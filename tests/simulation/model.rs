@@ -201,7 +201,7 @@ impl Model {
             format!("prices {said:?}, agreed were {price} and {earning}")
         })?;
         let said = (charge.expires_at.0, charge.minimum_display_ms);
-        let agreed = (at + placement.life_ms, placement.minimum_ms);
+        let agreed = (at + placement.life_ms[moment.generation], placement.minimum_ms);
         must(said == agreed, || format!("end of life and minimum {said:?}, agreed were {agreed:?}"))?;
         let thousandths = i64::from(charge.quantity.0);
         let part = |whole: i64| (whole * thousandths + 500) / 1_000;
@@ -310,7 +310,7 @@ impl Model {
             "a window over a minute".into()
         })?;
         must(day_of(window_ends.0 - 1) == day_of(moment.clock), || "a window across midnight".to_owned())?;
-        let dead = window_ends.0 + LONGEST_LIFE_MS + SKEW_MS;
+        let dead = window_ends.0 + LONGEST_LIFE_MS[moment.generation] + SKEW_MS;
         must(closes_at.0 == dead, || format!("its tokens are dead at {dead}, it closes at {}", closes_at.0))?;
         if let Source::Commitment(_, day) = source {
             must(day.0 == day_of(moment.clock), || format!("a lease on the money of {day}"))?;

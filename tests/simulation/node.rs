@@ -43,13 +43,13 @@ pub(crate) struct Node {
     pub(crate) clock: Clock,
     cores: Vec<Rc<Core>>,
     ids: AuctionIds,
-    /// Of the test: opens what cores have sealed, seals what is awarded without a request.
-    tokens: Tokens,
 }
 
-/// The key with a number.
-pub(crate) fn key(id: u8) -> TokenKey {
-    TokenKey { id, secret: std::array::from_fn(|index| (index as u8).wrapping_mul(7) ^ id) }
+/// What seals by the first of some keys and opens by all of them.
+fn tokens(ids: &[u8]) -> Tokens {
+    let secret = |id: u8| std::array::from_fn(|index| (index as u8).wrapping_mul(7) ^ id);
+    let keys: Vec<_> = ids.iter().map(|id| TokenKey { id: *id, secret: secret(*id) }).collect();
+    Tokens::new(&keys).unwrap()
 }
 
 impl Node {
@@ -63,9 +63,8 @@ impl Node {
     ) -> Result<Self, StoreUnavailable> {
         let boot = disk.boot(number);
         let port = Arc::new(disk.port(number));
-        let keys: Vec<_> = keys.iter().map(|id| key(*id)).collect();
-        let tokens = Tokens::new(&keys).unwrap();
-        let exchange = Exchange::new(market, tokens, port.clone(), Arc::new(Exchange::metrics()), clock.clone());
+        let metrics = Arc::new(Exchange::metrics());
+        let exchange = Exchange::new(market, tokens(keys), port.clone(), metrics, clock.clone());
         let books = port.snapshot()?;
         exchange.attribution.restore(&books.tallies_of(clock.now().shanghai_day())?);
         let exchange = Arc::new(exchange);
@@ -76,8 +75,12 @@ impl Node {
         };
         let cores = (0..CORES).map(core).collect();
         let ids = AuctionIds::new(NodeId(number), Boot(boot), SHORT_LANE);
-        let tokens = Tokens::new(&keys).unwrap();
-        Ok(Self { exchange, port, boot, clock, cores, ids, tokens })
+        Ok(Self { exchange, port, boot, clock, cores, ids })
+    }
+
+    /// Other keys from now on, without a restart.
+    pub(crate) fn set_keys(&self, keys: &[u8]) {
+        self.exchange.tokens.store(Arc::new(tokens(keys)));
     }
 
     /// The housekeeper's beat: leases.
@@ -107,7 +110,7 @@ impl Node {
     }
 
     fn opened(&mut self, token: &str) -> Won {
-        let charge = self.tokens.open(Purpose::Bill, token).expect("a node's own token is genuine");
+        let charge = self.exchange.tokens.load().open(Purpose::Bill, token).expect("a node's own token is genuine");
         Won { token: token.into(), charge }
     }
 
@@ -147,7 +150,7 @@ impl Node {
                 minimum_display_ms: placement.minimum_display_ms,
             };
             let mut token = String::new();
-            self.tokens.seal(Purpose::Bill, &charge, &mut token);
+            self.exchange.tokens.load().seal(Purpose::Bill, &charge, &mut token);
             won.push(Won { token: token.into(), charge });
         }
         won

@@ -16,26 +16,33 @@ mod common;
 
 /// By how much nodes' clocks may differ, ms.
 pub(crate) const SKEW_MS: u64 = 5_000;
-/// The longest life of a token, ms: that of the last placement.
-pub(crate) const LONGEST_LIFE_MS: u64 = 30 * 3_600_000;
+/// The longest life of a token in each generation, ms: that of the last placement.
+pub(crate) const LONGEST_LIFE_MS: [u64; 2] = [30 * 3_600_000, 36 * 3_600_000];
 
 /// A placement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlacementTerms {
     pub(crate) tagid: &'static str,
     pub(crate) media: &'static str,
-    pub(crate) life_ms: u64,
+    /// The life of its tokens in each generation, ms.
+    pub(crate) life_ms: [u64; 2],
     pub(crate) minimum_ms: u32,
     /// The media's margin in each generation, basis points.
     pub(crate) margin: [i64; 2],
 }
 
 pub(crate) const PLACEMENTS: [PlacementTerms; 3] = [
-    PlacementTerms { tagid: "sunrise-open", media: "sunrise", life_ms: 3_600_000, minimum_ms: 0, margin: [1_500; 2] },
+    PlacementTerms {
+        tagid: "sunrise-open",
+        media: "sunrise",
+        life_ms: [3_600_000; 2],
+        minimum_ms: 0,
+        margin: [1_500; 2],
+    },
     PlacementTerms {
         tagid: "harbor-preroll",
         media: "harbor",
-        life_ms: 14_400_000,
+        life_ms: [14_400_000, 7_200_000],
         minimum_ms: 2_000,
         margin: [2_000, 1_733],
     },
@@ -64,13 +71,15 @@ pub(crate) struct DealTerms {
 }
 
 /// Dear impressions, so that a few of them use up a lease, and a few hundred a balance.
-pub(crate) const DEALS: [DealTerms; 6] = [
+pub(crate) const DEALS: [DealTerms; 7] = [
     DealTerms { wire: "PDB-A", method: Method::Pdb, buyer: 0, placement: 0, price: [60_000_000; 2], daily: 60 },
     DealTerms { wire: "BPG-B", method: Method::Bpg, buyer: 1, placement: 1, price: [68_123_457; 2], daily: 40 },
     DealTerms { wire: "PDB-C", method: Method::Pdb, buyer: 2, placement: 2, price: [33_333_333; 2], daily: 50 },
     DealTerms { wire: "PD-D", method: Method::Pd, buyer: 2, placement: 0, price: [62_000_001, 59_000_003], daily: 0 },
     DealTerms { wire: "PD-E", method: Method::Pd, buyer: 1, placement: 2, price: [9_500_000; 2], daily: 0 },
     DealTerms { wire: "PD-F", method: Method::Pd, buyer: 0, placement: 1, price: [24_017_123, 31_999_999], daily: 0 },
+    // An impression of a large screen: dearer than the first lease.
+    DealTerms { wire: "PD-G", method: Method::Pd, buyer: 1, placement: 2, price: [345_678_901; 2], daily: 0 },
 ];
 
 /// Buyers of the example, in the order of [`DealTerms::buyer`].
@@ -127,7 +136,7 @@ pub(crate) fn markets() -> ([Market; 2], Names) {
 fn change(parts: &mut Parts, generation: usize) {
     for terms in PLACEMENTS {
         let placement = parts.placements.iter_mut().find(|it| it.tagid == terms.tagid).unwrap();
-        placement.token_life_ms = terms.life_ms;
+        placement.token_life_ms = terms.life_ms[generation];
         placement.minimum_display_ms = terms.minimum_ms;
         let media = parts.media.iter_mut().find(|it| it.wire == terms.media).unwrap();
         media.margin = Margin::from_basis_points(u16::try_from(terms.margin[generation]).unwrap()).unwrap();

@@ -8,6 +8,7 @@ mod media;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use pmpx::billing::budget::source_of;
 use pmpx::clock::{Chance, Clock, UnixMillis};
 use pmpx::event::Ledger;
 use pmpx::market::Market;
@@ -112,8 +113,9 @@ pub(crate) struct Broken {
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
-    /// Some minutes of traffic begin.
+    /// Some minutes of traffic begin, and some more later; or just some.
     Session,
+    Burst,
     /// A media asks for an ad.
     Request(u16),
     /// A node's housekeeping: leases, again and again or once more in a session; counts; the ledger.
@@ -142,14 +144,15 @@ pub(super) enum Event {
     Back(u16),
     /// Keys, kill switches, generations, and when a node hears of the latter two.
     Rotate(u8),
+    Rekey(u16),
     Suspend(bool),
-    Reload,
+    Reload(bool),
     Adopt(u16),
     /// A payment, by its number.
     TopUp(u32),
     /// Everything is compared.
     Audit,
-    /// Nothing is wrong any more: whoever has money can spend it. In three beats.
+    /// Nothing is wrong any more: whoever has money can spend it. In four beats.
     Calm(u8),
 }
 
@@ -292,7 +295,7 @@ impl World {
         self.schedule(MINUTE, Event::Session);
         for day in 1..=self.options.days {
             // Midnight is always busy.
-            self.schedule(day * DAY - 2 * MINUTE, Event::Session);
+            self.schedule(day * DAY - 2 * MINUTE, Event::Burst);
             self.schedule(day * DAY + 4 * HOUR, Event::Audit);
             self.schedule(day * DAY - 19 * HOUR, Event::Calm(0));
         }
@@ -301,7 +304,12 @@ impl World {
 
     async fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
-            Event::Session => self.session(),
+            Event::Session => {
+                self.session();
+                let next = 20 * MINUTE + self.below(3 * HOUR);
+                self.schedule(next, Event::Session);
+            }
+            Event::Burst => self.session(),
             Event::Request(node) => return self.request(node).await,
             Event::Tend(node) => {
                 if !self.finishing {
@@ -472,26 +480,39 @@ impl World {
         }
         for number in 0..NODES {
             let node = self.places[usize::from(number)].node.as_ref().unwrap();
-            // The second beat of a source that was short comes a second later.
+            // Somebody asks, and the housekeeper comes by.
+            self.short_of(number).for_each(drop);
             node.tend().map_err(|why| format!("nothing is wrong, and yet: {why}"))?;
             self.follow(Some(number))?;
         }
-        if beat < 2 {
+        if beat < 3 {
+            // Long enough for a source that was short to be asked again.
             self.schedule(1_100, Event::Calm(beat + 1));
             return Ok(());
         }
         self.count("calms");
-        for place in &self.places {
-            let node = place.node.as_ref().unwrap();
-            for need in node.exchange.needs(node.now()) {
-                let funds = node.exchange.budgets.probe(need.source, MicroYuan(1), node.now());
-                let free = self.model.available(need.source);
-                if funds.is_err() && free > 0 {
-                    return Err(format!("{:?} has {free} free, and node {} can award nothing", need.source, node.boot));
-                }
-            }
+        match (0..NODES).find_map(|number| self.short_of(number).next()) {
+            Some(short) => Err(short),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The deals that a node cannot award one ad of, though there is money for it.
+    fn short_of(&self, number: u16) -> impl Iterator<Item = String> {
+        let node = self.places[usize::from(number)].node.as_ref().unwrap();
+        let (market, now) = (node.exchange.market.load_full(), node.now());
+        let generation = self.places[usize::from(number)].generation;
+        let needs = node.exchange.needs(now);
+        let short = DEALS.iter().zip(&self.names.deals).filter_map(move |(terms, names)| {
+            let deal = market.deals.get(names.id).unwrap();
+            let source = source_of(terms.method, names.id, deal.buyer, now.shanghai_day());
+            let (price, free) = (terms.price[generation], self.model.available(source));
+            let funds = node.exchange.budgets.probe(source, MicroYuan(price), now);
+            let needed = needs.iter().any(|need| need.source == source);
+            (needed && funds.is_err() && free >= price)
+                .then(|| format!("{} costs {price}, {source:?} has {free} free, node {number}: {funds:?}", terms.wire))
+        });
+        short.collect::<Vec<_>>().into_iter()
     }
 
     /// The end of the run: whatever is wrong is put right, and what is on its way arrives.
@@ -511,9 +532,7 @@ impl World {
                 self.schedule(0, Event::Start(node));
             }
         }
-        for beat in 0..3 {
-            self.schedule(SECOND, Event::Calm(if beat == 0 { 0 } else { 3 }));
-        }
+        self.schedule(SECOND, Event::Calm(0));
     }
 
     /// After the last notice: every node ends, every token dies, and every reservation is back.

@@ -206,6 +206,20 @@ impl Reader<'_> {
 mod tests {
     use super::*;
     use crate::billing::token::tests::charge;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is read is one charge, however it was written: reading never fails in another way than by `None`.
+        #[test]
+        fn any_bytes_are_a_charge_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(charge) = read(&bytes) {
+                let mut out = [0; LONGEST];
+                let length = write(&charge, &mut out);
+                prop_assert!(length <= bytes.len(), "written as short as it can be");
+                prop_assert_eq!(read(&out[..length]), Some(charge));
+            }
+        }
+    }
 
     /// The charge whose every number is as long as it can be.
     #[test]

@@ -13,7 +13,7 @@ impl World {
             (Kind::Disk, 20 * HOUR, Event::DiskFull(true)),
             (Kind::Keys, 20 * HOUR, Event::Rotate(0)),
             (Kind::Suspend, 6 * HOUR, Event::Suspend(true)),
-            (Kind::Reload, 20 * HOUR, Event::Reload),
+            (Kind::Reload, 20 * HOUR, Event::Reload(false)),
         ] {
             self.later(kind, within, event);
         }
@@ -86,12 +86,24 @@ impl World {
                 self.later(Kind::Wild, 200 * HOUR, Event::Far(node));
             }
             Event::Rotate(phase) => self.rotate(phase),
+            Event::Rekey(node) => {
+                let place = &mut self.places[usize::from(node)];
+                if let Some(node) = &place.node {
+                    node.set_keys(&self.keys);
+                    place.keys.clone_from(&self.keys);
+                }
+            }
             Event::Suspend(thrown) => self.suspend(thrown),
-            Event::Reload => {
+            Event::Reload(false) => {
+                // In the middle of traffic, under leases of the generation before.
+                self.schedule(0, Event::Burst);
+                self.schedule(45 * SECOND, Event::Reload(true));
+            }
+            Event::Reload(true) => {
                 self.generation = 1 - self.generation;
                 self.count("reloads");
                 self.publish();
-                self.later(Kind::Reload, 30 * HOUR, Event::Reload);
+                self.later(Kind::Reload, 30 * HOUR, Event::Reload(false));
             }
             Event::Adopt(node) => self.adopt(node),
             other => return Err(format!("{other:?} is no fault")),
@@ -160,12 +172,13 @@ impl World {
         self.count("key changes");
         for node in 0..NODES {
             let after = MINUTE + self.draw(Kind::Keys, 10 * MINUTE);
-            self.schedule(after, Event::Restart(node));
+            let live = self.draw(Kind::Keys, 3) > 0;
+            self.schedule(after, if live { Event::Rekey(node) } else { Event::Restart(node) });
         }
         match phase {
             0 => self.later(Kind::Keys, 2 * HOUR, Event::Rotate(1)),
             // From when the last node has changed over.
-            1 => self.schedule(LONGEST_LIFE_MS + SKEW_MS + HOUR, Event::Rotate(2)),
+            1 => self.schedule(LONGEST_LIFE_MS[1] + SKEW_MS + HOUR, Event::Rotate(2)),
             _ => self.later(Kind::Keys, 10 * HOUR, Event::Rotate(0)),
         }
     }

@@ -131,7 +131,7 @@ impl World {
     /// A genuine token's key is known as long as the token may live.
     fn may_be_unknown(&self, flight: &Flight) -> bool {
         let awarded_at = self.model.charges[&self.displays[flight.display].key].awarded_at;
-        flight.forged || self.now > awarded_at + LONGEST_LIFE_MS + 2 * SKEW_MS
+        flight.forged || self.now > awarded_at + LONGEST_LIFE_MS[1] + 2 * SKEW_MS
     }
 
     /// The store will commit: soon, or late when the disk is slow. Either process may end before.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use pmpx::billing::beacon::Answer;
 
-use super::{DAY, Event, HOUR, Kind, MINUTE, NODES, SECOND, World, deals};
+use super::{Event, HOUR, Kind, MINUTE, NODES, SECOND, World, deals};
 use crate::model::{Key, key_of};
 use crate::node::Won;
 use crate::terms::{DEALS, PLACEMENTS};
@@ -26,9 +26,6 @@ pub(super) struct Display {
 impl World {
     /// Some minutes of traffic on all nodes, with their housekeeping.
     pub(super) fn session(&mut self) {
-        if self.finishing {
-            return;
-        }
         let length = MINUTE + self.below(4 * MINUTE);
         let requests = length / SECOND / (1 + self.below(8));
         for _ in 0..requests {
@@ -48,11 +45,6 @@ impl World {
         if self.below(3) == 0 {
             let (buyer, amount) = (self.below(3) as u32, 200_000_000 + self.below(4_000_000_000) as i64);
             self.pay_in(buyer, amount);
-        }
-        let next = 20 * MINUTE + self.below(3 * HOUR);
-        // Those of midnight come by themselves.
-        if self.now % DAY != 16 * HOUR - 2 * MINUTE {
-            self.schedule(next, Event::Session);
         }
     }
 
@@ -84,7 +76,7 @@ impl World {
 
     /// What becomes of an ad: most are shown soon, some late, some after their token's end, some never.
     fn display(&mut self, won: Won, sealed_by: u8) {
-        let life = PLACEMENTS[DEALS[won.charge.deal.0 as usize].placement].life_ms;
+        let life = won.charge.expires_at.0 - won.charge.key.auction.at().0;
         let after = match self.below(20) {
             0 | 1 => return self.count("never shown"),
             2..=13 => SECOND + self.below(2 * MINUTE),
