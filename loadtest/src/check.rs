@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::catalog::{Catalog, DealCard, Format, authority_of};
+use crate::catalog::{Catalog, CreativeCard, DealCard, Format, authority_of};
 use crate::client::Answer;
 
 /// What a request offered.
@@ -55,6 +55,10 @@ pub struct Won {
     pub burl: Option<String>,
     /// Path and query of the win notice.
     pub nurl: Option<String>,
+    /// Path of the exchange's beacon in the markup: the other way in which the display may be told.
+    pub beacon: Option<String>,
+    /// Path of the exchange's click URL in the markup, and where it must lead.
+    pub click: Option<(String, String)>,
     /// Whether the markup is a scripted DSP's, and not the exchange's own copy (a fallback): its DSP is owed notices.
     pub by_dsp: bool,
     /// A display counts from this many milliseconds.
@@ -191,6 +195,8 @@ fn judge(catalog: &Catalog, rules: &Rules, expected: &Expectation, bid: &Bid<'_>
         gross_micro: deal.map_or(0, DealCard::impression_micro),
         burl: None,
         nurl: None,
+        beacon: None,
+        click: None,
         by_dsp: bid.adm.contains("?a="),
         minimum_display_ms: imp.minimum_display_ms,
     };
@@ -199,7 +205,9 @@ fn judge(catalog: &Catalog, rules: &Rules, expected: &Expectation, bid: &Bid<'_>
     }
     let deal = deal.ok_or_else(|| format!("dealid `{}` is unknown", bid.dealid))?;
     terms(expected, imp, deal, bid)?;
-    creative(imp, deal, bid)?;
+    let card = creative(imp, deal, bid)?;
+    won.beacon = path_in(&bid.adm, "/t/imp/").map(str::to_owned);
+    won.click = path_in(&bid.adm, "/t/click/").map(|path| (path.to_owned(), card.landing_page.clone()));
     won.burl = Some(notice(rules, "burl", "/n/bill/", &bid.burl)?);
     won.nurl = (!bid.nurl.is_empty()).then(|| notice(rules, "nurl", "/n/win/", &bid.nurl)).transpose()?;
     Ok(won)
@@ -220,7 +228,7 @@ fn terms(expected: &Expectation, imp: &ExpectedImp, deal: &DealCard, bid: &Bid<'
 }
 
 /// One of the buyer's approved creatives, of the right kind and size, with its markup.
-fn creative(imp: &ExpectedImp, deal: &DealCard, bid: &Bid<'_>) -> Result<(), String> {
+fn creative<'d>(imp: &ExpectedImp, deal: &'d DealCard, bid: &Bid<'_>) -> Result<&'d CreativeCard, String> {
     let wrong = |what: &str| Err(format!("deal {}: {what}", deal.id));
     let Some(card) = deal.creatives.iter().find(|card| card.crid == bid.crid) else {
         return wrong(&format!("creative `{}` is not approved for it", bid.crid));
@@ -245,7 +253,15 @@ fn creative(imp: &ExpectedImp, deal: &DealCard, bid: &Bid<'_>) -> Result<(), Str
     if bid.adm.contains("${AUCTION_") {
         return wrong("an unfilled macro in the markup");
     }
-    Ok(())
+    Ok(card)
+}
+
+/// The first path in a markup that begins so, with its token.
+fn path_in<'m>(markup: &'m str, begin: &str) -> Option<&'m str> {
+    let path = &markup[markup.find(begin)?..];
+    let token = &path[begin.len()..];
+    let end = token.find(|it: char| !it.is_ascii_alphanumeric() && it != '-' && it != '_').unwrap_or(token.len());
+    path.get(..begin.len() + end)
 }
 
 fn notice(rules: &Rules, name: &str, begin: &str, url: &str) -> Result<String, String> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use hyper::{Request, StatusCode};
 
 use crate::catalog::{Catalog, authority_of};
 use crate::check::{Rules, Verdict, Won, check};
@@ -94,6 +94,20 @@ impl Media {
             Ok(answer) => billed(&answer),
             Err(_) => Billed::Retry,
         }
+    }
+
+    /// Loads the beacon of the markup, as a browser does; tells whether the picture came. `None`: no answer.
+    pub async fn beacon(&self, path: &str, displayed: Option<Duration>) -> Option<bool> {
+        let target = displayed.map(|time| format!("{path}?ms={}", time.as_millis()));
+        let answer = self.notices.get(target.as_deref().unwrap_or(path)).await.ok()?;
+        Some(answer.status == StatusCode::OK && answer.body.starts_with(b"GIF89a"))
+    }
+
+    /// Clicks; tells where it leads, if anywhere. `None`: no answer.
+    pub async fn click(&self, path: &str) -> Option<Option<String>> {
+        let answer = self.notices.get(path).await.ok()?;
+        let led = answer.headers.get(LOCATION).filter(|_| answer.status == StatusCode::FOUND);
+        Some(led.and_then(|page| page.to_str().ok().map(str::to_owned)))
     }
 
     /// Fires a win notice once; tells whether the exchange took it.

@@ -21,6 +21,10 @@ pub struct NoticePlan {
     pub below_minimum_share: f64,
     /// Of notices, those that are fired twice at the same time.
     pub double_share: f64,
+    /// Of displays, those that the beacon in the markup tells before the notice does.
+    pub beacon_share: f64,
+    /// Of displays that were told, those that are clicked.
+    pub click_share: f64,
     /// The longest wait between the answer and the display; the shortest is a tenth of it.
     pub delay: Duration,
     /// How often a notice without a final answer is repeated.
@@ -36,6 +40,8 @@ impl Default for NoticePlan {
             win_share: 0.5,
             below_minimum_share: 0.1,
             double_share: 0.02,
+            beacon_share: 0.5,
+            click_share: 0.02,
             delay: Duration::from_millis(200),
             retries: 5,
             timeout: Duration::from_secs(2),
@@ -106,6 +112,14 @@ pub(crate) async fn live(media: &Media, plan: &NoticePlan, won: &Won, seed: u64)
         }
     }
     let shown = (minimum > 0).then(|| Duration::from_millis(minimum + rng.random_range(0..5_000)));
+    if let Some(beacon) = won.beacon.as_deref().filter(|_| rng.random::<f64>() < plan.beacon_share) {
+        bill.notices_sent += 1;
+        match tokio::time::timeout(plan.timeout, media.beacon(beacon, shown)).await {
+            // Without an answer the notice tells of it.
+            Ok(Some(true) | None) | Err(_) => {}
+            Ok(Some(false)) => return (bill, Some("beacon: no picture".to_owned())),
+        }
+    }
     let answer = if rng.random::<f64>() < plan.double_share {
         let mut other = Bill::default();
         let (first, second) =
@@ -120,7 +134,13 @@ pub(crate) async fn live(media: &Media, plan: &NoticePlan, won: &Won, seed: u64)
             bill.impressions_billed = 1;
             bill.expected_billed_micro_yuan = won.gross_micro;
             (bill.dsp_billed, bill.dsp_told) = (won.by_dsp.into(), won.by_dsp.into());
-            (bill, None)
+            let click = won.click.as_ref().filter(|_| rng.random::<f64>() < plan.click_share);
+            let Some((click, page)) = click else { return (bill, None) };
+            match tokio::time::timeout(plan.timeout, media.click(click)).await {
+                Ok(Some(led)) if led.as_ref() == Some(page) => (bill, None),
+                Ok(Some(_)) => (bill, Some("click: it does not lead to the landing page".to_owned())),
+                Ok(None) | Err(_) => (bill, None),
+            }
         }
         Billed::Gone => {
             bill.notices_gone = 1;

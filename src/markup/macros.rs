@@ -267,3 +267,60 @@ impl Filler<'_> {
         Some(rest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn filled(macros: &str, os: &'static str, country: Option<&'static str>) -> String {
+        let identifiers = Identifiers {
+            advertising: Some("A-1"),
+            hardware_md5: Some("h"),
+            platform_md5: Some("p"),
+            country,
+            ..Identifiers::default()
+        };
+        fill(macros, &Known { os: Some(os), identifiers: Some(identifiers), ..Known::default() })
+    }
+
+    #[test]
+    fn an_advertising_id_is_what_its_system_and_country_make_it() {
+        let ids = "__OS__|__IDFA__|__OAID__|__AAID__|__IMEI__|__ANDROIDID__";
+        assert_eq!(filled(ids, "android", Some("CHN")), "0||A-1||h|p");
+        assert_eq!(filled(ids, "Android", None), "0||A-1||h|p");
+        assert_eq!(filled(ids, "Android", Some("SGP")), "0|||A-1|h|p");
+        assert_eq!(filled(ids, "iOS", Some("SGP")), "1|A-1||||");
+        assert_eq!(filled(ids, "Windows Phone", None), "2||A-1|||");
+        assert_eq!(filled(ids, "HarmonyOS", Some("CHN")), "3||A-1|||");
+        let hidden =
+            Identifiers { advertising: Some("00000000-0000-0000-0000-000000000000"), ..Identifiers::default() };
+        let known = Known { os: Some("iOS"), identifiers: Some(hidden), ..Known::default() };
+        assert_eq!(fill("[__IDFA__]", &known), "[]");
+    }
+
+    /// R-CONSENT, R-SECRET: without identifiers nothing tells who the user is, and nothing tells a price at all.
+    #[test]
+    fn a_monitor_learns_what_is_known_and_no_more() {
+        let known = Known { at: UnixMillis(7), auction: "a/1", creative: "c 1", media: "m", ..Known::default() };
+        let url = "https://m.example/i?o=__OS__&t=__TS__&r=__REQUESTID__&c=__CREATIVEID__&i=__IP__&l=__LBS__&w=__WIFI__&s=__SCWH__";
+        assert_eq!(fill(url, &known), "https://m.example/i?o=3&t=7&r=a%2F1&c=c%201&i=&l=&w=&s=");
+        let markup_only = "__CLICK_URL__ __CLICK_URL_ESC__ ${AUCTION_PRICE} __PRICE__";
+        assert_eq!(fill(markup_only, &known), markup_only);
+        let wired = Known { connection: Some(1), ..known };
+        assert_eq!(fill("__WIFI__", &wired), "0");
+    }
+
+    #[test]
+    fn the_documented_table_is_the_table() {
+        let page = include_str!("../../docs/markup.md");
+        let rows = page.lines().filter(|line| line.starts_with("| `__"));
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let documented: BTreeSet<_> =
+            cells.flat_map(|cell| cell.split('`')).filter(|it| it.starts_with("__")).collect();
+        let names = TABLE.iter().map(|(name, _)| *name).chain([CLICK, CLICK_ENCODED]);
+        let known: BTreeSet<_> = names.map(|name| format!("__{name}__")).collect();
+        assert_eq!(documented, known.iter().map(String::as_str).collect());
+        assert!(known.iter().all(|name| name.len() <= LONGEST + 4));
+    }
+}

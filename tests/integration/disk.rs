@@ -83,6 +83,10 @@ fn serves_through(mut process: Process, fail: impl FnOnce(&Process), mend: impl 
     }
     assert_eq!(refused.len(), 5, "the disk did not fail; the log:\n{}", process.log());
     refused.iter().for_each(|url| assert_eq!(process.get(url).status, 503, "also when asked again"));
+    // A browser does not ask again: it gets its picture, and what could not be made durable is counted.
+    let pixel = format!("/t/imp/{}", refused[0].rsplit('/').next().unwrap());
+    let picture = process.get(&pixel);
+    assert_eq!((picture.status.as_u16(), picture.headers["content-type"].to_str().unwrap()), (200, "image/gif"));
     process.until("the node says that it is not ready", async || process.readyz().await == Some(503));
     assert_eq!(process.control("/readyz").status, 503);
     burl(&process);

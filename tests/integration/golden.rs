@@ -217,16 +217,23 @@ fn response(answer: &Answer) -> Value {
         std::io::Read::read_to_end(&mut GzDecoder::new(&text[..]), &mut plain).unwrap();
         text = plain;
     }
-    let body = if text.is_empty() { Value::Null } else { serde_json::from_slice(&text).unwrap() };
+    let picture = headers.get("content-type").is_some_and(|kind| kind == "image/gif");
+    let body = match text.as_slice() {
+        [] => Value::Null,
+        _ if picture => "a picture".into(),
+        json => serde_json::from_slice(json).unwrap(),
+    };
     json!({"status": answer.status.as_u16(), "headers": headers, "body": body})
 }
 
 /// Fires `burl`, `nurl` or `lurl` of the first bid, with a query behind it where one is written; `1:burl` is the second bid's;
-/// what starts with a slash is a path.
+/// what starts with a slash is a path, `adm:/t/imp/` the first URL of the markup with that path.
 fn notify(pmpx: &Pmpx, answer: &Answer, notice: &Value) -> Value {
     let notice = notice.as_str().expect("a notice");
     let url = if notice.starts_with('/') {
         notice.to_owned()
+    } else if let Some(path) = notice.strip_prefix("adm:") {
+        url_in(bids(answer)[0]["adm"].as_str().unwrap(), path)
     } else {
         let (place, name) = notice.split_once(':').unwrap_or(("0", notice));
         let (name, query) = name.split_once('?').unwrap_or((name, ""));
@@ -236,6 +243,14 @@ fn notify(pmpx: &Pmpx, answer: &Answer, notice: &Value) -> Value {
     };
     let answer = response(&pmpx.get(&url));
     json!({"status": answer["status"], "body": answer["body"]})
+}
+
+/// The URL in a text that has a path in it.
+fn url_in(text: &str, path: &str) -> String {
+    let place = text.find(path).unwrap_or_else(|| panic!("no {path} in {text}"));
+    let start = text[..place].rfind("http").unwrap();
+    let end = text[place..].find(['"', ']', ' ', '<']).map_or(text.len(), |length| place + length);
+    text[start..end].to_owned()
 }
 
 fn growth(before: &Counts, after: Counts) -> Counts {

@@ -14,6 +14,7 @@
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
 #[cfg(test)]
@@ -60,3 +61,5 @@ mod rules;
 mod sealed_days;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod viewability;
