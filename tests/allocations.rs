@@ -20,12 +20,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{Endless, REQUEST, catalog, changed, example, noon};
 use loadtest::dsp::{Script, ScriptedDsp, Temper};
-use pmpx::bidding::{Notifier, Setup, Times};
+use pmpx::bidding::{BidNotice, Notifier, Setup, Tidings, Times};
 use pmpx::billing::token::{TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
-use pmpx::ids::{Boot, Lane, NodeId};
+use pmpx::ids::{AuctionId, Boot, DspId, ImpIndex, Lane, NodeId, Slot};
 use pmpx::market::Market;
+use pmpx::money::{Currency, Quantity};
 use pmpx::store::MemoryStore;
 
 struct Counting;
@@ -133,5 +134,32 @@ fn an_auction_allocates_no_more_than_it_did() {
     assert!(dsps.iter().all(|dsp| dsp.stats().bids > 0), "all three are asked and bid");
     assert!(ours <= 30, "{ours} allocations an auction without a network");
     assert!(bids <= 75, "{bids} allocations an auction with three DSPs");
-    assert!(told <= bids + 2, "{told} allocations an auction with three DSPs that are told, {bids} without");
+    assert!(told <= 75, "{told} allocations an auction with three DSPs that are told");
+}
+
+#[test]
+fn what_dsps_are_told_takes_two_allocations_an_auction_and_none_where_nobody_asks() {
+    let of_bids = |url: Option<&str>| {
+        let bid = BidNotice {
+            dsp: DspId(1),
+            imp: ImpIndex(0),
+            imp_id: "1",
+            response: Some("r1"),
+            seat: Some("seat"),
+            ad: None,
+            bid: 40_000_000,
+            currency: Currency::CNY,
+        };
+        COUNT.set(Some(0));
+        let mut tidings = Tidings::new(AuctionId(1), 4);
+        assert!(tidings.won(&bid, (url, url), (Slot(0), 35_000_000, Quantity::ONE, noon())));
+        for _ in 0..3 {
+            assert!(tidings.lost(&bid, url, 102));
+        }
+        let count = COUNT.take().unwrap();
+        drop(tidings);
+        count
+    };
+    assert_eq!(of_bids(Some("https://dsp.example/notice?price=${AUCTION_PRICE}")), 2);
+    assert_eq!(of_bids(None), 0);
 }

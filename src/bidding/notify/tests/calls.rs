@@ -206,9 +206,9 @@ fn an_end_keeps_what_it_could_not_send() {
     let receiver = Receiver::start(&vec![Act::Silent; 16]);
     for number in 0..20 {
         billed(&bench, number, 0, &bill_of(number, &receiver));
-        bench.lost(100 + number, 0, &receiver.url("/loss"));
     }
     bench.until("its cap is reached", || receiver.targets().len() == 16);
+    (0..20).for_each(|number| bench.lost(100 + number, 0, &receiver.url("/loss")));
     bench.notifier.take().unwrap().stop(Duration::ZERO);
     let mut attempts: Vec<_> = bench.kept().iter().map(|it| it.notice.attempts).collect();
     attempts.sort_unstable();
