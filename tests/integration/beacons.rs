@@ -166,7 +166,13 @@ fn charge(at: pmpx::clock::UnixMillis) -> pmpx::event::Charge {
 
 #[test]
 fn a_click_is_counted_once_and_leads_to_the_registered_page_and_nowhere_else() {
-    let mut pmpx = Pmpx::start(NOON, &json!({}));
+    let monitors = json!({"click": ["https://count.invalid/c?o=__OS__&ip=__IP__&t=__TS__"]});
+    let list = json!([{"name": "count", "hosts": ["count.invalid"], "from": "2026-01-01"}]);
+    let edits = json!({
+        "creatives.toml": {"creative": {"crid=milk-open-1": {"monitors": monitors}}},
+        "exchange.toml": {"monitors": list},
+    });
+    let mut pmpx = Pmpx::start(NOON, &edits);
     let [bill, pixel, click] = won(&pmpx);
     let led = |pmpx: &Pmpx, url: &str| {
         let answer = asked(pmpx, "GET", url, None);
@@ -216,8 +222,11 @@ fn a_click_is_counted_once_and_leads_to_the_registered_page_and_nowhere_else() {
     assert_eq!(led(&pmpx, &click).0, 302);
     assert_eq!(counted(&pmpx, "clicks")["late"], 1);
     assert_eq!(counted(&pmpx, "clicks")["again"], before["again"]);
-    let data = pmpx.data().to_owned();
+    let called = |exchange: &Exchange| exchange.metrics.monitors.iter().map(|(_, count)| count).sum::<u64>();
+    pmpx.wait_until("the monitor is called", || called(pmpx.exchange()) > 0);
+    let (data, exchange) = (pmpx.data().to_owned(), pmpx.exchange().clone());
     pmpx.stop();
+    assert_eq!(called(&exchange), 1, "once for an ad, by its first click");
     let day = moment(NOON).shanghai_day();
     let clicks = SqliteReader::open(&data).unwrap().clicks(day, None, 9).unwrap();
     assert_eq!(clicks.iter().map(|it| it.times).collect::<Vec<_>>(), [before["again"].as_u64().unwrap() + 1]);

@@ -80,7 +80,9 @@ impl World {
         let after = match self.below(20) {
             0 | 1 => return self.count("never shown"),
             2..=13 => SECOND + self.below(2 * MINUTE),
-            14..=17 => self.below(life),
+            14..=16 => self.below(life),
+            // Around the very end.
+            17 | 18 => life - 2 * SECOND + self.below(4 * SECOND),
             _ => life - 5 * SECOND + self.below(life / 8 + 10 * SECOND),
         };
         let key = key_of(&won.charge);
