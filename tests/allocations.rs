@@ -116,7 +116,7 @@ fn an_auction_allocates_no_more_than_it_did() {
         0,
         false,
     );
-    let dsps = ScriptedDsp::start_all(&catalog(), &Script::always(Temper::Bid), false, None).unwrap();
+    let dsps = ScriptedDsp::start_all(&catalog(), &Script::always(Temper::Bid).with_notices(), false, None).unwrap();
     let asked = || {
         changed(&example(), |parts| {
             always_due(parts);
@@ -125,8 +125,8 @@ fn an_auction_allocates_no_more_than_it_did() {
             }
         })
     };
+    // The same bids in both, so that only the telling differs.
     let bids = per_auction(asked(), 2, false);
-    dsps.iter().for_each(|dsp| dsp.set_script(Script::always(Temper::Bid).with_notices()));
     let told = per_auction(asked(), 2, true);
     println!("allocations an auction: ours {ours}, with three DSPs over hyper's client {bids}, that are told {told}");
     assert!(dsps.iter().any(|dsp| dsp.stats().losses > 0), "who lost is told");

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use loadtest::time::pause;
 use openrtb::Macros;
 use pmpx::market::supply::{Format, Size};
 use pmpx::markup::{self, Display, Known, Tags};
@@ -171,14 +172,16 @@ fn r_display_the_snippet_fires_once_when_all_of_the_ad_was_in_view() {
         }
     });
     let _browser = open(program, &format!("http://127.0.0.1:{}/", site.port));
-    let end = Instant::now() + PATIENCE;
     let wait_for = |ads: &[&str]| {
-        while ads.iter().any(|ad| site.fired(ad) == 0) {
-            assert!(Instant::now() < end, "waiting for {ads:?}; fired: {:?}", site.fired.lock().unwrap());
-            std::thread::sleep(Duration::from_millis(20));
+        const STEP: Duration = Duration::from_millis(20);
+        for _ in 0..PATIENCE.as_millis() / STEP.as_millis() {
+            if ads.iter().all(|ad| site.fired(ad) > 0) {
+                // Time for what should not fire, or not again.
+                return pause(Duration::from_millis(3 * u64::from(MINIMUM_MS)));
+            }
+            pause(STEP);
         }
-        // Time for what should not fire, or not again.
-        std::thread::sleep(Duration::from_millis(3 * u64::from(MINIMUM_MS)));
+        panic!("waiting for {ads:?}; fired: {:?}", site.fired.lock().unwrap());
     };
     let once = |ads: &[&str]| {
         let expected: BTreeMap<_, _> = ads.iter().map(|ad| ((*ad).to_owned(), 1)).collect();

@@ -1,11 +1,13 @@
 //! What DSPs are owed: one transaction a round, on the write connection, between two batches of the journal.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::SqliteStore;
 use super::operations::{bounded, save_audit};
 use super::reader::{rows, unknown};
 use super::schema::charge_table;
-use super::{SqliteStore, journal};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     Attempt, Audit, ChargeKey, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind,
@@ -36,9 +38,9 @@ impl Outbox for SqliteStore {
             for (win, at) in rows(connection, &marked, (), win_of)? {
                 owed.posted.extend(at.map(|at| (win, at)));
             }
-            let days = journal::days(connection)?;
+            let mut days = Days::default();
             for key in &keys {
-                if let Some(at) = posted_at(connection, &days, *key)? {
+                if let Some(at) = posted_at(connection, &mut days, *key)? {
                     post(connection, *key, at, &mut owed)?;
                 }
             }
@@ -108,10 +110,10 @@ impl Outbox for SqliteStore {
 
 fn keep(connection: &Connection, round: &OutboxRound) -> Done<Owed> {
     let mut owed = Owed::default();
-    let days = if round.waiting.is_empty() { Vec::new() } else { journal::days(connection)? };
+    let mut days = Days::default();
     for win in &round.waiting {
         save_waiting(connection, win)?;
-        if let Some(at) = posted_at(connection, &days, win.key)? {
+        if let Some(at) = posted_at(connection, &mut days, win.key)? {
             post(connection, win.key, at, &mut owed)?;
         }
     }
@@ -153,9 +155,9 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     let end = now.0.saturating_sub(WAITING_GRACE_MS).cast_signed();
     let over = "SELECT auction, imp, slot FROM notice_waiting WHERE expires_at_ms <= ?1 AND posted_at_ms IS NULL
                 ORDER BY expires_at_ms LIMIT ?2";
-    let days = journal::days(connection)?;
+    let mut days = Days::default();
     for key in rows(connection, over, (end, limit), |row| key_of(row, 0))? {
-        match posted_at(connection, &days, key)? {
+        match posted_at(connection, &mut days, key)? {
             Some(at) => post(connection, key, at, &mut owed)?,
             None => {
                 forget(connection, key)?;
@@ -181,10 +183,22 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     Ok(owed)
 }
 
-/// When the journal posted a charge, if it did; `days` are those that it has.
-fn posted_at(connection: &Connection, days: &[ShanghaiDay], key: ChargeKey) -> Done<Option<UnixMillis>> {
+/// Which days' charges are there, as far as was asked.
+type Days = BTreeMap<ShanghaiDay, bool>;
+
+/// When the journal posted a charge, if it did. A day may have no charges, or none any more (R-RETAIN).
+fn posted_at(connection: &Connection, days: &mut Days, key: ChargeKey) -> Done<Option<UnixMillis>> {
     let day = key.auction.at().shanghai_day();
-    if !days.contains(&day) {
+    let there = match days.get(&day) {
+        Some(there) => *there,
+        None => {
+            let find = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+            let there = connection.prepare_cached(find)?.exists([charge_table(day)])?;
+            days.insert(day, there);
+            there
+        }
+    };
+    if !there {
         return Ok(None);
     }
     let find = format!(

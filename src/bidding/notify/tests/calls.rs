@@ -201,6 +201,28 @@ fn what_is_owed_outlives_its_node() {
 }
 
 #[test]
+fn an_end_keeps_what_it_could_not_send() {
+    let mut bench = Bench::with(Times { call: Duration::from_secs(3), ..quick() }, system_lookup);
+    let receiver = Receiver::start(&vec![Act::Silent; 16]);
+    for number in 0..20 {
+        billed(&bench, number, 0, &bill_of(number, &receiver));
+        bench.lost(100 + number, 0, &receiver.url("/loss"));
+    }
+    bench.until("its cap is reached", || receiver.targets().len() == 16);
+    bench.notifier.take().unwrap().stop(Duration::ZERO);
+    let mut attempts: Vec<_> = bench.kept().iter().map(|it| it.notice.attempts).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [&[0; 4][..], &[1; 16]].concat(), "four were never begun, and each is due again");
+    assert!(bench.kept().iter().all(|it| it.notice.next_at.is_some() && it.notice.kind == NoticeKind::Bill));
+    assert_eq!(bench.counted(0, NoticeKind::Loss, NoticeOutcome::Dropped), 20, "losses are not kept");
+    bench.notices = Notices::new(bench.metrics.clone());
+    bench.begin();
+    bench.until("all have come", || bench.counted(0, NoticeKind::Bill, NoticeOutcome::Delivered) == 20);
+    bench.until("nothing is kept", || bench.kept().is_empty());
+    assert_eq!(receiver.targets().len(), 36);
+}
+
+#[test]
 fn a_suspended_dsp_hears_nothing_and_is_owed_what_was_billed() {
     let bench = Bench::start();
     let receiver = Receiver::start(&[]);
