@@ -219,10 +219,10 @@ impl Suspended {
             *switch = if switch.is_some() { None } else { Some(id) };
         }
         match chance.below(10) {
-            0..=2 => flip(&mut self.creative, deal.creative),
-            3..=5 => flip(&mut self.deal, deal.id),
-            6 => flip(&mut self.buyer, names.buyers[chance.below(3) as usize]),
-            7..=8 => flip(&mut self.media, names.placements[chance.below(3) as usize].1),
+            0..=1 => flip(&mut self.creative, deal.creative),
+            2..=3 => flip(&mut self.deal, deal.id),
+            4..=5 => flip(&mut self.buyer, names.buyers[chance.below(3) as usize]),
+            6..=7 => flip(&mut self.media, names.placements[chance.below(3) as usize].1),
             _ => flip(&mut self.dsp, deal.dsp),
         }
     }

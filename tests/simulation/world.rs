@@ -146,7 +146,7 @@ pub(super) enum Event {
     Rotate(u8),
     Rekey(u16),
     Suspend(bool),
-    Reload(bool),
+    Reload,
     Adopt(u16),
     /// A payment, by its number.
     TopUp(u32),

@@ -9,14 +9,13 @@ use crate::terms::{LONGEST_LIFE_MS, SKEW_MS, Suspended};
 impl World {
     /// The first of everything that comes again and again.
     pub(super) fn begin_faults(&mut self) {
-        for (kind, within, event) in [
-            (Kind::Disk, 20 * HOUR, Event::DiskFull(true)),
-            (Kind::Keys, 20 * HOUR, Event::Rotate(0)),
-            (Kind::Suspend, 6 * HOUR, Event::Suspend(true)),
-            (Kind::Reload, 20 * HOUR, Event::Reload(false)),
-        ] {
+        for (kind, within, event) in
+            [(Kind::Disk, 20 * HOUR, Event::DiskFull(true)), (Kind::Keys, 20 * HOUR, Event::Rotate(0))]
+        {
             self.later(kind, within, event);
         }
+        self.in_traffic(Kind::Suspend, 6 * HOUR, Event::Suspend(true));
+        self.in_traffic(Kind::Reload, 20 * HOUR, Event::Reload);
         for node in 0..NODES {
             self.later(Kind::Clock, 3 * HOUR, Event::Step(node));
             self.later(Kind::Wild, 200 * HOUR, Event::Far(node));
@@ -34,6 +33,15 @@ impl World {
         let after = MINUTE + self.draw(kind, within);
         if !self.finishing && !self.options.without.contains(&kind) {
             self.schedule(after, event);
+        }
+    }
+
+    /// The same in the middle of traffic: ads were won before it and are displayed after it.
+    fn in_traffic(&mut self, kind: Kind, within: u64, event: Event) {
+        let after = MINUTE + self.draw(kind, within);
+        if !self.finishing && !self.options.without.contains(&kind) {
+            self.schedule(after, Event::Burst);
+            self.schedule(after + 45 * SECOND, event);
         }
     }
 
@@ -94,16 +102,11 @@ impl World {
                 }
             }
             Event::Suspend(thrown) => self.suspend(thrown),
-            Event::Reload(false) => {
-                // In the middle of traffic, under leases of the generation before.
-                self.schedule(0, Event::Burst);
-                self.schedule(45 * SECOND, Event::Reload(true));
-            }
-            Event::Reload(true) => {
+            Event::Reload => {
                 self.generation = 1 - self.generation;
                 self.count("reloads");
                 self.publish();
-                self.later(Kind::Reload, 30 * HOUR, Event::Reload(false));
+                self.in_traffic(Kind::Reload, 30 * HOUR, Event::Reload);
             }
             Event::Adopt(node) => self.adopt(node),
             other => return Err(format!("{other:?} is no fault")),
@@ -190,7 +193,7 @@ impl World {
             self.count("kill switches");
             let after = MINUTE + self.draw(Kind::Suspend, 40 * MINUTE);
             self.schedule(after, Event::Suspend(false));
-            self.later(Kind::Suspend, 5 * HOUR, Event::Suspend(true));
+            self.in_traffic(Kind::Suspend, 5 * HOUR, Event::Suspend(true));
         } else {
             self.suspended = Suspended::default();
         }
