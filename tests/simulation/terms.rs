@@ -1,7 +1,7 @@
 //! What is traded in the simulation: the terms as plain numbers, which the model knows, and the market that the product makes of them.
 
 use pmpx::clock::{Chance, ShanghaiDay};
-use pmpx::event::Method;
+use pmpx::event::{Charge, Method};
 use pmpx::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DspId, MediaId, PlacementId};
 use pmpx::market::deal::{Deal, PushRatio, Volume};
 use pmpx::market::demand::CreativeTexts;
@@ -212,18 +212,17 @@ pub(crate) struct Suspended {
 }
 
 impl Suspended {
-    /// Throws or lifts one switch.
-    pub(crate) fn turn(&mut self, names: &Names, chance: &mut Chance) {
-        let deal = names.deals[chance.below(names.deals.len() as u32) as usize];
+    /// Throws or lifts one switch of what a charge is of.
+    pub(crate) fn turn(&mut self, charge: &Charge, chance: &mut Chance) {
         fn flip<I: Copy>(switch: &mut Option<I>, id: I) {
             *switch = if switch.is_some() { None } else { Some(id) };
         }
         match chance.below(10) {
-            0..=1 => flip(&mut self.creative, deal.creative),
-            2..=3 => flip(&mut self.deal, deal.id),
-            4..=5 => flip(&mut self.buyer, names.buyers[chance.below(3) as usize]),
-            6..=7 => flip(&mut self.media, names.placements[chance.below(3) as usize].1),
-            _ => flip(&mut self.dsp, deal.dsp),
+            0..=1 => flip(&mut self.creative, charge.creative),
+            2..=3 => flip(&mut self.deal, charge.deal),
+            4..=5 => flip(&mut self.buyer, charge.buyer),
+            6..=7 => flip(&mut self.media, charge.media),
+            _ => flip(&mut self.dsp, charge.dsp),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pmpx::billing::budget::source_of;
 use pmpx::clock::{Chance, Clock, UnixMillis};
-use pmpx::event::Ledger;
+use pmpx::event::{Ledger, Posting};
 use pmpx::market::Market;
 use pmpx::money::MicroYuan;
 use pmpx::settlement::ledger;
@@ -386,13 +386,13 @@ impl World {
     }
 
     /// Tells the model what the store did, in order.
-    pub(super) fn follow(&mut self, node: Option<u16>) -> Result<Option<u64>, String> {
+    pub(super) fn follow(&mut self, node: Option<u16>) -> Result<Option<(u64, Posting)>, String> {
         let moment = node.map(|node| self.moment(node));
         let mut queued = None;
         for op in self.disk.ops() {
             self.log.op(&op);
             match &op {
-                Op::Queued { number, .. } => queued = Some(*number),
+                Op::Queued { number, posting } => queued = Some((*number, *posting)),
                 Op::Durable { number, recorded, .. } => {
                     if let Some((_, fate)) = self.fates.get_mut(number) {
                         *fate = Fate::Durable(*recorded);

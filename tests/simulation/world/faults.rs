@@ -188,9 +188,7 @@ impl World {
 
     fn suspend(&mut self, thrown: bool) {
         if thrown {
-            let chance = self.draws.get_mut(&Kind::Suspend).unwrap();
-            self.suspended.turn(&self.names, chance);
-            self.count("kill switches");
+            self.turn_a_switch();
             let after = MINUTE + self.draw(Kind::Suspend, 40 * MINUTE);
             self.schedule(after, Event::Suspend(false));
             self.in_traffic(Kind::Suspend, 5 * HOUR, Event::Suspend(true));
@@ -198,6 +196,20 @@ impl World {
             self.suspended = Suspended::default();
         }
         self.publish();
+    }
+
+    /// Throws or lifts the switch of something whose notice is under way: what it finds is void, or not any more.
+    fn turn_a_switch(&mut self) {
+        let due = |event: &Event| if let Event::Arrive(display) = event { Some(*display) } else { None };
+        // The next ones: a minute later most of them have arrived.
+        let coming: Vec<usize> = self.queue.values().filter_map(due).take(20).collect();
+        if coming.is_empty() {
+            return;
+        }
+        let display = coming[self.draw(Kind::Suspend, coming.len() as u64) as usize];
+        let chance = self.draws.get_mut(&Kind::Suspend).unwrap();
+        self.suspended.turn(&self.displays[display].won.charge, chance);
+        self.count("kill switches");
     }
 
     /// Each node hears of it within a second.

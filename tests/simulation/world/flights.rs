@@ -4,7 +4,7 @@
 use std::task::{Context, Poll, Waker};
 
 use pmpx::billing::beacon::Answer;
-use pmpx::event::{Recorded, Unrecorded};
+use pmpx::event::{Recorded, Resolution, Unrecorded};
 
 use super::{Event, HOUR, Kind, MINUTE, SECOND, World};
 use crate::disk::Commit;
@@ -63,7 +63,13 @@ impl World {
         let Some(due) = self.flights.get(&number).map(|flight| self.due(flight)) else { return Ok(()) };
         let Some(mut flight) = self.flights.remove(&number) else { return Ok(()) };
         let answer = poll(&mut flight.answering);
-        flight.posting = self.follow(Some(flight.node))?;
+        let queued = self.follow(Some(flight.node))?;
+        if let (Due::Write { void }, Some((_, posting))) = (due, queued)
+            && void == (posting.resolution == Resolution::Posted)
+        {
+            return Err(format!("{due:?} was due, and {:?} was queued", posting.resolution));
+        }
+        flight.posting = queued.map(|(number, _)| number);
         if let Some(posting) = flight.posting {
             self.fates.insert(posting, (number, Fate::Waiting));
         }
