@@ -139,6 +139,30 @@ pub struct ExchangeTerms {
     pub trusted_proxies: Vec<network::AddressRange>,
 }
 
+#[cfg(test)]
+impl ExchangeTerms {
+    /// For markets of tests that are not about the exchange's own terms.
+    pub(crate) fn plain() -> Self {
+        Self {
+            public_url: String::new(),
+            domain: String::new(),
+            default_tmax_ms: 100,
+            longest_tmax_ms: 100,
+            margin_ms: 0,
+            largest_body: 1,
+            most_imps: 1,
+            most_in_flight: 1,
+            target_delay_ms: 1,
+            burst_delay_ms: 1,
+            trace_one_in: 0,
+            token_life_ms: 1,
+            clock_skew_ms: 0,
+            detail_ms: 0,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
 /// What goes into a market; [`Market::assemble`] builds the indexes.
 #[derive(Debug, Default)]
 pub struct Parts {

@@ -227,23 +227,7 @@ mod tests {
 
     /// A core of an exchange with nothing in it.
     fn core() -> Core {
-        let terms = ExchangeTerms {
-            public_url: String::new(),
-            domain: String::new(),
-            default_tmax_ms: 100,
-            longest_tmax_ms: 100,
-            margin_ms: 0,
-            largest_body: 1,
-            most_imps: 1,
-            most_in_flight: 1,
-            target_delay_ms: 1,
-            burst_delay_ms: 1,
-            trace_one_in: 0,
-            token_life_ms: 1,
-            clock_skew_ms: 0,
-            detail_ms: 0,
-            trusted_proxies: Vec::new(),
-        };
+        let terms = ExchangeTerms::plain();
         let market = Market::assemble(1, UnixMillis(0), [0; 32], terms, Parts::default());
         let tokens = Tokens::new(&[TokenKey { id: 1, secret: [1; 64] }]).unwrap();
         let (journal, metrics) = (Arc::new(MemoryStore::new()), Arc::new(Exchange::metrics()));

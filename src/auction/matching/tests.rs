@@ -83,23 +83,7 @@ fn deal(id: u32, targeting: Targeting) -> Deal {
 }
 
 fn market(deals: Vec<Deal>) -> Market {
-    let terms = ExchangeTerms {
-        public_url: String::new(),
-        domain: String::new(),
-        default_tmax_ms: 100,
-        longest_tmax_ms: 100,
-        margin_ms: 0,
-        largest_body: 1,
-        most_imps: 1,
-        most_in_flight: 1,
-        target_delay_ms: 1,
-        burst_delay_ms: 1,
-        trace_one_in: 0,
-        token_life_ms: 1,
-        clock_skew_ms: 0,
-        detail_ms: 0,
-        trusted_proxies: Vec::new(),
-    };
+    let terms = ExchangeTerms::plain();
     let parts = Parts {
         media: (0..2).map(media).collect(),
         placements: (0..8).map(placement).collect(),

@@ -62,23 +62,7 @@ fn dsp(id: u32, allow_internal: bool, suspended: bool) -> Dsp {
 
 /// DSP 0 and 1 may be called on this machine, 2 may not, 3 is suspended.
 fn market() -> Market {
-    let terms = ExchangeTerms {
-        public_url: String::new(),
-        domain: String::new(),
-        default_tmax_ms: 100,
-        longest_tmax_ms: 100,
-        margin_ms: 0,
-        largest_body: 1,
-        most_imps: 1,
-        most_in_flight: 1,
-        target_delay_ms: 1,
-        burst_delay_ms: 1,
-        trace_one_in: 0,
-        token_life_ms: 1,
-        clock_skew_ms: 0,
-        detail_ms: 0,
-        trusted_proxies: Vec::new(),
-    };
+    let terms = ExchangeTerms::plain();
     let dsps = vec![dsp(0, true, false), dsp(1, true, false), dsp(2, false, false), dsp(3, true, true)];
     Market::assemble(1, noon(), [0; 32], terms, Parts { dsps, ..Parts::default() })
 }
