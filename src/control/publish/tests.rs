@@ -125,12 +125,13 @@ fn open(
         held(&bank).push(top_up.reference.clone());
         Ok(())
     };
-    let mut book = IdBook::default();
-    held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
+    let book = book_of(saved);
     let identities = Arc::new(Numbers { saved: saved.clone(), broken: broken.clone() });
     let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone() });
-    let ports =
-        Ports { identities, top_ups: Box::new(book_top_up), operations, data: folder.join("data"), variable: |_| None };
+    let stored = saved.clone();
+    let stored_ids = Box::new(move || Ok(book_of(&stored)));
+    let top_ups = Box::new(book_top_up);
+    let ports = Ports { identities, stored_ids, top_ups, operations, data: folder.join("data"), variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;
@@ -139,6 +140,12 @@ fn open(
     let exchange =
         Arc::new(Exchange::new(opened.market, opened.tokens, Arc::new(Nowhere), metrics, Clock::manual(noon())));
     Ok(Arc::new(opened.opening.publisher(exchange)))
+}
+
+fn book_of(saved: &Saved) -> IdBook {
+    let mut book = IdBook::default();
+    held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
+    book
 }
 
 fn noon() -> UnixMillis {
