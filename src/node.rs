@@ -119,7 +119,7 @@ impl Node {
         exchange.attribution.restore(&store.counts_here(now.shanghai_day())?);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
         let control = ControlPlane::start(publisher.clone(), store.clone(), control, watch)?;
-        let notifier = start_notifier(&exchange, &store)?;
+        let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
@@ -198,9 +198,10 @@ impl Node {
 }
 
 /// The thread that calls DSPs; it goes on with what an earlier start owed them.
-fn start_notifier(exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<Notifier, NoticesError> {
+fn start_notifier(node: NodeId, exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<Notifier, NoticesError> {
     let of = exchange.clone();
     let setup = Setup {
+        node,
         clock: exchange.clock.clone(),
         chance: Chance::unpredictable(),
         market: Box::new(move || of.market.load_full()),

@@ -1,6 +1,7 @@
 //! What happened, in money: the journal becomes the ledger (architecture §1), and later months, statements and payouts.
 
 pub mod ledger;
+pub mod office;
 pub mod seal;
 
 #[cfg(test)]

@@ -225,10 +225,12 @@ impl Publisher {
         let made = Made { sources, number, pinned, restores };
         self.put_in_force(desk, serving, &made, |diff| {
             let stored = store(&*self.operations, &audit, diff, number, candidate);
-            stored.map_err(|error| if self.newest().is_ok_and(|newest| newest >= number) {
-                Trouble::Overtaken(number)
-            } else {
-                error.into()
+            stored.map_err(|error| {
+                if self.newest().is_ok_and(|newest| newest >= number) {
+                    Trouble::Overtaken(number)
+                } else {
+                    error.into()
+                }
             })
         })
     }

@@ -178,8 +178,12 @@ impl Duty {
     /// Sees how far other nodes are with what guaranteed deals are promised.
     fn count_elsewhere(&self) {
         let now = self.exchange.clock.now();
-        let deals = self.exchange.paced_deals(now);
-        match self.store.counts_elsewhere(now.shanghai_day(), &deals, &Exchange::PACED) {
+        let counted = self.store.has_company().and_then(|company| {
+            self.exchange.budgets.share(company);
+            let deals = if company { self.exchange.paced_deals(now) } else { Vec::new() };
+            self.store.counts_elsewhere(now.shanghai_day(), &deals, &Exchange::PACED)
+        });
+        match counted {
             Ok(counts) => self.exchange.count_elsewhere(&counts, now),
             Err(error) => tracing::warn!(%error, "what other nodes have offered could not be read"),
         }
@@ -218,6 +222,9 @@ mod tests {
             clock.set(UnixMillis(clock.now().0.saturating_add_signed(change)));
             hands.were_set_back(&clock)
         };
-        assert_eq!([0, 1, 3_600_000, -900, -1_001, 0, -3_600_000].map(&mut look_at), [false, false, false, false, true, false, true]);
+        assert_eq!(
+            [0, 1, 3_600_000, -900, -1_001, 0, -3_600_000].map(&mut look_at),
+            [false, false, false, false, true, false, true]
+        );
     }
 }

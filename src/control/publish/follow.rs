@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::desk::MOST_RACES;
 use super::switches::Overlay;
 use super::{Desk, Made, Published, Publisher, Trouble, background, held, pack};
+use crate::control::config::Sources;
 use crate::event::{Generation, StoreUnavailable};
 use crate::market::Market;
 
@@ -96,7 +97,13 @@ impl Publisher {
             return Ok(None);
         }
         let [published, refused] = &self.exchange.metrics.reloads;
-        match self.adopt(desk, &serving, &newest) {
+        let packed = self.operations.sources(newest.number)?;
+        let sources = packed.ok_or(Trouble::NotKept(newest.number)).and_then(|packed| {
+            // What cannot be unpacked is no better the next time.
+            pack::unpack(newest.number, &packed).map_err(|_| Trouble::NotKept(newest.number))
+        });
+        let adopted = sources.and_then(|sources| self.adopt(desk, &serving, &newest, sources));
+        match adopted {
             Ok(done) => {
                 published.one();
                 tracing::info!(generation = done.generation, pinned = done.pinned, diff = %done.diff, "market of another process adopted");
@@ -113,11 +120,15 @@ impl Publisher {
         }
     }
 
-    fn adopt(&self, desk: &mut Desk, serving: &Market, newest: &Generation) -> Result<Published, Trouble> {
-        let number = newest.number;
-        let packed = self.operations.sources(number)?.ok_or(Trouble::NotKept(number))?;
-        let sources = pack::unpack(number, &packed)?.with_environment(desk.variable());
-        let made = Made { sources: &sources, number, pinned: newest.pinned, restores: newest.restores };
-        self.put_in_force(desk, serving, &made, |_| Ok(()))
+    fn adopt(
+        &self,
+        desk: &mut Desk,
+        serving: &Market,
+        newest: &Generation,
+        sources: Sources,
+    ) -> Result<Published, Trouble> {
+        let sources = sources.with_environment(desk.variable());
+        let Generation { number, pinned, restores, .. } = *newest;
+        self.put_in_force(desk, serving, &Made { sources: &sources, number, pinned, restores }, |_| Ok(()))
     }
 }

@@ -66,6 +66,8 @@ to_any!(Leases {
     fn commit_day(&self, deal: DealId, day: ShanghaiDay, buyer: BuyerId, amount: MicroYuan, now: UnixMillis) -> Stored<bool>;
     ;
     fn close_dead(&self, now: UnixMillis) -> Stored<u64> {
+        // A click that still waits at another node would come too late.
+        self.nodes.iter().try_for_each(SqliteStore::confirm)?;
         self.nodes.iter().map(|node| node.close_dead(now)).sum()
     }
 });

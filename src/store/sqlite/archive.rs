@@ -105,6 +105,15 @@ fn put(connection: &Connection, seal: &Seal) -> Result<(), StoreUnavailable> {
     if reader::booked::cursor(connection)? < seal.last_seq {
         return refuse("the ledger is not past its last row");
     }
+    // Should another process have begun anew in between, not all of them are there.
+    let laid = "SELECT coalesce(sum(count), 0) FROM sealed_charge WHERE day = ?1";
+    let laid: u64 = connection.prepare_cached(laid)?.query_row([seal.day.0], |row| row.get(0))?;
+    let known =
+        "SELECT EXISTS (SELECT 1 FROM click_day WHERE day = ?1) = EXISTS (SELECT 1 FROM sealed_click WHERE day = ?1)";
+    let clicks: bool = connection.prepare_cached(known)?.query_row([seal.day.0], |row| row.get(0))?;
+    if laid != seal.rows || !clicks {
+        return refuse("its groups are not all laid down");
+    }
     let (rows, last) = (seal.rows.cast_signed(), seal.last_seq.cast_signed());
     connection.execute(
         "INSERT INTO sealed_day VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -148,10 +148,7 @@ fn attempt(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<O
 }
 
 /// Tries so often, with pauses.
-fn patiently<T>(
-    tries: u32,
-    mut attempt: impl FnMut() -> Result<Option<T>, OpenError>,
-) -> Result<Option<T>, OpenError> {
+fn patiently<T>(tries: u32, mut attempt: impl FnMut() -> Result<Option<T>, OpenError>) -> Result<Option<T>, OpenError> {
     for left in (0..tries).rev() {
         if let Some(done) = attempt()? {
             return Ok(Some(done));

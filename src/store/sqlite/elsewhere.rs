@@ -35,6 +35,16 @@ impl SqliteStore {
         })
     }
 
+    /// Whether another node was ever started on the folder.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when it cannot be read.
+    pub fn has_company(&self) -> Result<bool, StoreUnavailable> {
+        let Some((node, _)) = self.node else { return Ok(false) };
+        let others = "SELECT 1 FROM node WHERE node <> ?1 LIMIT 1";
+        self.glance(|connection| Ok(connection.prepare_cached(others)?.exists([node.0])?))
+    }
+
     /// What this node has counted on a day, over all its starts.
     ///
     /// # Errors
@@ -47,7 +57,8 @@ impl SqliteStore {
             let rows = find.query_map((day.0, node.0), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             let rows: Vec<(u32, u16, u64)> = rows.collect::<Result<_, _>>()?;
             let tally = |(deal, code, count)| {
-                let measure = Measure::from_code(code).ok_or_else(|| StoreUnavailable(format!("unknown measure {code}")))?;
+                let measure =
+                    Measure::from_code(code).ok_or_else(|| StoreUnavailable(format!("unknown measure {code}")))?;
                 Ok(Tally { day, deal: DealId(deal), measure, count })
             };
             rows.into_iter().map(tally).collect()
@@ -67,10 +78,6 @@ impl SqliteStore {
     ) -> Result<Vec<Tally>, StoreUnavailable> {
         let Some((node, _)) = self.node else { return Ok(Vec::new()) };
         self.glance(|connection| {
-            let others = "SELECT 1 FROM node WHERE node <> ?1 LIMIT 1";
-            if !connection.prepare_cached(others)?.exists([node.0])? {
-                return Ok(Vec::new());
-            }
             let mut sum = connection.prepare_cached(
                 "SELECT coalesce(sum(count), 0) FROM tally WHERE day = ?1 AND deal = ?2 AND measure = ?3 AND node <> ?4",
             )?;

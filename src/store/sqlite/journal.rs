@@ -148,7 +148,8 @@ impl Writer {
 
     /// Which node this is, and its how manieth start.
     pub(super) fn node(&self) -> Result<(NodeId, Boot), StoreUnavailable> {
-        self.node.ok_or_else(|| StoreUnavailable("it was opened for bookings only; a node leases and counts".to_owned()))
+        self.node
+            .ok_or_else(|| StoreUnavailable("it was opened for bookings only; a node leases and counts".to_owned()))
     }
 
     /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.

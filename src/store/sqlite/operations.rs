@@ -213,7 +213,8 @@ fn save_part(connection: &Connection, digest: [u8; 32], part: u64, bytes: &[u8])
 
 /// Numbers rise: one that another process has given in between is refused.
 fn save_generation(connection: &Connection, it: &Generation) -> Result<(), StoreUnavailable> {
-    let taken = connection.prepare_cached("SELECT 1 FROM generation WHERE number >= ?1")?.exists([it.number.cast_signed()])?;
+    let taken =
+        connection.prepare_cached("SELECT 1 FROM generation WHERE number >= ?1")?.exists([it.number.cast_signed()])?;
     if taken {
         return Err(StoreUnavailable(format!("generation {} was given before", it.number)));
     }
