@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod ledger;
 pub mod seal;
+pub mod statement;
 
 #[cfg(test)]
 pub(crate) mod suite;
