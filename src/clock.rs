@@ -118,6 +118,20 @@ impl fmt::Display for ShanghaiDay {
     }
 }
 
+impl serde::Serialize for ShanghaiDay {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ShanghaiDay {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no day; write it like 2026-11-30")))
+    }
+}
+
 /// A handle on wall and monotonic time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);

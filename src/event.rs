@@ -7,6 +7,8 @@ mod books;
 #[macro_use]
 mod cause;
 mod click;
+mod fact;
+mod fund;
 mod journal;
 mod ledger;
 mod operation;
@@ -16,6 +18,8 @@ mod seal;
 pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
+pub use fact::{Entered, Fact, FactKind, KeptFact};
+pub use fund::{Fund, GrantId, Pot};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};

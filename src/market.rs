@@ -6,6 +6,7 @@
 pub mod deal;
 pub mod demand;
 pub mod few;
+pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
@@ -20,6 +21,8 @@ mod vocabulary;
 pub use index::{Facts, ImpFacts};
 
 pub use suspension::{Market, Marks, Suspensions};
+
+use std::sync::Arc;
 
 use std::collections::HashMap;
 
@@ -137,6 +140,8 @@ pub struct ExchangeTerms {
     pub detail_ms: u64,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<network::AddressRange>,
+    /// The figures of the agreements.
+    pub figures: Arc<figures::DatedFigures>,
 }
 
 #[cfg(test)]
@@ -159,6 +164,7 @@ impl ExchangeTerms {
             clock_skew_ms: 0,
             detail_ms: 0,
             trusted_proxies: Vec::new(),
+            figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
         }
     }
 }

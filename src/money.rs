@@ -109,6 +109,21 @@ impl fmt::Display for MicroYuan {
     }
 }
 
+/// As a decimal string in yuan with as many decimals as it has, at least two: `"85116.745"`.
+impl serde::Serialize for MicroYuan {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_string().replacen('¥', "", 1))
+    }
+}
+
+/// From a decimal string in yuan with at most six decimals; a number is refused, because JSON's are floats to many.
+impl<'de> serde::Deserialize<'de> for MicroYuan {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        parse_decimal(&text, 6).map(Self).map_err(|why| serde::de::Error::custom(format!("{text:?} {why}")))
+    }
+}
+
 /// A price in micro-yuan per thousand impressions (CPM). Never negative, never finer than ¥0.001 CPM, at most ¥1,000,000 CPM.
 ///
 /// The step makes the price of one impression a whole number of micro-yuan, so that a count of impressions times a
@@ -310,6 +325,12 @@ mod tests {
             let error = rounded - i128::from(micro);
             prop_assert!((-5_000..=5_000).contains(&error));
             prop_assert!(error != -5_000 || micro < 0, "half goes up");
+        }
+
+        #[test]
+        fn amounts_in_json_come_back(micro in -MicroYuan::LIMIT.0..=MicroYuan::LIMIT.0) {
+            let written = serde_json::to_string(&MicroYuan(micro)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<MicroYuan>(&written).unwrap(), MicroYuan(micro));
         }
 
         #[test]

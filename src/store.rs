@@ -20,7 +20,7 @@ pub use sqlite::{
     SqliteStore, backup,
 };
 
-use crate::event::StoreUnavailable;
+use crate::event::{BookError, Booking, Fact, StoreUnavailable};
 use crate::ids::IdKind;
 
 /// Writes of the control plane that are no event. Durable when they return.
@@ -35,4 +35,12 @@ pub trait Registry: Send + Sync {
 
 fn contradicts(kind: IdKind, number: u32, wire: &str) -> StoreUnavailable {
     StoreUnavailable(format!("{kind:?} number {number} for {wire:?} contradicts a number that was given before"))
+}
+
+/// What entering a fact comes to whose kind and reference are known.
+fn entered_before(known: &Fact, again: &Fact) -> Result<Booking, BookError> {
+    if known.says_the_same(again) {
+        return Ok(Booking::AlreadyBooked);
+    }
+    Err(BookError::FactTaken { kind: again.kind, reference: again.reference.clone() })
 }

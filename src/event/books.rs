@@ -1,8 +1,8 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
 use super::{
-    ChargeKey, ClickGroup, Clicked, Draft, EVENT_VERSION, Group, GroupKey, Method, Posting, Resolution, Sealed, Source,
-    StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
+    ChargeKey, ClickGroup, Clicked, Draft, EVENT_VERSION, Entered, FactKind, Group, GroupKey, KeptFact, Method,
+    Posting, Resolution, Sealed, Source, StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -318,6 +318,12 @@ pub trait Books {
     /// See [`Books::head_seq`].
     fn clicks(&self, day: ShanghaiDay, after: Option<ChargeKey>, limit: u32) -> Result<Vec<Clicked>, StoreUnavailable>;
 
+    /// At most `limit` facts with a place above `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable>;
+
     /// Every number that was ever given.
     ///
     /// # Errors
@@ -345,6 +351,17 @@ pub enum BookError {
         /// Which.
         reference: String,
     },
+    /// The reference of a fact is taken by something else.
+    #[error("the {} reference {reference:?} was entered before with other contents", kind.label())]
+    FactTaken {
+        /// Of what kind.
+        kind: FactKind,
+        /// Which.
+        reference: String,
+    },
+    /// Another fact came in between: what was judged may have changed.
+    #[error("fact {0} was entered in between")]
+    Overtaken(u64),
     /// Not a payment: zero or negative.
     #[error("R-PREPAY: a top-up of {0} is not an amount above zero")]
     NotPositive(MicroYuan),
@@ -391,6 +408,14 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`BookError`]; nothing was booked.
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError>;
+
+    /// Enters a fact and books its transactions: all of it or nothing. What was entered before under its kind and reference is entered
+    /// once; its transactions, which depend on the day of entry, are not looked at again.
+    ///
+    /// # Errors
+    /// [`BookError::FactTaken`] when the reference stands for something else, [`BookError::Overtaken`] when its author did not know the
+    /// last fact, and those of [`Ledger::book`]; nothing was entered.
+    fn enter(&self, entered: Entered) -> Result<Booking, BookError>;
 
     /// Books a buyer's payment, once per reference (R-PREPAY).
     ///

@@ -30,6 +30,14 @@ coded! {
         BuyerRebate = 203, "buyer_rebate";
         /// A buyer's deposit (R-CREDIT, R-DEDUCT). Owner: buyer.
         BuyerDeposit = 204, "buyer_deposit";
+        /// What the exchange failed to offer and keeps until it is made good (R-MAKEGOOD). Owner: buyer.
+        BuyerMakeGood = 205, "buyer_make_good";
+        /// The free cash of a client's own account (R-BALANCE). Owner: advertiser.
+        ClientCash = 206, "client_cash";
+        /// What was set aside of a grant for guaranteed volume of a day (R-COMMIT). Owner: the grant's number.
+        GrantCommitted = 207, "grant_committed";
+        /// What of a grant is kept until it is made good (R-MAKEGOOD). Owner: the grant's number.
+        GrantMakeGood = 208, "grant_make_good";
         /// What a media has earned and was not paid yet (R-SHARE). Owner: media.
         MediaPayable = 300, "media_payable";
         /// What a media earned and is withheld (R-MEDIA-OFFSET, R-IVT). Owner: media.
@@ -40,6 +48,12 @@ coded! {
         Damages = 401, "damages";
         /// What a month's minimum adds to a buyer's consumption (R-MINIMUM). One account.
         MinimumShortfall = 402, "minimum_shortfall";
+        /// Volume that buyers pay for though it was not delivered; no media earns of it (R-MAKEGOOD). One account.
+        UndeliveredRevenue = 403, "undelivered_revenue";
+        /// Fees for late payment (R-LATE). One account.
+        LateFees = 404, "late_fees";
+        /// What changes a closed month (R-OBJECT). One account.
+        Adjustments = 405, "adjustments";
         /// Make-good and over-delivery that media are paid for and no buyer pays (R-MAKEGOOD). One account.
         MakeGoodCost = 410, "make_good_cost";
         /// What grants cost the exchange. One account.
@@ -63,7 +77,17 @@ impl AccountKind {
     /// Whether an impression is paid from such accounts.
     #[must_use]
     pub const fn pays_for_delivery(self) -> bool {
-        matches!(self, Self::BuyerCash | Self::BuyerCommitted | Self::Grant)
+        matches!(
+            self,
+            Self::BuyerCash
+                | Self::BuyerCommitted
+                | Self::BuyerMakeGood
+                | Self::BuyerReceivable
+                | Self::ClientCash
+                | Self::Grant
+                | Self::GrantCommitted
+                | Self::GrantMakeGood
+        )
     }
 }
 
@@ -76,6 +100,38 @@ coded! {
         Commitment = 2, "commitment";
         /// Impressions of the journal, one transaction per batch and day (R-SETTLE, R-SHARE).
         Delivery = 3, "delivery";
+        /// A grant was given (R-BALANCE).
+        Grant = 4, "grant";
+        /// What was left of a grant is void (R-BALANCE).
+        GrantExpiry = 5, "grant_expiry";
+        /// Cash moved between a buyer's accounts.
+        Transfer = 6, "transfer";
+        /// Cash was paid back to a buyer.
+        Refund = 7, "refund";
+        /// A rebate became payable.
+        Rebate = 8, "rebate";
+        /// A deposit was paid, or paid back.
+        Deposit = 9, "deposit";
+        /// A day of a guaranteed deal was closed: payable undelivered volume, and what the exchange failed to offer (R-COMMIT).
+        DayClosing = 10, "day_closing";
+        /// What could not be made good went back to the buyer (R-MAKEGOOD).
+        MakeGoodRelease = 11, "make_good_release";
+        /// What a buyer owes for a breach, taken in the order of R-DEDUCT.
+        Damages = 12, "damages";
+        /// A receivable was taken from money that became free (R-DEDUCT).
+        Collection = 13, "collection";
+        /// A fee for late payment (R-LATE).
+        LateFee = 14, "late_fee";
+        /// A receivable was paid.
+        Receipt = 15, "receipt";
+        /// A month was closed: shortfall, VAT and rounding (R-MINIMUM, R-STATEMENT).
+        MonthClosing = 16, "month_closing";
+        /// What changes a closed month.
+        Adjustment = 17, "adjustment";
+        /// The opposite of an earlier transaction.
+        Reversal = 18, "reversal";
+        /// An account was closed: what was left of it.
+        AccountClosing = 19, "account_closing";
     }
 }
 
@@ -271,13 +327,34 @@ impl Transaction {
         &self.0
     }
 
+    /// A transaction that is not made from the journal. Entries on one account are added up, those that come to nothing are left out.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] names what is wrong.
+    pub fn of(
+        kind: TransactionKind,
+        reference: impl Into<String>,
+        day: ShanghaiDay,
+        made_at: UnixMillis,
+        note: impl Into<String>,
+        sides: impl IntoIterator<Item = (Account, MicroYuan)>,
+    ) -> Result<Self, Unbalanced> {
+        let mut sums = BTreeMap::<Account, i128>::new();
+        for (account, amount) in sides {
+            *sums.entry(account).or_default() += i128::from(amount.0);
+        }
+        let entries = entries_of(sums)?;
+        let (reference, note) = (reference.into(), note.into());
+        Self::check(Draft { kind, reference, day, made_at, span: None, note, entries, lines: vec![] })
+    }
+
     /// A buyer's payment: `Bank` to `BuyerCash` (R-PREPAY).
     ///
     /// # Errors
     /// [`Unbalanced`] when the amount is zero or beyond the limit.
     pub fn top_up(buyer: BuyerId, reference: &str, amount: MicroYuan, made_at: UnixMillis) -> Result<Self, Unbalanced> {
         let sides = [(Account::single(AccountKind::Bank), amount), (Account::cash(buyer), -amount)];
-        Self::plain(TransactionKind::TopUp, reference.to_owned(), made_at.shanghai_day(), made_at, sides)
+        Self::of(TransactionKind::TopUp, reference, made_at.shanghai_day(), made_at, "", sides)
     }
 
     /// A funded day of a guaranteed deal: `BuyerCash` to `BuyerCommitted` (R-COMMIT).
@@ -292,18 +369,7 @@ impl Transaction {
         made_at: UnixMillis,
     ) -> Result<Self, Unbalanced> {
         let sides = [(Account::cash(buyer), amount), (Account::committed(buyer), -amount)];
-        Self::plain(TransactionKind::Commitment, format!("deal {} on {day}", deal.0), day, made_at, sides)
-    }
-
-    fn plain(
-        kind: TransactionKind,
-        reference: String,
-        day: ShanghaiDay,
-        made_at: UnixMillis,
-        sides: [(Account, MicroYuan); 2],
-    ) -> Result<Self, Unbalanced> {
-        let entries = sides.into_iter().map(|(account, amount)| Entry { account, amount }).collect();
-        Self::check(Draft { kind, reference, day, made_at, span: None, note: String::new(), entries, lines: vec![] })
+        Self::of(TransactionKind::Commitment, format!("deal {} on {day}", deal.0), day, made_at, "", sides)
     }
 
     /// The impressions of one day within a span of the journal: the buyer's cash (PD) or commitment (PDB, BPG) pays, the
@@ -335,6 +401,11 @@ fn entries_of_delivery(lines: &[DeliveryLine]) -> Result<Vec<Entry>, Unbalanced>
         *sums.entry(Account::payable(line.media)).or_default() -= earned;
         *sums.entry(Account::single(AccountKind::ExchangeRevenue)).or_default() -= amount - earned;
     }
+    entries_of(sums)
+}
+
+/// Sums by account as entries, ordered by account, none of them zero.
+fn entries_of(sums: BTreeMap<Account, i128>) -> Result<Vec<Entry>, Unbalanced> {
     let entry = |(account, sum): (Account, i128)| {
         let amount = i64::try_from(sum).map(MicroYuan).map_err(|_| Unbalanced::TooLarge(account))?;
         Ok(Entry { account, amount })

@@ -4,6 +4,7 @@
 mod backups;
 mod clicks;
 mod durable;
+mod facts;
 mod model;
 mod operations;
 pub(crate) mod outbox;
@@ -29,6 +30,7 @@ use clicks::{
     clicks_wait_for_no_commit_and_none_comes_to_a_closed_lease,
     r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
 };
+use facts::a_fact_is_entered_once_with_all_of_its_money;
 use operations::{
     an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
@@ -159,6 +161,7 @@ suite!(
     what_the_journal_posted_is_owed_however_it_is_found,
     kept_notices_are_due_by_dsp_and_live_for_a_week,
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
+    a_fact_is_entered_once_with_all_of_its_money,
     verify_accepts_an_empty_store,
 );
 

@@ -10,12 +10,12 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::purse::{self, NotTaken, Purse};
-use super::{Registry, contradicts};
+use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, Group, GroupKey, Journal, Journaled, Lease,
-    LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed,
-    Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
+    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, Entered, Group, GroupKey, Journal, Journaled,
+    KeptFact, Lease, LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt,
+    Recorded, Sealed, Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -68,6 +68,7 @@ struct State {
     tallies: BTreeMap<(ShanghaiDay, DealId, Measure), u64>,
     transactions: Vec<Stored>,
     references: HashMap<(TransactionKind, String), usize>,
+    facts: Vec<KeptFact>,
     ids: BTreeMap<(IdKind, u32), Box<str>>,
     wires: HashSet<(IdKind, Box<str>)>,
 }
@@ -188,22 +189,25 @@ impl Ledger for MemoryStore {
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
+        self.state().book_all(&transactions)
+    }
+
+    fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
         let mut state = self.state();
-        let (purses, booked) = (state.purses.clone(), state.transactions.len());
-        let mut booking = Booking::AlreadyBooked;
-        for transaction in transactions {
-            match state.book_any(&transaction) {
-                Ok(Booking::Booked) => booking = Booking::Booked,
-                Ok(Booking::AlreadyBooked) => {}
-                Err(error) => {
-                    state.purses = purses;
-                    state.transactions.truncate(booked);
-                    state.references.retain(|_, index| *index < booked);
-                    return Err(error);
-                }
-            }
+        let Entered { fact, transactions, after } = entered;
+        let known =
+            state.facts.iter().find(|kept| kept.fact.kind == fact.kind && kept.fact.reference == fact.reference);
+        if let Some(known) = known {
+            return entered_before(&known.fact, &fact);
         }
-        Ok(booking)
+        let head = state.facts.len() as u64;
+        if head != after {
+            return Err(BookError::Overtaken(head));
+        }
+        state.book_all(&transactions)?;
+        self.log().note(&fact.audit());
+        state.facts.push(KeptFact { seq: head + 1, fact });
+        Ok(Booking::Booked)
     }
 }
 
@@ -267,6 +271,25 @@ impl State {
         let purse = Purse { funded: amount, ..Purse::empty(buyer) };
         self.purses.insert(Source::Commitment(deal, day), purse);
         Ok(true)
+    }
+
+    /// All of them or none.
+    fn book_all(&mut self, transactions: &[Transaction]) -> Result<Booking, BookError> {
+        let (purses, booked) = (self.purses.clone(), self.transactions.len());
+        let mut booking = Booking::AlreadyBooked;
+        for transaction in transactions {
+            match self.book_any(transaction) {
+                Ok(Booking::Booked) => booking = Booking::Booked,
+                Ok(Booking::AlreadyBooked) => {}
+                Err(error) => {
+                    self.purses = purses;
+                    self.transactions.truncate(booked);
+                    self.references.retain(|_, index| *index < booked);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(booking)
     }
 
     fn book_any(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
@@ -405,6 +428,10 @@ impl Books for Snapshot {
         let of_day = self.clicks.iter().filter(|(key, _)| key.auction.at().shanghai_day() == day);
         let later = of_day.filter(|(key, _)| after.is_none_or(|after| **key > after));
         Ok(later.take(limit as usize).map(|(_, clicked)| *clicked).collect())
+    }
+
+    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
+        Ok(self.facts.iter().filter(|kept| kept.seq > after).take(limit as usize).cloned().collect())
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

@@ -5,6 +5,7 @@
 
 mod archive;
 mod backup;
+mod facts;
 mod journal;
 mod leases;
 mod ledger;
@@ -29,8 +30,8 @@ use journal::{Message, Submission, Writer};
 use super::Registry;
 use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, Click, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting, Receipt,
-    StoreUnavailable, Tally, Transaction, Unrecorded,
+    BookError, Booking, Books, Click, Entered, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting,
+    Receipt, StoreUnavailable, Tally, Transaction, Unrecorded,
 };
 use crate::ids::{Boot, BuyerId, DealId, IdKind, Lane, LeaseId, NodeId};
 use crate::money::MicroYuan;
@@ -307,6 +308,11 @@ impl Ledger for SqliteStore {
             }
             Ok(booking)
         })
+    }
+
+    fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
+        entered.transactions.iter().try_for_each(super::purse::check_bookable)?;
+        self.call(move |connection, _| facts::enter(connection, &entered))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pmpx::clock::{ShanghaiDay, UnixMillis};
 use pmpx::event::{
-    AccountKind, BookError, Booking, Books, Click, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting,
-    Receipt, Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind, Unrecorded,
+    AccountKind, BookError, Booking, Books, Click, Entered, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger,
+    Posting, Receipt, Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind, Unrecorded,
 };
 use pmpx::ids::{BuyerId, DealId, Lane, LeaseId};
 use pmpx::money::MicroYuan;
@@ -405,10 +405,26 @@ impl Ledger for Port {
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
+        let top_ups = transactions.iter().filter_map(payment).collect();
+        self.booked(top_ups, |durable| durable.book(transactions))
+    }
+
+    fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
+        let top_ups = entered.transactions.iter().filter_map(payment).collect();
+        self.booked(top_ups, |durable| durable.enter(entered))
+    }
+}
+
+impl Port {
+    /// Books, and notes the payments that were booked.
+    fn booked(
+        &self,
+        top_ups: Vec<Op>,
+        book: impl FnOnce(&MemoryStore) -> Result<Booking, BookError>,
+    ) -> Result<Booking, BookError> {
         let mut booked = None;
         self.disk.state().call(|state| {
-            let top_ups: Vec<_> = transactions.iter().filter_map(payment).collect();
-            let done = state.durable.book(transactions);
+            let done = book(&state.durable);
             if done == Ok(Booking::Booked) {
                 state.ops.extend(top_ups);
             }

@@ -2,6 +2,8 @@
 
 use toml::de::DeValue;
 
+use std::sync::Arc;
+
 use super::diagnostic::{File, Report};
 use super::names::{address_range, domain, host, label, public_url};
 use super::notices::{self, NOTICE_KEYS, TokenKeySource, TokenLives};
@@ -11,6 +13,7 @@ use super::values;
 use crate::clock::ShanghaiDay;
 use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
+use crate::market::figures::{DatedFigures, Figures};
 use crate::market::supply::within_domain;
 
 const KEYS: &[&str] = &[
@@ -134,6 +137,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             clock_skew_ms: notices.clock_skew_ms,
             detail_ms: detail_ms?,
             trusted_proxies: values(trusted_proxies?),
+            figures: Arc::new(DatedFigures::new(Figures::of_2023(), Vec::new())),
         },
         token_keys: notices.token_keys,
         token_lives: notices.token_lives,

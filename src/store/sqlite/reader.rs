@@ -8,13 +8,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, Row};
 
-use super::journal;
 use super::leases::{LEASE_COLUMNS, lease_of, source_of};
 use super::schema::{self, OpenError, charge_table};
+use super::{facts, journal};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    AccountKind, Books, ChargeKey, ClickGroup, Clicked, Group, GroupKey, Journaled, LeaseRecord, Measure, Method,
-    Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    AccountKind, Books, ChargeKey, ClickGroup, Clicked, Group, GroupKey, Journaled, KeptFact, LeaseRecord, Measure,
+    Method, Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -285,6 +285,10 @@ impl Books for SqliteReader {
             "SELECT * FROM {table} WHERE (auction, imp, slot) > (?1, ?2, ?3) ORDER BY auction, imp, slot LIMIT ?4"
         );
         self.rows(&sql, (auction, imp, slot, limit), clicked_of)
+    }
+
+    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
+        facts::after(&self.0, after, limit)
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_operations.sql"),
     include_str!("0003_clicks_seals_backups.sql"),
     include_str!("0004_notices.sql"),
+    include_str!("0005_facts.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.

@@ -1,0 +1,89 @@
+use super::*;
+use crate::event::{Account, AccountKind, Source};
+use crate::ids::DenseId;
+use crate::market::demand::Buyer;
+use crate::market::{ExchangeTerms, Parts};
+use crate::settlement::ledger::verify;
+use crate::store::MemoryStore;
+
+const NOW: UnixMillis = UnixMillis(1_795_312_800_000);
+
+/// A market of two buyers, `8001` and `8002`.
+pub(crate) fn market() -> Market {
+    let buyer = |number: u32| Buyer {
+        id: BuyerId::from_number(number),
+        account: format!("800{}", number + 1),
+        name: "A buyer".to_owned(),
+        contract: "PMP-1".to_owned(),
+        opening_balance: None,
+        monthly_minimum: MicroYuan::ZERO,
+        suspended: false,
+    };
+    let parts = Parts { buyers: vec![buyer(0), buyer(1)], ..Parts::default() };
+    Market::assemble(1, NOW, [0; 32], ExchangeTerms::plain(), parts)
+}
+
+fn top_up(store: &MemoryStore, reference: &str, body: &str) -> Result<Booking, Refusal> {
+    let submission = Submission { kind: FactKind::TopUp, reference, actor: "finance", body: body.as_bytes() };
+    enter(&submission, &market(), store, NOW).map(|receipt| receipt.booking)
+}
+
+#[test]
+fn r_prepay_a_top_up_is_entered_once_by_its_reference() {
+    let store = MemoryStore::new();
+    let body = r#"{"buyer":"8001","amount":"100.50"}"#;
+    assert_eq!(top_up(&store, "bank 1", body), Ok(Booking::Booked));
+    assert_eq!(top_up(&store, "bank 1", r#"{ "amount": "100.5", "buyer": "8001" }"#), Ok(Booking::AlreadyBooked));
+    for other in [r#"{"buyer":"8001","amount":"100.51"}"#, r#"{"buyer":"8002","amount":"100.50"}"#] {
+        assert!(matches!(top_up(&store, "bank 1", other), Err(Refusal::Taken(BookError::FactTaken { .. }))), "{other}");
+    }
+    let books = store.snapshot().unwrap();
+    let facts = facts_of(&*books).unwrap();
+    assert_eq!(facts.len(), 1);
+    assert_eq!((facts[0].seq, facts[0].fact.actor.as_str(), facts[0].fact.at), (1, "finance", NOW));
+    let entry = books.transactions(0, 9).unwrap()[0].contents.entries[0];
+    assert_eq!((entry.account, entry.amount), (Account::single(AccountKind::Bank), MicroYuan(100_500_000)));
+    let position = books.positions(NOW).unwrap()[0];
+    assert_eq!((position.source, position.available()), (Source::Balance(BuyerId(0)), MicroYuan(100_500_000)));
+    assert_eq!(verify(&*books).unwrap().transactions, 1);
+}
+
+#[test]
+fn what_is_wrong_is_said_and_changes_nothing() {
+    let store = MemoryStore::new();
+    let cases = [
+        (r#"{"buyer":"8003","amount":"1.00"}"#, "buyer \"8003\" is not known"),
+        (r#"{"buyer":"8001","amount":"-1.00"}"#, "is not above zero"),
+        (r#"{"buyer":"8001","amount":"0.001"}"#, "is not in whole fen"),
+        (r#"{"buyer":"8001","amount":1}"#, "invalid type"),
+        (r#"{"buyer":"8001","amount":"1.00","note":"x"}"#, "unknown field `note`"),
+        ("{", "line 1"),
+    ];
+    for (body, words) in cases {
+        let refused = top_up(&store, "bank 1", body).unwrap_err().to_string();
+        assert!(refused.contains(words), "{body}: {refused}");
+    }
+    for reference in ["", " a", "a\n", &"x".repeat(101)] {
+        assert!(matches!(top_up(&store, reference, r#"{"buyer":"8001","amount":"1.00"}"#), Err(Refusal::Malformed(_))));
+    }
+    assert!(facts_of(&*store.snapshot().unwrap()).unwrap().is_empty());
+}
+
+#[test]
+fn a_fact_that_was_judged_on_older_facts_is_overtaken() {
+    let store = MemoryStore::new();
+    top_up(&store, "bank 1", r#"{"buyer":"8001","amount":"1.00"}"#).unwrap();
+    let fact = |reference: &str| Fact {
+        kind: FactKind::Notice,
+        reference: reference.to_owned(),
+        buyer: None,
+        day: NOW.shanghai_day(),
+        at: NOW,
+        actor: "finance".to_owned(),
+        body: "{}".to_owned(),
+    };
+    let entered = |after| Entered { fact: fact("n 1"), transactions: vec![], after };
+    assert_eq!(store.enter(entered(0)), Err(BookError::Overtaken(1)));
+    assert_eq!(store.enter(entered(1)), Ok(Booking::Booked));
+    assert_eq!(store.enter(entered(0)), Ok(Booking::AlreadyBooked), "known, whatever its author knew");
+}
