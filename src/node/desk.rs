@@ -37,7 +37,7 @@ impl ControlPlane {
         watch: Option<Watch>,
     ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness::default());
-        let following = Some(follow(publisher.clone(), store, watch)?);
+        let following = Some(follow(publisher.clone(), store.clone(), watch)?);
         let mut plane = Self { publisher, readiness, address: None, running: None, following };
         let Some(listener) = listener else { return Ok(plane) };
         let address = listener.local_addr()?;
@@ -47,7 +47,7 @@ impl ControlPlane {
         }
         listener.set_nonblocking(true)?;
         plane.address = Some(address);
-        let state = Arc::new(ControlState::new(plane.publisher.clone(), plane.readiness.clone()));
+        let state = Arc::new(ControlState::new(plane.publisher.clone(), store, plane.readiness.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {

@@ -92,6 +92,11 @@ impl Bench {
         open(folder, (&self.saved, &self.broken, &self.rival), &self.booked, &self.store, unpin)
     }
 
+    /// Its books.
+    pub(in crate::control) fn ledger(&self) -> Arc<dyn crate::event::Ledger> {
+        Arc::new(self.store.clone())
+    }
+
     /// Starts again on the same store, with the folder as it is now.
     fn restart(&mut self, unpin: bool) -> Result<(), Trouble> {
         self.publisher = self.beside(self.folder.path(), unpin)?;

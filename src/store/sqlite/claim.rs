@@ -147,6 +147,12 @@ fn attempt(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<O
     }
 }
 
+/// Lets time pass while another process has a lock: on threads that may wait, and bounded by whoever calls.
+#[allow(clippy::disallowed_methods, reason = "locks of files, unlike channels, cannot be waited for with a bound")]
+pub(super) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Tries so often, with pauses.
 fn patiently<T>(tries: u32, mut attempt: impl FnMut() -> Result<Option<T>, OpenError>) -> Result<Option<T>, OpenError> {
     for left in (0..tries).rev() {
@@ -154,7 +160,7 @@ fn patiently<T>(tries: u32, mut attempt: impl FnMut() -> Result<Option<T>, OpenE
             return Ok(Some(done));
         }
         if left > 0 {
-            std::thread::sleep(PAUSE);
+            pause(PAUSE);
         }
     }
     Ok(None)

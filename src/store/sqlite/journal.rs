@@ -22,6 +22,7 @@ use rusqlite::Connection;
 use crate::clock::{Clock, ShanghaiDay};
 use crate::event::{Click, LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
 use crate::ids::{Boot, NodeId};
+use crate::store::sqlite::claim::pause;
 use batch::{Batch, Done};
 use days::Days;
 
@@ -254,7 +255,7 @@ impl Writer {
     fn give_way(&self) {
         let rest = self.crowded.map(|ended| GAP.saturating_sub(self.clock.instant().saturating_duration_since(ended)));
         if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
-            std::thread::sleep(rest);
+            pause(rest);
         }
     }
 

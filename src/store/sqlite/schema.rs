@@ -124,7 +124,7 @@ const MOST_WAITS: i32 = 5_000;
 
 /// SQLite's own pauses grow to a tenth of a second; a process that commits without a break would leave others no chance.
 fn wait_for_turn(waits: i32) -> bool {
-    std::thread::sleep(std::time::Duration::from_millis(1));
+    super::claim::pause(std::time::Duration::from_millis(1));
     waits < MOST_WAITS
 }
 

@@ -139,7 +139,7 @@ fn a_generation_that_is_refused_here_is_passed_over_until_the_next() {
     // As a program of another version would leave it.
     let first = bench.store.generations(u64::MAX, 1).unwrap().pop().unwrap();
     let audit = bench.store.audits(u64::MAX, 1).unwrap().pop().unwrap();
-    let foreign = crate::event::Generation { number: 2, digest: [7; 32], ..first };
+    let foreign = Generation { number: 2, digest: [7; 32], ..first };
     bench.store.publish(&foreign, b"not what this program packs", &audit).unwrap();
     assert!(follow(&bench, &other) && !follow(&bench, &other));
     assert_eq!((serving(&other), other.exchange().metrics.reloads[1].get()), (1, 1));
