@@ -1,5 +1,6 @@
 //! What happened, in money: the journal becomes the ledger (architecture §1), and later months, statements and payouts.
 
+pub mod day;
 pub mod ledger;
 pub mod office;
 pub mod seal;
