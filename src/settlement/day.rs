@@ -9,7 +9,7 @@ use crate::money::{CpmMicroYuan, MicroYuan};
 
 /// What was ordered for one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DayTerms {
+pub struct Terms {
     /// Impressions.
     pub ordered: u64,
     /// The agreed price.
@@ -93,7 +93,7 @@ fn party_of(cause: Cause) -> Party {
 /// One day of one guaranteed deal (R-MAKEGOOD). Causes are counted by opportunity and volume by impression: each party's part is
 /// apportioned over its causes by largest remainder.
 #[must_use]
-pub fn outcome(terms: &DayTerms, counts: &DayCounts) -> DayOutcome {
+pub fn outcome(terms: &Terms, counts: &DayCounts) -> DayOutcome {
     let delivered = counts.delivered.min(terms.ordered);
     let beyond = counts.delivered - delivered;
     let deliverable = terms.push.deliverable_of(counts.offered);
@@ -201,7 +201,7 @@ pub struct OrderOutcome {
 impl OrderOutcome {
     /// Adds the next day of the order; days come in order. What a day delivers beyond its own volume repays failures of earlier days, never
     /// its own and never later ones (R-MAKEGOOD).
-    pub fn add(&mut self, day: ShanghaiDay, terms: &DayTerms, outcome: &DayOutcome) {
+    pub fn add(&mut self, day: ShanghaiDay, terms: &Terms, outcome: &DayOutcome) {
         let made_good = self.open.repay(outcome.beyond);
         self.ordered += terms.ordered;
         self.delivered += outcome.delivered;

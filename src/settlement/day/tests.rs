@@ -3,9 +3,9 @@ use proptest::prelude::*;
 
 const FIRST: ShanghaiDay = ShanghaiDay(20_758);
 
-fn terms(push: &str) -> DayTerms {
+fn terms(push: &str) -> Terms {
     let (price, push) = (CpmMicroYuan::parse_yuan("60.00").unwrap(), PushRatio::parse(push).unwrap());
-    DayTerms { ordered: 200_000, price, push, exempt: false }
+    Terms { ordered: 200_000, price, push, exempt: false }
 }
 
 fn counts(offered: u64, delivered: u64) -> DayCounts {
@@ -100,7 +100,7 @@ fn r_makegood_the_buyers_part_falls_on_its_causes_by_largest_remainder() {
 
 #[test]
 fn r_exempt_days_are_neither_sides_failure_and_served_later_else_actual_delivery_settles() {
-    let exempt = DayTerms { exempt: true, ..terms("1") };
+    let exempt = Terms { exempt: true, ..terms("1") };
     let day = outcome(&exempt, &counts(150_000, 140_000));
     assert_eq!(day.undelivered, BTreeMap::from([(Cause::Exempt, 60_000)]));
     assert_eq!((day.payable(), day.to_make_good()), (0, 60_000));
@@ -131,11 +131,11 @@ fn r_makegood_earlier_over_delivery_never_offsets_and_the_oldest_failure_is_repa
 prop_compose! {
     fn days()(days in prop::collection::vec((0..400_u64, 0..600_u64, 0..500_u64, prop::bool::weighted(0.1),
         prop::collection::btree_map(prop::sample::select(Cause::ALL), 0..90_u64, 0..6)), 1..20),
-        push in prop::sample::select(vec!["1", "1.3", "2"])) -> Vec<(DayTerms, DayCounts)> {
+        push in prop::sample::select(vec!["1", "1.3", "2"])) -> Vec<(Terms, DayCounts)> {
         let push = PushRatio::parse(push).unwrap();
         let price = CpmMicroYuan::parse_yuan("60.00").unwrap();
         days.into_iter().map(|(ordered, offered, delivered, exempt, causes)| {
-            (DayTerms { ordered, price, push, exempt }, DayCounts { offered, delivered, causes })
+            (Terms { ordered, price, push, exempt }, DayCounts { offered, delivered, causes })
         }).collect()
     }
 }
