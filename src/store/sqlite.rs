@@ -15,6 +15,7 @@ mod operations;
 mod outbox;
 mod reader;
 mod schema;
+mod sums;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use elsewhere::Pulse;
