@@ -83,6 +83,9 @@ pub(crate) struct Serve {
     /// Cores of the hot plane; by default all of the machine's.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) cores: Option<u8>,
+    /// This process's number among those that serve from the data folder, instead of `node` in exchange.toml.
+    #[arg(long, env = "PMPX_NODE", value_name = "N")]
+    pub(crate) node: Option<u16>,
     /// How long the node still serves after it has said that it is not ready, in milliseconds.
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub(crate) drain_delay: u64,

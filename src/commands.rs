@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pmpx::clock::Clock;
 use pmpx::control::config::{self, Moment};
-use pmpx::ids::IdBook;
+use pmpx::ids::{IdBook, NodeId};
 use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
 use pmpx::store::SqliteReader;
@@ -68,6 +68,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         cores,
         clock: Clock::system(),
         watch: true,
+        node: arguments.node.map(NodeId),
         unpin: arguments.unpin,
         variable,
     })?;
