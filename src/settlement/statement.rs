@@ -14,10 +14,20 @@
 
 pub mod amounts;
 mod check;
+mod csv;
+mod format;
+mod html;
+mod json;
 pub mod numerals;
+mod paper;
+mod text;
 mod wire;
+mod words;
+mod xlsx;
 
 pub use check::StatementError;
+pub use format::{Format, WriteError};
+pub use words::Language;
 
 use std::collections::BTreeMap;
 

@@ -149,3 +149,5 @@ fn sums_beyond_the_limit_are_refused() {
     draft.joint_parties = vec!["x".to_owned(); MOST_LINES + 1];
     assert_eq!(Statement::new(draft), Err(StatementError::TooManyLines(MOST_LINES + 1)));
 }
+
+mod formats;
