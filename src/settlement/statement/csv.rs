@@ -137,7 +137,7 @@ fn deals(statement: &Statement, language: Language) -> Vec<Row> {
 }
 
 fn beside_deals(statement: &Statement, language: Language) -> Vec<Row> {
-    let (draft, printed, sums) = (statement.draft(), statement.printed(), statement.sums());
+    let (draft, printed) = (statement.draft(), statement.printed());
     let pick = |chinese: &'static str, english: &'static str| language.pick(chinese, english).to_owned();
     let (yes, no) = (pick("是", "yes"), pick("否", "no"));
     let amount = |section: String, in_total: &str, amount: Fen| -> Row {
@@ -147,15 +147,15 @@ fn beside_deals(statement: &Statement, language: Language) -> Vec<Row> {
     if let Some(minimum) = draft.minimum {
         rows.push(amount(pick("最低消费", "minimum"), &no, minimum.to_fen()));
         let consumed = pick("计入最低消费的消费额", "consumption_counted");
-        rows.push(amount(consumed, &no, sums.consumption.to_fen()));
+        rows.push(amount(consumed, &no, printed.consumption));
         if draft.month_is_over() {
             rows.push(amount(pick("最低消费差额", "shortfall"), &yes, printed.shortfall));
         } else {
-            rows.push(amount(pick("尚需消费", "still_to_consume"), &no, sums.still_to_consume.to_fen()));
+            rows.push(amount(pick("尚需消费", "still_to_consume"), &no, printed.still_to_consume));
         }
     }
-    if let Status::Provisional { forecast: Some(forecast), .. } = draft.status {
-        rows.push(amount(pick("全月预测消费", "forecast"), &no, forecast.to_fen()));
+    if let Some(forecast) = printed.forecast {
+        rows.push(amount(pick("全月预测消费", "forecast"), &no, forecast));
     }
     for (line, printed) in draft.adjustments.iter().zip(&printed.adjustments) {
         let words =

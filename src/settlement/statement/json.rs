@@ -7,7 +7,7 @@ use super::numerals::in_capitals;
 use super::paper::{plain_yuan, price_yuan};
 use super::words::Language;
 use super::{DealLine, Statement, Status};
-use crate::money::{Fen, MicroYuan};
+use crate::money::Fen;
 
 /// The version of the keys below.
 const VERSION: u8 = 1;
@@ -108,19 +108,16 @@ fn deal(line: &DealLine, amount: Fen, granted: Fen, language: Language) -> Value
 }
 
 fn minimum(statement: &Statement) -> Value {
-    let (draft, sums) = (statement.draft(), statement.sums());
-    let forecast = match draft.status {
-        Status::Provisional { forecast, .. } => forecast,
-        Status::Closed { .. } => None,
-    };
-    let yuan = |amount: MicroYuan| plain_yuan(amount.to_fen());
+    let (draft, sums, printed) = (statement.draft(), statement.sums(), statement.printed());
+    let over = draft.month_is_over();
     json!({
-        "required": draft.minimum.map(yuan),
-        "consumption": yuan(sums.consumption),
+        "required": draft.minimum.map(|minimum| plain_yuan(minimum.to_fen())),
+        "consumption": plain_yuan(printed.consumption),
         "consumption_micro_yuan": sums.consumption.0,
-        "shortfall": draft.month_is_over().then(|| plain_yuan(statement.printed().shortfall)),
-        "shortfall_micro_yuan": draft.month_is_over().then_some(sums.shortfall.0),
-        "still_to_consume": (!draft.month_is_over()).then(|| yuan(sums.still_to_consume)),
-        "forecast": forecast.map(yuan),
+        "shortfall": over.then(|| plain_yuan(printed.shortfall)),
+        "shortfall_micro_yuan": over.then_some(sums.shortfall.0),
+        "still_to_consume": (!over).then(|| plain_yuan(printed.still_to_consume)),
+        "forecast": printed.forecast.map(plain_yuan),
+        "forecast_shortfall": printed.forecast.map(|_| plain_yuan(printed.forecast_shortfall)),
     })
 }

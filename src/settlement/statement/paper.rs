@@ -4,7 +4,7 @@ use super::amounts::VatRate;
 use super::numerals::in_capitals;
 use super::words::Language;
 use super::{Draft, Statement, Status};
-use crate::money::{CpmMicroYuan, Fen, MicroYuan};
+use crate::money::{CpmMicroYuan, Fen};
 
 /// A statement in words.
 pub(super) struct Paper {
@@ -280,31 +280,30 @@ fn deals(statement: &Statement, language: Language) -> Table {
 /// The minimum that applies: its shortfall when the month is over, and while it runs what is still to be consumed.
 fn minimum(statement: &Statement, language: Language) -> Option<Table> {
     let pick = |chinese, english| language.pick(chinese, english);
-    let (draft, sums) = (statement.draft(), statement.sums());
+    let (draft, printed) = (statement.draft(), statement.printed());
     let row = |label: &str, amount: Fen| vec![Cell::text(label), Cell::Money(amount)];
     let mut rows = Vec::new();
     if let Some(minimum) = draft.minimum {
         rows.push(row(pick("适用的最低消费", "Minimum that applies"), minimum.to_fen()));
     }
     let so_far = pick("本月消费（含赠款）", "Consumption of the month, grants included");
-    rows.push(row(so_far, sums.consumption.to_fen()));
+    rows.push(row(so_far, printed.consumption));
     let mut title = pick("最低消费", "Monthly minimum");
     match draft.status {
         _ if draft.month_is_over() => {
             draft.minimum?;
             let label = pick("差额（计入价税合计）", "Shortfall, in the total with tax");
-            rows.push(row(label, statement.printed().shortfall));
+            rows.push(row(label, printed.shortfall));
         }
-        Status::Provisional { forecast, .. } => {
+        Status::Provisional { .. } => {
             title = pick("本月进度与预测", "Month to date and forecast");
             if draft.minimum.is_some() {
-                rows.push(row(pick("尚需消费", "Still to consume"), sums.still_to_consume.to_fen()));
+                rows.push(row(pick("尚需消费", "Still to consume"), printed.still_to_consume));
             }
-            if let Some(forecast) = forecast {
-                rows.push(row(pick("全月预测消费", "Forecast of the whole month"), forecast.to_fen()));
-                if let Some(minimum) = draft.minimum {
-                    let missing = MicroYuan((minimum.0 - forecast.0).max(0)).to_fen();
-                    rows.push(row(pick("预测差额", "Forecast shortfall"), missing));
+            if let Some(forecast) = printed.forecast {
+                rows.push(row(pick("全月预测消费", "Forecast of the whole month"), forecast));
+                if draft.minimum.is_some() {
+                    rows.push(row(pick("预测差额", "Forecast shortfall"), printed.forecast_shortfall));
                 }
             }
         }

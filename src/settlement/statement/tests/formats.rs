@@ -93,10 +93,18 @@ fn r_statement_the_workbook_reads_back_as_numbers_and_texts() {
 }
 
 #[test]
-fn r_statement_every_name_fits_a_sheet() {
+fn r_statement_every_sheet_is_named_prints_on_a4_and_has_no_formula() {
     for language in Language::ALL {
         for draft in [full(), provisional(), worked_example_1(), empty()] {
-            assert!(!sheets(draft, language).is_empty());
+            let count = sheets(draft.clone(), language).len();
+            let mut archive = zip::ZipArchive::new(Cursor::new(written(draft, Format::Xlsx, language))).unwrap();
+            for number in 1..=count {
+                let name = format!("xl/worksheets/sheet{number}.xml");
+                let sheet = std::io::read_to_string(archive.by_name(&name).unwrap()).unwrap();
+                assert!(!sheet.contains("<f>") && !sheet.contains("<hyperlink"), "{sheet}");
+                assert!(sheet.contains("<pageSetup paperSize=\"9\"") && sheet.contains("fitToHeight=\"0\""), "{sheet}");
+                assert_eq!(sheet.contains("orientation=\"landscape\""), number > 1);
+            }
         }
     }
 }
