@@ -100,6 +100,7 @@ impl Language {
             Cause::Separated => self.pick("同一广告位组内竞品隔离", "Separated within an ad pod"),
             Cause::FrequencyCapped => self.pick("达到频次上限", "Frequency cap reached"),
             Cause::UnderFloor => self.pick("低于底价", "Under the floor"),
+            Cause::Exempt => self.pick("双方均不担责之日", "A day on which neither side answers"),
             Cause::DealSuspended => self.pick("交易暂停", "Deal suspended or paused"),
             Cause::BuyerSuspended => self.pick("账户暂停", "Account suspended"),
             Cause::BalanceEmpty => self.pick("余额不足", "Balance used up"),
@@ -115,6 +116,7 @@ impl Language {
             Cause::ExchangeError => self.pick("平台内部错误", "Failure inside the exchange"),
             Cause::NoTime => self.pick("剩余时间不足", "Too little time left"),
             Cause::NoLease => self.pick("节点暂无额度", "No lease on the node"),
+            Cause::TooLittleTraffic => self.pick("流量不足", "Too little traffic"),
             Cause::ExchangeBusy => self.pick("平台达到并发上限", "Exchange at its own limit"),
         }
     }
