@@ -1,6 +1,8 @@
 //! What each command does.
 
 pub(crate) mod backups;
+pub(crate) mod finance;
+mod terms;
 
 use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
