@@ -1,4 +1,5 @@
-//! Durable postings per second through the journal's API with its unique key, and what a lease costs.
+//! Durable postings per second through the journal's API with its unique key, of one process and of two that share the data folder; what a lease
+//! costs, and what each commit pays to learn whether another process has committed.
 //!
 //! `cargo bench -p pmpx --bench journal`. The store is in the system's folder for temporary files: point `TMPDIR` at the disk to measure.
 //! Rows pile up from sample to sample, as they do on a long day; `PMPX_ROWS=100000000` puts that many into the day's table before the
@@ -118,6 +119,44 @@ fn journal(criterion: &mut Criterion) {
         });
     });
     group.finish();
+
+    let other = SqliteStore::open(Options::new(folder.path(), NodeId(2)), noon()).unwrap();
+    let shared = || {
+        std::thread::scope(|scope| {
+            for (lane, store) in [&store, &other].into_iter().enumerate() {
+                let (first, leases) = (next.fetch_add(PER_LANE, Ordering::Relaxed), &leases);
+                scope.spawn(move || run_lane(store, lane as u8, first, leases));
+            }
+        });
+    };
+    let mut group = criterion.benchmark_group("journal");
+    group.sample_size(10).measurement_time(Duration::from_secs(15));
+    group.throughput(Throughput::Elements(u64::from(PER_LANE) * 2));
+    group.bench_function("durable_postings_of_two_processes", |bencher| {
+        bencher.iter_custom(|rounds| {
+            let started = clock.instant();
+            for _ in 0..rounds {
+                shared();
+            }
+            clock.instant().saturating_duration_since(started)
+        });
+    });
+    group.finish();
+    drop(other);
+
+    // The question as the journal's thread asks it: prepared, inside a transaction.
+    let connection = rusqlite::Connection::open(folder.path().join("pmpx.db")).unwrap();
+    connection.execute_batch("BEGIN; SELECT count(*) FROM node").unwrap();
+    let mut group = criterion.benchmark_group("commit");
+    group.bench_function("data_version", |bencher| {
+        let ask = || -> i64 {
+            let mut version = connection.prepare_cached("PRAGMA data_version").unwrap();
+            version.query_row((), |row| row.get(0)).unwrap()
+        };
+        bencher.iter(|| black_box(ask()));
+    });
+    group.finish();
+    drop(connection);
 
     let mut group = criterion.benchmark_group("lease");
     group.bench_function("grant_and_retire", |bencher| {

@@ -110,7 +110,7 @@ impl Node {
         let options =
             Options { on_commit: Some(Box::new(on_commit)), clock: clock.clone(), ..Options::new(&data, node) };
         let store = Arc::new(SqliteStore::open(options, now)?);
-        let start = Start { config: &folder, data: &data, store: &store, unpin, variable, now };
+        let start = Start { node, config: &folder, data: &data, store: &store, unpin, variable, now };
         let Opened { market, tokens, opening } = start.open(choice)?;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
@@ -213,6 +213,7 @@ fn start_notifier(node: NodeId, exchange: &Arc<Exchange>, store: &Arc<SqliteStor
 
 /// What a start works with.
 struct Start<'s> {
+    node: NodeId,
     config: &'s Path,
     data: &'s Path,
     store: &'s Arc<SqliteStore>,
@@ -251,6 +252,7 @@ impl Start<'_> {
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: self.store.clone(),
+            node: self.node,
             data: self.data.to_owned(),
             variable: self.variable,
         }

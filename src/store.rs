@@ -17,7 +17,7 @@ mod sqlite;
 pub use memory::MemoryStore;
 pub use sqlite::{
     BackupError, BackupFile, JournalStats, Manifest, OnCommit, OpenError, Options, Pulse, Restoring, SqliteReader,
-    SqliteStore, backup,
+    SqliteStore, backup, node_is_away,
 };
 
 use crate::event::{BookError, Booking, Fact, StoreUnavailable};

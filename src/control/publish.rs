@@ -251,7 +251,7 @@ impl Publisher {
         warnings.extend(desk.key_warnings(&turn));
         let diff = Diff::between(serving, &market);
         desk.promise(&turn)?;
-        keep(&diff).inspect_err(|_| desk.keys.withdraw())?;
+        keep(&diff).inspect_err(|_| desk.keys.withdraw(at.now))?;
         let old = self.swap(&market);
         self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);

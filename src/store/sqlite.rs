@@ -18,6 +18,7 @@ mod schema;
 mod sums;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
+pub use claim::node_is_away;
 pub use elsewhere::Pulse;
 pub use journal::{JournalStats, OnCommit};
 pub use reader::SqliteReader;

@@ -18,10 +18,11 @@ use pmpx::billing::budget::Shortage;
 use pmpx::clock::{Clock, ShanghaiDay, UnixMillis};
 use pmpx::event::{Books, Journaled};
 use pmpx::exchange::Exchange;
+use pmpx::ids::NodeId;
 use pmpx::money::MicroYuan;
 use pmpx::node::{Node, Settings};
 use pmpx::settlement::ledger::{self, Verified};
-use pmpx::store::SqliteReader;
+use pmpx::store::{SqliteReader, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -126,7 +127,7 @@ impl Pmpx {
         patch::apply(config.path(), edits);
         let dsps = start_dsps(config.path());
         let data = tempfile::tempdir().unwrap();
-        let node = start_node(config.path(), data.path(), &clock);
+        let node = start_node(config.path(), data.path(), &clock, None);
         let client = client_of(node.address());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { config, data, clock, dsps, node: Some(node), client, runtime }
@@ -136,7 +137,7 @@ impl Pmpx {
     pub(crate) fn restart(&mut self, edits: &Value) {
         self.stop();
         patch::apply(self.config.path(), edits);
-        let node = start_node(self.config.path(), self.data.path(), &self.clock);
+        let node = start_node(self.config.path(), self.data.path(), &self.clock, None);
         self.client = client_of(node.address());
         self.node = Some(node);
     }
@@ -210,6 +211,11 @@ impl Pmpx {
     /// The hot plane's shared state.
     pub(crate) fn exchange(&self) -> &Arc<Exchange> {
         self.node.as_ref().unwrap().exchange()
+    }
+
+    /// The store of the running node.
+    pub(crate) fn store(&self) -> &Arc<SqliteStore> {
+        self.node.as_ref().unwrap().store()
     }
 
     /// All DSPs.
@@ -323,7 +329,8 @@ pub(crate) fn proved(data: &Path) -> Verified {
     proof
 }
 
-fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
+/// Starts a node, under the number of its config or another one.
+pub(crate) fn start_node(config: &Path, data: &Path, clock: &Clock, node: Option<u16>) -> Node {
     let settings = Settings {
         config: config.to_owned(),
         data: data.to_owned(),
@@ -332,7 +339,7 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         cores: 1,
         clock: clock.clone(),
         watch: false,
-        node: None,
+        node: node.map(NodeId),
         unpin: false,
         variable: |_| None,
     };

@@ -37,6 +37,8 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// This process among those of the data folder.
+    pub node: NodeId,
     /// The data folder: what is known of the keys of charge tokens is kept there.
     pub data: PathBuf,
     /// Looks up `env:NAME` secrets.
@@ -74,7 +76,7 @@ pub struct Desk {
 
 impl Desk {
     pub(super) fn new(folder: &Path, book: IdBook, ports: Ports) -> Result<Self, Trouble> {
-        let keys = TokenKeys::open(&ports.data, ports.variable).map_err(|error| unstored(&error))?;
+        let keys = TokenKeys::open(&ports.data, ports.node, ports.variable).map_err(|error| unstored(&error))?;
         Ok(Self {
             folder: folder.to_owned(),
             ports,

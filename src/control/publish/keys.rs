@@ -14,6 +14,7 @@ use crate::billing::budget::Lives;
 use crate::billing::token::{TokenKey, Tokens};
 use crate::clock::UnixMillis;
 use crate::control::config::{SecretError, TokenKeySource};
+use crate::ids::NodeId;
 
 use record::{Record, fingerprint};
 
@@ -46,6 +47,8 @@ pub(super) enum KeyError {
 #[derive(Debug)]
 pub(super) struct TokenKeys {
     data: PathBuf,
+    /// This node: others of the data folder have their own keys in use, and note them in the same file.
+    node: NodeId,
     variable: fn(&str) -> Option<String>,
     records: Vec<Record>,
     /// In use now: a secret that has gone from its place is still here.
@@ -55,6 +58,7 @@ pub(super) struct TokenKeys {
 /// The keys that shall be in use, not durable yet.
 #[derive(Debug)]
 pub(super) struct Turn {
+    now: UnixMillis,
     keys: Vec<TokenKey>,
     records: Vec<Record>,
     /// What an operator should know.
@@ -70,22 +74,27 @@ impl Turn {
 
 impl TokenKeys {
     /// What the data folder knows of keys.
-    pub(super) fn open(data: &Path, variable: fn(&str) -> Option<String>) -> Result<Self, KeyError> {
-        Ok(Self { data: data.to_owned(), variable, records: record::load(data)?, held: Vec::new() })
+    pub(super) fn open(data: &Path, node: NodeId, variable: fn(&str) -> Option<String>) -> Result<Self, KeyError> {
+        let (records, _) = record::load(data, node)?;
+        Ok(Self { data: data.to_owned(), node, variable, records, held: Vec::new() })
     }
 
     /// Reads the keys that the config names, in its order, and those that must still open. Changes nothing, but makes the exchange's
     /// own key where nothing else is to seal.
     pub(super) fn prepare(&self, asked: &[TokenKeySource], lives: Lives, now: UnixMillis) -> Result<Turn, KeyError> {
         let revoked = |id| asked.iter().any(|key| key.id == id && key.revoked);
-        let mut records: Vec<Record> =
-            self.records.iter().filter(|it| !it.is_dead(now) && !revoked(it.id)).cloned().collect();
+        let alive = |it: &Record| !it.is_dead(now) && !revoked(it.id);
+        let mut records: Vec<Record> = self.records.iter().filter(|it| alive(it)).cloned().collect();
+        let (_, mut others) = record::load(&self.data, self.node)?;
+        others.retain(alive);
         let mut keys = Vec::new();
         for source in asked.iter().filter(|source| !source.revoked) {
             let secret =
                 source.secret.bytes::<64>(self.variable).map_err(|error| KeyError::Secret(source.id, error))?;
             let key = TokenKey { id: source.id, secret };
-            if let Some(old) = records.iter().find(|it| it.id == key.id && it.fingerprint != fingerprint(&key)) {
+            if let Some(old) =
+                records.iter().chain(&others).find(|it| it.id == key.id && it.fingerprint != fingerprint(&key))
+            {
                 return Err(KeyError::Replaced { id: key.id, until: old.lives_until(now).to_rfc3339() });
             }
             keys.push(key);
@@ -94,16 +103,16 @@ impl TokenKeys {
         keys.extend(own::read(&self.data, keys.is_empty())?.map(|secret| TokenKey { id: OWN, secret }));
         drop(turn);
         let mut warnings = Vec::new();
-        for record in &records {
+        for record in records.iter().chain(&others) {
             self.keep(record, &mut keys, &mut warnings, now);
         }
         // A key that is lost may be found again where it was, unless another one has its id now.
         records.retain(|it| keys.iter().all(|key| key.id != it.id || it.fingerprint == fingerprint(key)));
         if let Some(sealing) = keys.first() {
             let place = asked.iter().find(|source| source.id == sealing.id).map(|source| source.secret.to_string());
-            record::note_sealing(&mut records, sealing, place, lives);
+            record::note_sealing(&mut records, self.node, sealing, place, lives);
         }
-        Ok(Turn { keys, records, warnings })
+        Ok(Turn { now, keys, records, warnings })
     }
 
     /// Keeps a key that the config does not name while its tokens live.
@@ -137,12 +146,12 @@ impl TokenKeys {
 
     /// Makes durable that the keys of a turn may seal: before they do.
     pub(super) fn promise(&self, turn: &Turn) -> Result<(), KeyError> {
-        if turn.records == self.records { Ok(()) } else { record::save(&self.data, &turn.records) }
+        if turn.records == self.records { Ok(()) } else { record::save(&self.data, self.node, &turn.records, turn.now) }
     }
 
     /// Takes a promise back: what it was for did not happen.
-    pub(super) fn withdraw(&self) {
-        if let Err(error) = record::save(&self.data, &self.records) {
+    pub(super) fn withdraw(&self, now: UnixMillis) {
+        if let Err(error) = record::save(&self.data, self.node, &self.records, now) {
             tracing::warn!(%error, "keys are taken to have sealed though they did not");
         }
     }
@@ -163,7 +172,7 @@ impl TokenKeys {
             }
         }
         if records != self.records
-            && let Err(error) = record::save(&self.data, &records)
+            && let Err(error) = record::save(&self.data, self.node, &records, now)
         {
             tracing::warn!(%error, "a key is taken to seal though it does no more");
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::*;
 use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::event::{Click, Journal, Posting, Receipt, Recorded, Tally, Unrecorded};
-use crate::ids::{IdBook, IdKind, Lane};
+use crate::ids::{IdBook, IdKind, Lane, NodeId};
 use crate::market::demand::TopUp;
 use crate::store::{MemoryStore, Registry};
 
@@ -152,7 +152,9 @@ fn open(
     let stored = saved.clone();
     let stored_ids = Box::new(move || Ok(book_of(&stored)));
     let top_ups = Box::new(book_top_up);
-    let ports = Ports { identities, stored_ids, top_ups, operations, data: folder.join("data"), variable: |_| None };
+    let node = NodeId(1);
+    let ports =
+        Ports { identities, stored_ids, top_ups, operations, node, data: folder.join("data"), variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;

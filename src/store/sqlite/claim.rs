@@ -113,6 +113,12 @@ pub(super) fn while_away<T>(folder: &Path, node: NodeId, work: impl FnOnce() -> 
     Some(done)
 }
 
+/// Whether no process is that node now.
+#[must_use]
+pub fn node_is_away(folder: &Path, node: NodeId) -> bool {
+    while_away(folder, node, || ()).is_some()
+}
+
 /// Who does the housekeeping.
 #[derive(Debug, Default)]
 pub(super) struct Lead {

@@ -3,16 +3,14 @@
 //!
 //! `PMPX_SEED=n` draws the same moments again, `PMPX_LONG=1` kills 120 times, `PMPX_ROUNDS=n` makes any number of rounds.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use http_body_util::Full;
 use pmpx::clock::UnixMillis;
-use pmpx::ids::NodeId;
-use pmpx::node::{Node, Settings};
 
 use super::*;
-use crate::harness::{auction, proved, top};
+use crate::harness::{auction, proved, start_node, top};
 
 /// Rounds in the suite that always runs, and in the long one; two of the nodes are killed in each, then all.
 const ROUNDS: (usize, usize) = (3, 40);
@@ -124,7 +122,7 @@ impl Company<'_> {
     /// to the last impression, whichever of them holds its parts.
     fn spend_the_rest(&self) {
         let clock = Clock::manual(UnixMillis(Clock::system().now().0 + 86_400_000));
-        let nodes = [1, 2].map(|node| start_node(self.config, self.data, &clock, node));
+        let nodes = [1, 2].map(|node| start_node(self.config, self.data, &clock, Some(node)));
         let clients = nodes.each_ref().map(|node| client_of(node.address()));
         let mut in_vain = 0;
         for turn in 0.. {
@@ -163,20 +161,4 @@ impl Company<'_> {
         let spent: i64 = rows.iter().filter(|row| row.buyer == buyer && row.is_posted()).map(|row| row.amount.0).sum();
         assert_eq!(spent, 100 * PRICE, "of ¥{BALANCE} at {PRICE} micro-yuan each, to the last impression");
     }
-}
-
-fn start_node(config: &Path, data: &Path, clock: &Clock, node: u16) -> Node {
-    let settings = Settings {
-        config: config.to_owned(),
-        data: data.to_owned(),
-        listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-        control: None,
-        cores: 1,
-        clock: clock.clone(),
-        watch: false,
-        node: Some(NodeId(node)),
-        unpin: false,
-        variable: |_| None,
-    };
-    Node::start(settings).unwrap_or_else(|why| panic!("the node does not start:\n{why}"))
 }

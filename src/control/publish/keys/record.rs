@@ -11,6 +11,8 @@ use crate::billing::budget::Lives;
 use crate::billing::token::TokenKey;
 use crate::clock::UnixMillis;
 use crate::control::config::SecretSource;
+use crate::ids::NodeId;
+use crate::store::node_is_away;
 
 const FILE: &str = "token-keys.json";
 
@@ -18,6 +20,9 @@ const FILE: &str = "token-keys.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) id: u8,
+    /// The node that has sealed; none: an older program's, taken over by the node that reads it.
+    #[serde(default)]
+    pub(super) node: Option<u16>,
     /// `env:NAME` or `file:PATH`; none: the exchange's own.
     pub(super) place: Option<String>,
     /// Tells one key from another; nothing of the secret can be had from it.
@@ -51,7 +56,13 @@ impl Record {
 }
 
 /// Notes that a key seals from now on.
-pub(super) fn note_sealing(records: &mut Vec<Record>, key: &TokenKey, place: Option<String>, lives: Lives) {
+pub(super) fn note_sealing(
+    records: &mut Vec<Record>,
+    node: NodeId,
+    key: &TokenKey,
+    place: Option<String>,
+    lives: Lives,
+) {
     let life_ms = lives.longest_token_ms + lives.clock_skew_ms;
     match records.iter_mut().find(|it| it.id == key.id) {
         Some(known) => {
@@ -64,12 +75,21 @@ pub(super) fn note_sealing(records: &mut Vec<Record>, key: &TokenKey, place: Opt
         }
         None => {
             let fingerprint = fingerprint(key);
-            records.push(Record { id: key.id, place, fingerprint, life_ms, sealed_until: None });
+            let node = Some(node.0);
+            records.push(Record { id: key.id, node, place, fingerprint, life_ms, sealed_until: None });
         }
     }
 }
 
-pub(super) fn load(data: &Path) -> Result<Vec<Record>, KeyError> {
+/// What this node has sealed, and what others have.
+pub(super) fn load(data: &Path, node: NodeId) -> Result<(Vec<Record>, Vec<Record>), KeyError> {
+    let (others, mut mine): (Vec<_>, Vec<_>) =
+        load_all(data)?.into_iter().partition(|it| it.node.is_some_and(|of| of != node.0));
+    mine.iter_mut().for_each(|it| it.node = Some(node.0));
+    Ok((mine, others))
+}
+
+fn load_all(data: &Path) -> Result<Vec<Record>, KeyError> {
     let path = data.join(FILE);
     let records = match std::fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
@@ -79,9 +99,18 @@ pub(super) fn load(data: &Path) -> Result<Vec<Record>, KeyError> {
     records.map_err(|error| KeyError::File(path, error))
 }
 
-pub(super) fn save(data: &Path, records: &[Record]) -> Result<(), KeyError> {
+/// Writes what this node has sealed beside what others have. A node that is away has sealed its last token by `now`.
+pub(super) fn save(data: &Path, node: NodeId, mine: &[Record], now: UnixMillis) -> Result<(), KeyError> {
     let path = data.join(FILE);
     let _alone = own::alone(data)?;
-    let written = serde_json::to_vec_pretty(records).map_err(io::Error::from);
+    let (_, mut all) = load(data, node)?;
+    for other in all.iter_mut().filter(|it| it.sealed_until.is_none()) {
+        if other.node.is_some_and(|of| node_is_away(data, NodeId(of))) {
+            other.sealed_until = Some(now.0);
+        }
+    }
+    all.retain(|it| !it.is_dead(now));
+    all.extend_from_slice(mine);
+    let written = serde_json::to_vec_pretty(&all).map_err(io::Error::from);
     written.and_then(|text| own::write(&path, &text)).map_err(|error| KeyError::File(path, error))
 }

@@ -16,7 +16,11 @@ impl Safe {
     }
 
     fn open(&self) -> TokenKeys {
-        TokenKeys::open(self.0.path(), |_| None).unwrap()
+        self.open_at(1)
+    }
+
+    fn open_at(&self, node: u16) -> TokenKeys {
+        TokenKeys::open(self.0.path(), NodeId(node), |_| None).unwrap()
     }
 
     fn put(&self, name: &str, byte: u8) {
@@ -168,6 +172,36 @@ fn a_promise_that_is_withdrawn_binds_nobody() {
     let turn = keys.prepare(&safe.sources([2, 1]), LIVES, NOW).unwrap();
     keys.promise(&turn).unwrap();
     assert_eq!(safe.open().records.len(), 2, "from here on the second may seal");
-    keys.withdraw();
+    keys.withdraw(NOW);
     assert_eq!(safe.open().records, keys.records);
+}
+
+#[test]
+fn each_node_notes_its_own_keys_and_opens_what_others_have_sealed() {
+    let safe = Safe::new();
+    safe.put("1", 1);
+    safe.put("2", 2);
+    let lock = std::fs::File::create(safe.0.path().join("node-2.lock")).unwrap();
+    lock.lock().unwrap();
+    let [mut one, mut two] = [safe.open_at(1), safe.open_at(2)];
+    serve(&mut one, &safe.sources([1]), NOW).unwrap();
+    let (old, _) = serve(&mut two, &safe.sources([1]), NOW).unwrap();
+    // The first node rotates and forgets the old key; the second one, which has not reloaded, seals with it.
+    serve(&mut one, &safe.sources([2, 1]), NOW.plus_ms(1)).unwrap();
+    let later = NOW.plus_ms(LIVES.longest_token_ms * 9);
+    let token = sealed(&old);
+    let (tokens, warnings) = serve(&mut one, &safe.sources([2]), later).unwrap();
+    assert!(
+        opens(&tokens, &token) && warnings[0].contains("token key 1 is not in the config any more"),
+        "{warnings:?}"
+    );
+    // What the second node writes takes nothing from what the first has written.
+    serve(&mut two, &safe.sources([2, 1]), later).unwrap();
+    let nodes: Vec<_> = [1, 2].map(|node| record::load(safe.0.path(), NodeId(node)).unwrap().0.len()).into();
+    assert_eq!(nodes, [1, 2], "the first node's old key is dead, the second's is not yet");
+    // A node that has gone seals no more: its keys die with their last tokens.
+    lock.unlock().unwrap();
+    serve(&mut one, &safe.sources([1, 2]), later).unwrap();
+    let (_, others) = record::load(safe.0.path(), NodeId(1)).unwrap();
+    assert!(!others.is_empty() && others.iter().all(|it| it.sealed_until.is_some()), "{others:?}");
 }

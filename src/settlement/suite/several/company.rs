@@ -1,6 +1,7 @@
 //! Who may work on a folder with whom, and what comes of it.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
@@ -168,6 +169,25 @@ fn a_backup_under_several_processes_is_whole_and_restores_for_several() {
     assert!(one.boot().0 > 4_096 && two.boot().0 > 4_096, "no boot comes twice");
     derive(&one, noon()).unwrap();
     assert_eq!(verify(&*two.snapshot().unwrap()).unwrap().charges, 50);
+}
+
+/// A process that keeps the file for longer than others wait: their callers are told to retry, and what they retry is posted once.
+#[test]
+fn a_busy_store_is_told_and_nothing_is_lost_or_doubled() {
+    let several = Several::open(2, 1);
+    let store = &several.nodes[0];
+    top_up(store, "bank 1", 100).unwrap();
+    let lease = grant(store, CASH, 100).unwrap();
+    let raw = rusqlite::Connection::open(several._folder.path().join("pmpx.db")).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE; UPDATE node SET boot = boot").unwrap();
+    let charge = posted(charge(1, lease.id, Method::Pd, 10));
+    assert_eq!(record(store, charge), Err(Unrecorded::Failed));
+    raw.execute_batch("COMMIT").unwrap();
+    assert_eq!(record(store, charge), Ok(Recorded::Posted));
+    assert_eq!(record(&several.nodes[1], charge), Ok(Recorded::AlreadyPosted));
+    assert_eq!(store.stats().failures.load(Ordering::Relaxed), 1);
+    derive(store, noon()).unwrap();
+    assert_eq!(verify(&*store.snapshot().unwrap()).unwrap().posted_micro_yuan, 10);
 }
 
 /// The lock that lets one process lead was taken away from under it: for a moment two of them derive and seal. Each refuses what the other has
