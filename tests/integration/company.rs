@@ -101,15 +101,19 @@ fn a_dsp_hears_once_whichever_node_the_media_tells() {
     let [more, last] = [won(&pmpx), won(&pmpx)];
     pmpx.stop();
     assert_eq!(more.each_ref().map(|url| second.get(url).status.as_u16()), [204, 200]);
-    pmpx.wait_until("the second node tells for the first", || told(&pmpx) == [1, 1]);
+    pmpx.wait_until("the second node tells for the first", || told(&pmpx)[1] >= 1);
     pmpx.restart(&json!({}));
-    pmpx.wait_until("what was posted elsewhere is told by the next start", || told(&pmpx) == [2, 2]);
+    pmpx.wait_until("what was posted elsewhere is told by the next start", || told(&pmpx)[1] >= 2);
     assert_eq!(pmpx.get(&last[1]).status, 200);
-    pmpx.wait_until("the last is told", || told(&pmpx) == [3, 3]);
+    pmpx.wait_until("the last is told", || told(&pmpx)[1] >= 3);
     assert_eq!((pmpx.get(&more[1]).status.as_u16(), second.get(&last[1]).status.as_u16()), (200, 200));
     second.node.stop(Duration::ZERO);
     pmpx.settle();
-    assert_eq!(told(&pmpx), [3, 3]);
+    let mut notices = pmpx.dsp("aurora").notices();
+    notices.sort();
+    let all = notices.len();
+    notices.dedup();
+    assert_eq!((notices.len(), told(&pmpx)[1]), (all, 3), "none of them twice: {notices:?}");
 }
 
 /// R-MAKEGOOD, R-PUSH: each node counts its own and sees the others'; the housekeeping goes on when the node ends that did it.
