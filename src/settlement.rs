@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod ledger;
+pub mod month;
 pub mod office;
 pub mod seal;
 pub mod statement;
