@@ -205,6 +205,7 @@ impl Ledger for MemoryStore {
             return Err(BookError::Overtaken(head));
         }
         state.book_all(&transactions)?;
+        self.log().note(&fact.audit());
         state.facts.push(KeptFact { seq: head + 1, fact });
         Ok(Booking::Booked)
     }

@@ -80,6 +80,11 @@ impl Bench {
         Self { folder, publisher, saved, broken, booked, store }
     }
 
+    /// Its books.
+    pub(in crate::control) fn ledger(&self) -> Arc<dyn crate::event::Ledger> {
+        Arc::new(self.store.clone())
+    }
+
     /// Starts again on the same store, with the folder as it is now.
     fn restart(&mut self, unpin: bool) -> Result<(), Trouble> {
         self.publisher = open(self.folder.path(), (&self.saved, &self.broken), &self.booked, &self.store, unpin)?;

@@ -4,21 +4,21 @@ use crate::money::{Fen, MicroYuan};
 
 /// A rate of VAT in basis points (1/100 %): 600 is 6 %.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct VatRate(u16);
+#[serde(try_from = "u32", into = "u32")]
+pub struct VatRate(u32);
 
 impl VatRate {
-    const WHOLE: u16 = 10_000;
+    const WHOLE: u32 = 10_000;
 
     /// A rate in basis points, `None` above 100 %.
     #[must_use]
-    pub const fn from_basis_points(basis_points: u16) -> Option<Self> {
+    pub const fn from_basis_points(basis_points: u32) -> Option<Self> {
         if basis_points > Self::WHOLE { None } else { Some(Self(basis_points)) }
     }
 
     /// Basis points, 0 to 10,000.
     #[must_use]
-    pub const fn basis_points(self) -> u16 {
+    pub const fn basis_points(self) -> u32 {
         self.0
     }
 
@@ -44,14 +44,14 @@ impl std::fmt::Display for VatRate {
     }
 }
 
-impl TryFrom<u16> for VatRate {
+impl TryFrom<u32> for VatRate {
     type Error = &'static str;
-    fn try_from(basis_points: u16) -> Result<Self, Self::Error> {
+    fn try_from(basis_points: u32) -> Result<Self, Self::Error> {
         Self::from_basis_points(basis_points).ok_or("a rate of VAT is at most 10000 basis points")
     }
 }
 
-impl From<VatRate> for u16 {
+impl From<VatRate> for u32 {
     fn from(rate: VatRate) -> Self {
         rate.0
     }
@@ -151,7 +151,7 @@ mod tests {
         }
 
         #[test]
-        fn r_statement_vat_is_inside(total in -1_000_000_000_000_i64..1_000_000_000_000, rate in 0..=10_000_u16) {
+        fn r_statement_vat_is_inside(total in -1_000_000_000_000_i64..1_000_000_000_000, rate in 0..=10_000_u32) {
             let taxed = VatRate::from_basis_points(rate).unwrap().inside(Fen(total));
             prop_assert_eq!(taxed.net.0 + taxed.vat.0, total);
             let error = i128::from(taxed.net.0) * (10_000 + i128::from(rate)) - i128::from(total) * 10_000;
