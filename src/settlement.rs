@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod day;
 pub mod ledger;
+pub mod monitor;
 pub mod month;
 pub mod office;
 pub mod seal;

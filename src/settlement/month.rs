@@ -7,7 +7,27 @@
 //! | PDB, BPG, a day that is closed | what was ordered, delivered or not, less what the exchange failed to offer, plus what was made good of it |
 //! | PDB, BPG, a day that is not closed yet | what was billed so far |
 
+mod account;
+mod adjustment;
+mod closing;
+mod forecast;
 mod makegood;
+mod minimum;
+mod objection;
+mod owed;
+mod quarter;
+
+pub use account::{BuyerMonth, Stand, billed_by_deal, month_of, stand, statement_of};
+pub use adjustment::Adjustment;
+pub use closing::{Closed, MonthClosing, closed_statement, is_closed};
+pub use forecast::{Basis, Forecast, forecast};
+pub use minimum::{Minimum, minimum_of};
+pub use objection::{Objection, ObjectionDecision};
+pub use quarter::{Achievement, Quarter, Target};
+
+pub(crate) use account::promotion_period;
+pub(crate) use closing::check_open;
+pub(crate) use objection::written;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +51,7 @@ pub enum PaidBy {
 
 /// What was billed under one deal on one day from one kind of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DaySum {
+pub struct Billed {
     /// The auctions' day.
     pub day: ShanghaiDay,
     /// Under which deal.
@@ -107,7 +127,7 @@ pub struct Inputs<'i> {
     /// Which month.
     pub month: Month,
     /// The month's sums; those of other days are left out.
-    pub sums: &'i [DaySum],
+    pub sums: &'i [Billed],
     /// The closed days of the guaranteed deals, from each order's first day on: what is made good now may be owed for long.
     pub results: &'i [DayResult],
     /// Counts that settle instead of the exchange's.
@@ -164,6 +184,8 @@ pub struct Corrected {
     pub impressions: u64,
     /// What it adds to the consumption, in micro-yuan.
     pub adds: MicroYuan,
+    /// What it adds to what the buyer pays, in micro-yuan.
+    pub adds_payable: MicroYuan,
 }
 
 impl Line {
@@ -318,7 +340,7 @@ fn close_days(
 }
 
 /// Adds what was billed: a PD's day, or a day of a guaranteed deal that is not closed.
-fn bill(sum: &DaySum, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError> {
+fn bill(sum: &Billed, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError> {
     let line = line_of(lines, sum.method, (sum.deal, None, mean_price(sum)), sum.day);
     line.delivered += sum.impressions;
     if sum.paid_by != PaidBy::Exchange {
@@ -329,7 +351,7 @@ fn bill(sum: &DaySum, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError>
 }
 
 /// The price of a day's charges, in micro-yuan per mille: exact where all have the same, else the mean, rounded down to the step of prices.
-fn mean_price(sum: &DaySum) -> i64 {
+fn mean_price(sum: &Billed) -> i64 {
     let price = i128::from(sum.amount.0) * 1_000_000 / i128::from(sum.quantity.max(1));
     let price = i64::try_from(price).unwrap_or(i64::MAX).min(CpmMicroYuan::MAX.micro_yuan_per_mille());
     price - price % CpmMicroYuan::STEP
@@ -379,7 +401,7 @@ fn correct(settled: &Settled, lines: &mut [Line]) -> Result<(), MonthError> {
         let free_of_charge = free.saturating_sub(repaid);
         repaid = repaid.saturating_sub(free);
         let charged = charged_by(line, part, free_of_charge, settled.order_is_over);
-        let before = line.consumption;
+        let (before, paid) = (line.consumption, line.payable());
         let cost = i128::from(line.price.per_impression().0) * (i128::from(charged) - i128::from(line.settled));
         if line.method.is_guaranteed() {
             line.by_exchange = (line.by_exchange + line.settled).saturating_sub(charged);

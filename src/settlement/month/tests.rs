@@ -12,9 +12,9 @@ fn price(yuan: &str) -> CpmMicroYuan {
     CpmMicroYuan::parse_yuan(yuan).unwrap()
 }
 
-fn sum(day: ShanghaiDay, method: Method, paid_by: PaidBy, impressions: u64, cpm: &str) -> DaySum {
+fn sum(day: ShanghaiDay, method: Method, paid_by: PaidBy, impressions: u64, cpm: &str) -> Billed {
     let amount = MicroYuan(price(cpm).per_impression().0 * i64::try_from(impressions).unwrap());
-    DaySum { day, deal: DealId(1), method, paid_by, impressions, quantity: impressions * 1_000, amount }
+    Billed { day, deal: DealId(1), method, paid_by, impressions, quantity: impressions * 1_000, amount }
 }
 
 /// A day of worked example 2: 200,000 ordered at ¥60.
@@ -38,7 +38,7 @@ fn result(day: ShanghaiDay, delivered: u64, failed: u64, made_good: u64) -> DayR
     }
 }
 
-fn lines(sums: &[DaySum], results: &[DayResult], settled: &[Settled]) -> Vec<Line> {
+fn lines(sums: &[Billed], results: &[DayResult], settled: &[Settled]) -> Vec<Line> {
     lines_of(&Inputs { month: november(), sums, results, settled }).unwrap()
 }
 
@@ -140,7 +140,7 @@ fn r_grant_invoice_what_grants_paid_is_part_of_the_consumption_and_apart() {
     let granted = sum(day("2026-11-02"), Method::Pdb, PaidBy::Grant, 9_000, "60.00");
     let line = &lines(&[granted], std::slice::from_ref(&undelivered), &[])[0];
     assert_eq!((line.consumption, line.from_grants), (yuan(12_000), yuan(600)));
-    let beyond = DaySum { amount: yuan(12_000), ..granted };
+    let beyond = Billed { amount: yuan(12_000), ..granted };
     let inputs = Inputs { month: november(), sums: &[beyond], results: &[undelivered], settled: &[] };
     assert!(matches!(lines_of(&inputs), Err(MonthError::MoreGrantedThanConsumed { .. })));
 }
