@@ -117,7 +117,9 @@ fn check_monitor(
             OnList::Yes => {}
             OnList::OtherDays(first, last) => {
                 let until = last.map_or_else(String::new, |last| format!(" until {last}"));
-                return Err(format!("{name:?} is not on the list of monitors on {day}, but from {first}{until} (R-MONITOR-LIST)"));
+                return Err(format!(
+                    "{name:?} is not on the list of monitors on {day}, but from {first}{until} (R-MONITOR-LIST)"
+                ));
             }
             OnList::No => return Err(format!("{name:?} is not on the list of monitors (R-MONITOR-LIST)")),
         }
@@ -174,17 +176,25 @@ impl Deed for MonitorReview {
         let mut figures = rows_of(view.facts, buyer);
         let Some((_, row)) = figures.find(|(kept, row)| kept.fact.reference == self.figures && row.deal == self.deal)
         else {
-            return refused(format!("figures {:?} of buyer {} say nothing of deal {}", self.figures, self.buyer, self.deal));
+            return refused(format!(
+                "figures {:?} of buyer {} say nothing of deal {}",
+                self.figures, self.buyer, self.deal
+            ));
         };
         check_open(view.facts, buyer, row.from.month())?;
         if self.exchange_was_wrong != self.impressions.is_some() {
-            return refused("`impressions` says what settles when the exchange's data was wrong, and only then".to_owned());
+            return refused(
+                "`impressions` says what settles when the exchange's data was wrong, and only then".to_owned(),
+            );
         }
         let billed = billed_by_deal(view.books, buyer, row.from.month())?;
         let deal = view.market.deal_named(&row.deal).map(|deal| deal.id);
         let exchange = deal.and_then(|deal| billed.get(&deal)).copied().unwrap_or(0);
         if compare(exchange, row.impressions, tolerance(view, &row)) == Verdict::ThirdSettles {
-            return refused(format!("{} is within the tolerance of {exchange}: it settles without a review", row.impressions));
+            return refused(format!(
+                "{} is within the tolerance of {exchange}: it settles without a review",
+                row.impressions
+            ));
         }
         Ok(vec![])
     }
@@ -219,12 +229,7 @@ pub struct Standing {
 }
 
 /// How all figures of a buyer's month stand, in the order of their entry. `billed` is the exchange's count by deal, and `named` finds a deal.
-pub fn standings(
-    view: &View<'_>,
-    buyer: BuyerId,
-    month: Month,
-    billed: &BTreeMap<DealId, u64>,
-) -> Vec<Standing> {
+pub fn standings(view: &View<'_>, buyer: BuyerId, month: Month, billed: &BTreeMap<DealId, u64>) -> Vec<Standing> {
     let reviews: Vec<_> =
         said::<MonitorReview>(view.facts).filter(|(kept, _)| kept.fact.buyer == Some(buyer)).collect();
     let of_month = rows_of(view.facts, buyer).filter(|(_, row)| row.from.month() == month);

@@ -410,7 +410,8 @@ fn correct(settled: &Settled, lines: &mut [Line]) -> Result<(), MonthError> {
         line.add(cost.max(-i128::from(before.0)))?;
         // Grants are spent first, so what was not delivered is what cash would have paid for.
         line.from_grants = line.from_grants.min(line.consumption);
-        line.corrected = Some(Corrected { by: settled.by.clone(), impressions: part, adds: line.consumption - before });
+        let (adds, adds_payable) = (line.consumption - before, line.payable() - paid);
+        line.corrected = Some(Corrected { by: settled.by.clone(), impressions: part, adds, adds_payable });
     }
     Ok(())
 }

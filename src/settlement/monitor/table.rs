@@ -125,7 +125,14 @@ fn row(record: &csv::StringRecord, places: [usize; 5], line: u64, wrong: &mut Ve
     if deal.is_empty() || monitor.is_empty() {
         return None;
     }
-    Some(Row { line, deal: deal.to_owned(), from: from?, until: until?, impressions: count?, monitor: monitor.to_owned() })
+    Some(Row {
+        line,
+        deal: deal.to_owned(),
+        from: from?,
+        until: until?,
+        impressions: count?,
+        monitor: monitor.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -158,12 +165,20 @@ mod tests {
                    ,2026-11-01,2026-11-30,1.5,\n\
                    A,2026-11-01\n";
         let told = wrong(csv);
-        let starts = ["line 2, until", "line 2, impressions", "line 4, impressions", "line 4, deal", "line 4, monitor", "line 5: 2 columns"];
+        let starts = [
+            "line 2, until",
+            "line 2, impressions",
+            "line 4, impressions",
+            "line 4, deal",
+            "line 4, monitor",
+            "line 5: 2 columns",
+        ];
         assert_eq!(told.len(), starts.len(), "{told:#?}");
         assert!(told.iter().zip(starts).all(|(told, start)| told.starts_with(start)), "{told:#?}");
         assert_eq!(wrong("deal,from,until,impressions,monitor\n"), ["line 2: there is no row"]);
         assert_eq!(wrong("").len(), 5, "five columns are missing");
-        let huge = format!("deal,from,until,impressions,monitor\n{}", "A,2026-11-01,2026-11-30,5,X\n".repeat(MOST_ROWS + 1));
+        let huge =
+            format!("deal,from,until,impressions,monitor\n{}", "A,2026-11-01,2026-11-30,5,X\n".repeat(MOST_ROWS + 1));
         assert_eq!(wrong(&huge).len(), 1);
     }
 

@@ -66,11 +66,10 @@ impl Deed for Adjustment {
 }
 
 /// The adjustments that count in a month, in the order of their entry, each with its reference.
-pub fn adjustments_in(
+pub(super) fn adjustments_in(
     facts: &[KeptFact],
     buyer: BuyerId,
     month: Month,
 ) -> impl Iterator<Item = (&KeptFact, Adjustment)> {
-    said::<Adjustment>(facts)
-        .filter(move |(kept, _)| kept.fact.buyer == Some(buyer) && month.contains(kept.fact.day))
+    said::<Adjustment>(facts).filter(move |(kept, _)| kept.fact.buyer == Some(buyer) && month.contains(kept.fact.day))
 }

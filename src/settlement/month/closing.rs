@@ -60,7 +60,7 @@ impl Closed {
 
 /// The digest of a statement, whenever it is closed: SHA-256 over what it is made from, in hexadecimal.
 #[must_use]
-pub fn digest_of(draft: &Draft) -> String {
+pub(super) fn digest_of(draft: &Draft) -> String {
     // The day of closing is no figure: what is seen the day before is what is closed.
     let on = draft.month.last_day().next();
     let timeless = Draft { status: Status::Closed { on }, ..draft.clone() };
@@ -83,7 +83,10 @@ impl Deed for MonthClosing {
         let month = may_be_closed(view, buyer, self.month)?;
         let closed = Closed::of(&month, draft_of(view, &month, Status::Closed { on: view.today() })?);
         if let Some(seen) = self.seen.as_ref().filter(|seen| **seen != closed.digest) {
-            let why = format!("the figures of {} are not those that were seen: {seen} then, {} now", self.month, closed.digest);
+            let why = format!(
+                "the figures of {} are not those that were seen: {seen} then, {} now",
+                self.month, closed.digest
+            );
             return Err(Refusal::rule("R-MONTH", why));
         }
         self.closed = Some(closed);
@@ -99,7 +102,8 @@ impl Deed for MonthClosing {
         let Some(closed) = &self.closed else {
             return Err(Refusal::Malformed("the month was not made up".to_owned()));
         };
-        let statement = Statement::new(closed.statement.clone()).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let statement =
+            Statement::new(closed.statement.clone()).map_err(|error| Refusal::Malformed(error.to_string()))?;
         let corrections = MicroYuan(closed.corrections_micro_yuan);
         let counter = counter_sides(&statement, corrections);
         let asked: MicroYuan = counter.iter().map(|(_, amount)| *amount).sum();
@@ -140,9 +144,9 @@ pub fn is_closed(facts: &[KeptFact], buyer: BuyerId, month: Month) -> bool {
 
 fn closing_of(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Option<&KeptFact> {
     let day = month.last_day();
-    facts.iter().find(|kept| {
-        kept.fact.kind == FactKind::MonthClosing && kept.fact.buyer == Some(buyer) && kept.fact.day == day
-    })
+    facts
+        .iter()
+        .find(|kept| kept.fact.kind == FactKind::MonthClosing && kept.fact.buyer == Some(buyer) && kept.fact.day == day)
 }
 
 /// The statement of a closed month, exactly as it was closed; `None` while it is open.
@@ -173,7 +177,8 @@ pub(crate) fn check_open(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Re
 /// The month's figures, if nothing stands against closing it; otherwise everything that does.
 fn may_be_closed(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMonth, Refusal> {
     check_open(view.facts, buyer, month)?;
-    let refused = |points: Vec<String>| Refusal::rule("R-MONTH", format!("{month} cannot be closed: {}", points.join("; ")));
+    let refused =
+        |points: Vec<String>| Refusal::rule("R-MONTH", format!("{month} cannot be closed: {}", points.join("; ")));
     if view.today() <= month.last_day() {
         return Err(refused(vec![format!("it is not over before {}", month.last_day().next())]));
     }
@@ -209,7 +214,8 @@ fn unfinished_days(view: &View<'_>, month: &BuyerMonth) -> Result<Vec<String>, R
     let sealed: BTreeSet<_> = books.seals()?.iter().map(|sealed| sealed.seal.day).collect();
     let named = |days: &[ShanghaiDay]| {
         let names: Vec<_> = days.iter().take(NAMED_DAYS).map(ToString::to_string).collect();
-        let more = if days.len() > NAMED_DAYS { format!(" and {} more", days.len() - NAMED_DAYS) } else { String::new() };
+        let more =
+            if days.len() > NAMED_DAYS { format!(" and {} more", days.len() - NAMED_DAYS) } else { String::new() };
         names.join(", ") + &more
     };
     let unsealed: Vec<_> = month.billed_days.difference(&sealed).copied().collect();

@@ -9,7 +9,7 @@ use crate::money::MicroYuan;
 /// How many days the mean of preferred deals is made of.
 const RECENT_DAYS: u32 = 7;
 /// From how many days on each weekday has a mean of its own: four of each.
-pub const WEEKDAY_DAYS: u32 = 28;
+pub(super) const WEEKDAY_DAYS: u32 = 28;
 
 /// What a month may come to, in micro-yuan, grants included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,10 +118,18 @@ mod tests {
     #[test]
     fn r_minimum_the_forecast_is_the_mean_of_seven_days_and_what_is_committed() {
         // (5 × 100 + 2 × 40) / 7 = 82.86 a day for ten days, today among them.
-        let all = Forecast { expected: MicroYuan(5_700 + 830), least: MicroYuan(5_700 + 400), most: MicroYuan(5_700 + 1_000) };
+        let all = Forecast {
+            expected: MicroYuan(5_700 + 830),
+            least: MicroYuan(5_700 + 400),
+            most: MicroYuan(5_700 + 1_000),
+        };
         assert_eq!(of(7, 0), all);
         assert_eq!(of(20, 0), all, "the last seven");
-        assert_eq!(of(20, 90).expected, MicroYuan(5_700 + 9 * 83 + 90), "today has consumed more than the mean already");
+        assert_eq!(
+            of(20, 90).expected,
+            MicroYuan(5_700 + 9 * 83 + 90),
+            "today has consumed more than the mean already"
+        );
         let friday_alone = Forecast { expected: MicroYuan(6_700), least: MicroYuan(6_700), most: MicroYuan(6_700) };
         assert_eq!(of(1, 0), friday_alone);
         assert_eq!(of(0, 0), Forecast { expected: MicroYuan(5_700), least: MicroYuan(5_700), most: MicroYuan(5_700) });

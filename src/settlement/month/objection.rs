@@ -67,7 +67,7 @@ impl Deed for Objection {
 
 /// The last day for objections to a promotion period that ended on that day: by the figures of that day.
 #[must_use]
-pub fn last_day_for(view: &View<'_>, end: ShanghaiDay) -> ShanghaiDay {
+pub(super) fn last_day_for(view: &View<'_>, end: ShanghaiDay) -> ShanghaiDay {
     end.plus_days(view.market.terms.figures.on(end).objection_days)
 }
 
@@ -118,7 +118,7 @@ impl Deed for ObjectionDecision {
 
 /// The references of a month's objections that are not decided.
 #[must_use]
-pub fn open(facts: &[KeptFact], buyer: BuyerId, month: Month) -> BTreeSet<String> {
+pub(super) fn open(facts: &[KeptFact], buyer: BuyerId, month: Month) -> BTreeSet<String> {
     let own = |kept: &KeptFact| kept.fact.buyer == Some(buyer);
     let raised = said::<Objection>(facts).filter(|(kept, it)| own(kept) && it.month == month);
     let mut open: BTreeSet<_> = raised.map(|(kept, _)| kept.fact.reference.clone()).collect();
@@ -130,7 +130,7 @@ pub fn open(facts: &[KeptFact], buyer: BuyerId, month: Month) -> BTreeSet<String
 
 /// The counts by which objections to deals of a month were upheld, by the deal's id; the last decision stands.
 #[must_use]
-pub fn upheld(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Vec<(String, u64)> {
+pub(super) fn upheld(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Vec<(String, u64)> {
     let own = |kept: &KeptFact| kept.fact.buyer == Some(buyer);
     let raised: Vec<_> = said::<Objection>(facts).filter(|(kept, it)| own(kept) && it.month == month).collect();
     let count = |(_, decision): (_, ObjectionDecision)| {

@@ -53,12 +53,15 @@ fn split(amount: i64, held: [(AccountKind, i64); 3], receivable: i64) -> Vec<(Ac
 #[cfg(test)]
 mod tests {
     use super::*;
-    use AccountKind::{BuyerCash, BuyerDeposit, BuyerReceivable, BuyerRebate};
+    use AccountKind::{BuyerCash, BuyerDeposit, BuyerRebate, BuyerReceivable};
 
     #[test]
     fn r_deduct_cash_and_deposit_then_rebates_then_a_receivable() {
         let held = [(BuyerCash, 300), (BuyerDeposit, 40), (BuyerRebate, 50)];
-        assert_eq!(split(620, held, 0), [(BuyerCash, 300), (BuyerDeposit, 40), (BuyerRebate, 50), (BuyerReceivable, 230)]);
+        assert_eq!(
+            split(620, held, 0),
+            [(BuyerCash, 300), (BuyerDeposit, 40), (BuyerRebate, 50), (BuyerReceivable, 230)]
+        );
         assert_eq!(split(320, held, 7), [(BuyerCash, 300), (BuyerDeposit, 20)]);
         assert_eq!(split(5, [(BuyerCash, -2), (BuyerDeposit, 0), (BuyerRebate, 0)], 0), [(BuyerReceivable, 5)]);
         assert_eq!(split(-10, held, 4), [(BuyerReceivable, -4), (BuyerCash, -6)], "a credit pays what is owed first");

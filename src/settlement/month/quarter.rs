@@ -106,14 +106,14 @@ pub struct Achievement {
 
 /// The targets of a buyer in order of their quarters; the last one entered stands.
 #[must_use]
-pub fn targets_of(facts: &[KeptFact], buyer: BuyerId) -> BTreeMap<Quarter, MicroYuan> {
+pub(super) fn targets_of(facts: &[KeptFact], buyer: BuyerId) -> BTreeMap<Quarter, MicroYuan> {
     let own = said::<Target>(facts).filter(|(kept, _)| kept.fact.buyer == Some(buyer));
     own.map(|(_, target)| (target.quarter, target.amount)).collect()
 }
 
 /// How each quarter with a target stands, from what each month's consumption came to.
 #[must_use]
-pub fn achievements(
+pub(super) fn achievements(
     targets: &BTreeMap<Quarter, MicroYuan>,
     consumed: &BTreeMap<Month, MicroYuan>,
     today: ShanghaiDay,
