@@ -60,7 +60,7 @@ pub struct Billed {
     pub method: Method,
     /// Who paid.
     pub paid_by: PaidBy,
-    /// How many charges.
+    /// Impressions, the quantity in whole ones.
     pub impressions: u64,
     /// Thousandths of an impression.
     pub quantity: u64,
@@ -433,5 +433,7 @@ fn within_limit(sum: i128) -> Option<MicroYuan> {
     within.then(|| i64::try_from(sum).ok()).flatten().map(MicroYuan)
 }
 
+#[cfg(test)]
+mod suite;
 #[cfg(test)]
 mod tests;

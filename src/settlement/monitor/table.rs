@@ -58,7 +58,7 @@ pub fn read(csv: &str) -> Result<Vec<Row>, WrongTable> {
                 break;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(csv, position));
         if rows.len() + wrong.len() >= MOST_ROWS {
             wrong.push(format!("line {line}: a table has at most {MOST_ROWS} rows; send the rest apart"));
             break;
@@ -73,6 +73,13 @@ pub fn read(csv: &str) -> Result<Vec<Row>, WrongTable> {
         wrong.push("line 2: there is no row".to_owned());
     }
     if wrong.is_empty() { Ok(rows) } else { Err(WrongTable(wrong)) }
+}
+
+/// The line of a row, from 1: its position is told from before the empty lines, and the end of the line, that it follows.
+fn line_of(csv: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|byte| csv.as_bytes().get(byte..)).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+    position.line() + blank as u64
 }
 
 /// Where each column stands.
@@ -154,7 +161,9 @@ mod tests {
             impressions: 4_590_000,
             monitor: "Example, Count".to_owned(),
         };
-        assert_eq!(read(csv), Ok(vec![row]));
+        assert_eq!(read(csv), Ok(vec![row.clone()]));
+        let apart = csv.replace("\r\n", "\n\n").replace("\n\n\"", "\n\n\n\"");
+        assert_eq!(read(&apart), Ok(vec![Row { line: 4, ..row }]), "empty lines are counted");
     }
 
     #[test]

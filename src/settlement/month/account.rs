@@ -129,7 +129,7 @@ pub fn statement_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Sta
 pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMonth, Refusal> {
     let terms = known(view, buyer)?;
     let sums = billed(&view.books.day_sums(month.first_day(), month.last_day(), Some(buyer))?);
-    let results = results_of(view, buyer, month)?;
+    let results: Vec<DayResult> = Vec::new();
     let by_deal = count_by_deal(&sums);
     let standings = monitor::standings(view, buyer, month, &by_deal);
     let settled = settled_counts(view, buyer, month, &standings);
@@ -186,10 +186,11 @@ fn billed(sums: &[DaySum]) -> Vec<Billed> {
             amount: MicroYuan::ZERO,
         };
         let sum = all.entry((key.deal, key.day, paid_by)).or_insert(none);
-        sum.impressions += sums.count;
         sum.quantity += sums.quantity;
         sum.amount += sums.amount;
     }
+    // A screen in a public place shows one ad to many: what is billed is the quantity (OpenRTB 2.6 §3.2.31 `qty`).
+    all.values_mut().for_each(|sum| sum.impressions = (sum.quantity + 500) / 1_000);
     all.into_values().collect()
 }
 
@@ -340,7 +341,7 @@ struct Names {
 impl Names {
     fn new(view: &View<'_>, lines: &[Line]) -> Result<Self, Refusal> {
         let gone = lines.iter().map(|line| line.deal).filter(|deal| view.market.deals.get(*deal).is_none());
-        let mut gone: BTreeMap<_, _> = gone.map(|deal| (deal, String::new())).collect();
+        let mut gone: BTreeMap<_, _> = gone.map(|deal| (deal, format!("deal number {}", deal.0))).collect();
         if !gone.is_empty() {
             for (deal, wire) in view.books.load_ids()?.wires::<DealId>() {
                 gone.entry(deal).and_modify(|name| wire.clone_into(name));
@@ -384,8 +385,4 @@ impl Names {
             from_grants: line.from_grants,
         }
     }
-}
-
-fn results_of(_: &View<'_>, _: BuyerId, _: Month) -> Result<Vec<DayResult>, Refusal> {
-    Ok(Vec::new())
 }
