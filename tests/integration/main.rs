@@ -60,6 +60,8 @@ mod rules;
 #[cfg(test)]
 mod sealed_days;
 #[cfg(test)]
+mod statement;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod viewability;
