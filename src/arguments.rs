@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use pmpx::clock::Month;
 
 /// What is logged unless told otherwise; the demo, whose terminal shows figures, logs warnings only.
 pub(crate) const DEFAULT_LOG: &str = "info";
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Enter(Enter),
     /// Lists money records in the order of their entry.
     Records(Records),
+    /// Writes the monthly statement of one buyer to standard output: as it was closed, else month to date. The same figures make the
+    /// same bytes.
+    Statement(Statement),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -141,6 +145,51 @@ pub(crate) struct Restore {
     /// Prints one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Statement {
+    /// The natural month, in Shanghai.
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) month: Month,
+    /// Whose.
+    #[arg(long, value_name = "ACCOUNT_ID")]
+    pub(crate) buyer: String,
+    /// How it is written; html is for print, xlsx is a workbook.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: StatementFormat,
+    /// In which language. Names stay as they are, capital numerals are Chinese.
+    #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE")]
+    pub(crate) lang: StatementLanguage,
+    /// The config folder.
+    #[arg(long, default_value = "config")]
+    pub(crate) config: PathBuf,
+    /// The data folder; it may be in use.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+}
+
+/// How a statement is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum StatementFormat {
+    #[default]
+    Text,
+    Json,
+    Csv,
+    Html,
+    Xlsx,
+}
+
+/// The language of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum StatementLanguage {
+    #[default]
+    Zh,
+    En,
+}
+
+fn month(text: &str) -> Result<Month, String> {
+    Month::parse(text).ok_or_else(|| "is no month; write it like 2026-11".to_owned())
 }
 
 #[derive(Debug, Args)]

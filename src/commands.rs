@@ -2,6 +2,7 @@
 
 pub(crate) mod backups;
 pub(crate) mod finance;
+pub(crate) mod statement;
 mod terms;
 
 use std::io::{IsTerminal, Write};

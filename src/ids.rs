@@ -230,6 +230,12 @@ impl IdBook {
         self.numbers.get(&(I::KIND, Box::from(wire))).map(|number| I::from_number(*number))
     }
 
+    /// Every number of a kind with its wire string, in no order.
+    pub fn wires<I: DenseId>(&self) -> impl Iterator<Item = (I, &str)> {
+        let own = self.numbers.iter().filter(|((kind, _), _)| *kind == I::KIND);
+        own.map(|((_, wire), number)| (I::from_number(*number), wire.as_ref()))
+    }
+
     /// Restores one stored entry.
     pub fn restore(&mut self, kind: IdKind, number: u32, wire: &str) {
         let count = &mut self.counts[kind as usize];

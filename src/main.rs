@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => commands::backups::restore(&restore),
         Command::Enter(enter) => commands::finance::enter(&enter),
         Command::Records(records) => commands::finance::records(&records),
+        Command::Statement(statement) => commands::statement::statement(&statement),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),
     };
     match done {

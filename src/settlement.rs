@@ -3,6 +3,8 @@
 pub mod calendar;
 pub mod day;
 pub mod ledger;
+pub mod monitor;
+pub mod month;
 pub mod office;
 pub mod seal;
 pub mod statement;

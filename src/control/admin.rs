@@ -11,6 +11,7 @@ mod finance;
 mod guard;
 mod idempotency;
 mod lists;
+mod month;
 mod notices;
 mod scrape;
 mod server;
@@ -179,6 +180,7 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/media", get(lists::media))
         .route("/api/v1/media/{id}/{verb}", post(changes::media))
         .route("/api/v1/buyers", get(lists::buyers))
+        .route("/api/v1/buyers/{id}/month", get(month::month))
         .route("/api/v1/buyers/{id}/{verb}", post(changes::buyer))
         .route("/api/v1/creatives", get(lists::creatives))
         .route("/api/v1/creatives/{id}/{verb}", post(changes::creative))

@@ -81,6 +81,17 @@ impl PushRatio {
     }
 }
 
+impl std::fmt::Display for PushRatio {
+    /// `1.3`: as many decimals as it has.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let milli = u64::from(self.numerator) * 1_000 / u64::from(self.denominator);
+        match format!("{:03}", milli % 1_000).trim_end_matches('0') {
+            "" => write!(f, "{}", milli / 1_000),
+            decimals => write!(f, "{}.{decimals}", milli / 1_000),
+        }
+    }
+}
+
 /// The promised volume of a guaranteed deal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume {
@@ -188,6 +199,7 @@ mod tests {
         assert_eq!(ratio.returnable_of(1_300), 300, "23.1 % of what is offered");
         assert_eq!(PushRatio::ONE.returnable_of(1_000), 0);
         assert_eq!(PushRatio::parse("1.000"), Some(PushRatio::ONE));
+        assert_eq!(["1.3", "1", "1.050"].map(|text| PushRatio::parse(text).unwrap().to_string()), ["1.3", "1", "1.05"]);
         for text in ["0.9", "1.3001", "", "1.", "-1", "100.001", "a"] {
             assert_eq!(PushRatio::parse(text), None, "{text:?}");
         }

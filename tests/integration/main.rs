@@ -63,6 +63,8 @@ mod rules;
 #[cfg(test)]
 mod sealed_days;
 #[cfg(test)]
+mod statement;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod viewability;

@@ -85,7 +85,11 @@ impl Process {
     }
 
     pub(crate) fn auction(&self, body: &Value) -> Answer {
-        self.send(auction("sunrise").body(Full::new(body.to_string().into())).unwrap())
+        self.auction_of("sunrise", body)
+    }
+
+    pub(crate) fn auction_of(&self, media: &str, body: &Value) -> Answer {
+        self.send(auction(media).body(Full::new(body.to_string().into())).unwrap())
     }
 
     pub(crate) fn get(&self, url: &str) -> Answer {
@@ -118,6 +122,10 @@ impl Process {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.place.join("store")
+    }
+
+    pub(crate) fn config(&self) -> &Path {
+        self.config.path()
     }
 
     /// Kills it with nothing written any more.

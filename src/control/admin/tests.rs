@@ -2,6 +2,7 @@
 
 mod changes;
 mod finance;
+mod month;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,0 +1,499 @@
+//! The month on a whole store: from charges to the closed statement and what the accounts say.
+
+use super::*;
+use crate::clock::UnixMillis;
+use crate::event::{
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, Fact, FactKind, KeptFact, LeaseRequest,
+    Leases, Ledger, Posting, Resolution, Source, Via,
+};
+use crate::ids::{
+    AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DspId, IdKind, ImpIndex, MediaId, PlacementId, Slot,
+};
+use crate::market::agreement::{Cooperation, ListedMonitor};
+use crate::market::deal::{Deal, DealState, PushRatio, Targeting, Volume};
+use crate::market::demand::{Advertiser, Buyer};
+use crate::market::supply::Formats;
+use crate::market::targeting::Place;
+use crate::market::{ExchangeTerms, Market, Parts};
+use crate::money::{Fen, Quantity};
+use crate::settlement::ledger::{derive, verify};
+use crate::settlement::office::{Receipt, Refusal, Submission, View, enter, facts_of};
+use crate::settlement::seal::{Progress, Sealer};
+use crate::settlement::statement::{Statement, Status};
+use crate::settlement::suite::record;
+use crate::store::{MemoryStore, Registry};
+
+const BUYER: BuyerId = BuyerId(0);
+
+fn day(text: &str) -> ShanghaiDay {
+    ShanghaiDay::parse(text).unwrap()
+}
+
+fn november() -> Month {
+    Month::parse("2026-11").unwrap()
+}
+
+fn at(text: &str) -> UnixMillis {
+    day(text).starts_at().plus_ms(12 * 3_600_000)
+}
+
+fn yuan(fen: i64) -> MicroYuan {
+    MicroYuan(fen * 1_000_000)
+}
+
+fn deal(id: u32, wire: &str, method: Method, period: (&str, &str)) -> Deal {
+    let volume = Volume { daily: 1_000, push: PushRatio::ONE };
+    Deal {
+        id: DealId(id),
+        wire: wire.to_owned(),
+        method,
+        state: DealState::Active,
+        buyer: BUYER,
+        dsps: Vec::new().into(),
+        advertisers: Vec::new().into(),
+        period: (day(period.0), day(period.1)),
+        price: CpmMicroYuan::parse_yuan("35.00").unwrap(),
+        volume: method.is_guaranteed().then_some(volume),
+        priority: 0,
+        fallback: None,
+        identifiers: false,
+        frequency: None,
+        targeting: Targeting { places: vec![Place::Media(MediaId(0))].into(), formats: Formats::ALL, conditions: None },
+    }
+}
+
+fn buyer() -> Buyer {
+    Buyer {
+        id: BUYER,
+        account: "8001".to_owned(),
+        name: "Qinghe Media".to_owned(),
+        contract: "PMP-1".to_owned(),
+        opening_balance: None,
+        monthly_minimum: yuan(100_000),
+        suspended: false,
+        invoice_title: "Qinghe Media Ltd".to_owned(),
+        cooperation: Some(Cooperation { from: day("2026-11-02"), until: day("2026-12-10") }),
+        parties: vec![],
+        monitor: None,
+    }
+}
+
+fn market_with(buyer: Buyer, deals: Vec<Deal>) -> Market {
+    let monitor = |name: &str, host: &str, from: &str, until: Option<&str>| ListedMonitor {
+        name: name.to_owned(),
+        hosts: vec![host.to_owned()],
+        from: day(from),
+        until: until.map(day),
+    };
+    let list = vec![
+        monitor("Example Count", "count.example", "2026-01-01", None),
+        monitor("Late Count", "late.example", "2026-11-10", None),
+        monitor("Qinghe Count", "count.qinghe.example", "2026-01-01", None),
+    ];
+    let terms = ExchangeTerms { domain: "pmpx.example".to_owned(), monitors: list.into(), ..ExchangeTerms::plain() };
+    let advertiser = Advertiser {
+        id: AdvertiserId(0),
+        buyer: BUYER,
+        wire: "qinghe".to_owned(),
+        name: "Qinghe Dairy".to_owned(),
+        source: "Qinghe".to_owned(),
+        domains: vec!["qinghe.example".to_owned()],
+        category: "food".to_owned(),
+        qualified_until: day("2030-01-01"),
+    };
+    let parts = Parts { buyers: vec![buyer], advertisers: vec![advertiser], deals, ..Parts::default() };
+    Market::assemble(1, at("2026-11-01"), [0; 32], terms, parts)
+}
+
+fn market() -> Market {
+    market_with(buyer(), vec![deal(0, "PD-1", Method::Pd, ("2026-11-01", "2026-12-31"))])
+}
+
+fn say(
+    store: &MemoryStore,
+    market: &Market,
+    (kind, reference): (FactKind, &str),
+    now: &str,
+    body: &str,
+) -> Result<Receipt, Refusal> {
+    let submission = Submission { kind, reference, actor: "finance", body: body.as_bytes() };
+    enter(&submission, market, store, at(now))
+}
+
+/// The words of a refusal.
+fn refused(result: Result<Receipt, Refusal>) -> String {
+    result.unwrap_err().to_string()
+}
+
+/// A store with ¥120,000 of cash, of which one charge takes that many impressions at ¥35 on 10 November.
+fn store_with(market: &Market, impressions: u32) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.save_ids(&[(IdKind::Deal, 0, "PD-1".into())]).unwrap();
+    let body = r#"{"buyer":"8001","amount":"120000.00"}"#;
+    say(&store, market, (FactKind::TopUp, "bank 1"), "2026-11-02", body).unwrap();
+    charged(&store, "2026-11-10", impressions);
+    store
+}
+
+fn charged(store: &MemoryStore, on: &str, impressions: u32) {
+    let now = at(on);
+    let (window_ends, closes_at) = (now.plus_ms(60_000), now.plus_ms(120_000));
+    let source = Source::Balance(BUYER);
+    let request = LeaseRequest { source, buyer: BUYER, want: yuan(100_000), window_ends, closes_at };
+    let lease = store.grant(request).unwrap().unwrap().id;
+    let price = CpmMicroYuan::parse_yuan("35.00").unwrap();
+    let charge = Charge {
+        key: ChargeKey { auction: AuctionId(u128::from(now.0) << 80), imp: ImpIndex(0), slot: Slot(0) },
+        expires_at: closes_at,
+        media: MediaId(0),
+        placement: PlacementId(0),
+        dsp: DspId(0),
+        buyer: BUYER,
+        advertiser: AdvertiserId(0),
+        creative: CreativeId(0),
+        version: CreativeVersion(1),
+        deal: DealId(0),
+        method: Method::Pd,
+        lease,
+        quantity: Quantity(impressions * 1_000),
+        price,
+        earning: price,
+        minimum_display_ms: 0,
+    };
+    let posting = Posting { charge, resolution: Resolution::Posted, at: now, via: Via::Notice, displayed_ms: None };
+    record(store, posting).unwrap();
+    derive(store, now).unwrap();
+    store.close_dead(closes_at).unwrap();
+}
+
+fn seal(store: &MemoryStore, on: &str) {
+    let now = day(on).next().starts_at().plus_ms(AFTER_MIDNIGHT_MS);
+    let mut sealer = Sealer::default();
+    while sealer.step(store, now).unwrap() != Progress::Idle {}
+}
+
+fn balance(store: &MemoryStore, kind: AccountKind) -> i64 {
+    let balances = store.snapshot().unwrap().balances().unwrap();
+    let own = |account: &Account| account.kind == kind;
+    balances.iter().filter(|(account, _)| own(account)).map(|(_, amount)| amount.0).sum()
+}
+
+fn stand_on(store: &MemoryStore, market: &Market, now: &str, month: Month) -> Stand {
+    let books = store.snapshot().unwrap();
+    let facts = facts_of(&*books).unwrap();
+    stand(&View { market, books: &*books, facts: &facts, now: at(now) }, BUYER, month).unwrap()
+}
+
+const CLOSE: (FactKind, &str) = (FactKind::MonthClosing, "close 2026-11");
+const NOVEMBER: &str = r#"{"buyer":"8001","month":"2026-11"}"#;
+
+#[test]
+fn r_minimum_worked_example_1_from_the_charge_to_the_accounts() {
+    let market = market();
+    let store = store_with(&market, 2_431_907);
+    assert!(refused(say(&store, &market, CLOSE, "2026-11-30", NOVEMBER)).contains("not over before 2026-12-01"));
+    let early = refused(say(&store, &market, CLOSE, "2026-12-05", NOVEMBER));
+    assert!(early.contains("until 2026-12-05 (R-OBJECT)") && early.contains("not sealed: 2026-11-10"), "{early}");
+    seal(&store, "2026-11-10");
+
+    // Another digest than that of what would be closed is refused; the one that was told before fits.
+    let seen = |digest: &str| format!(r#"{{"buyer":"8001","month":"2026-11","seen":"{digest}"}}"#);
+    let other = refused(say(&store, &market, CLOSE, "2026-12-06", &seen("00")));
+    assert!(other.contains("R-MONTH") && other.contains("00 then"), "{other}");
+    let digest = stand_on(&store, &market, "2026-12-05", november()).digest;
+    let receipt = say(&store, &market, CLOSE, "2026-12-06", &seen(&digest)).unwrap();
+    assert_eq!(receipt.booking, Booking::Booked);
+
+    let closed = stand_on(&store, &market, "2026-12-20", november());
+    assert_eq!((closed.digest, closed.statement.is_closed()), (digest.clone(), true));
+    let sums = closed.statement.sums();
+    assert_eq!((sums.consumption, sums.shortfall), (MicroYuan(85_116_745_000), MicroYuan(14_883_255_000)));
+    let taxed = closed.statement.taxed();
+    assert_eq!((taxed.total, taxed.net, taxed.vat), (Fen(10_000_000), Fen(9_433_962), Fen(566_038)));
+    // What the accounts say is what the statement says: ¥100,000 came from cash.
+    assert_eq!(balance(&store, AccountKind::BuyerCash), -yuan(20_000).0);
+    assert_eq!(balance(&store, AccountKind::MinimumShortfall), -14_883_255_000);
+    assert_eq!(balance(&store, AccountKind::VatPayable), -5_660_380_000);
+    assert_eq!(balance(&store, AccountKind::Rounding), 0);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+    // Entering it again changes nothing; another reference does not close it twice.
+    let again = say(&store, &market, CLOSE, "2026-12-09", &seen(&digest)).unwrap();
+    assert_eq!(again.booking, Booking::AlreadyBooked);
+    let twice = refused(say(&store, &market, (FactKind::MonthClosing, "again"), "2026-12-09", NOVEMBER));
+    assert!(twice.contains("2026-11 is closed"), "{twice}");
+    assert_eq!(balance(&store, AccountKind::BuyerCash), -yuan(20_000).0);
+}
+
+#[test]
+fn r_statement_the_difference_to_whole_fen_is_booked() {
+    let market = market_with(Buyer { monthly_minimum: MicroYuan::ZERO, ..buyer() }, vec![]);
+    let store = store_with(&market, 2_431_907);
+    seal(&store, "2026-11-10");
+    say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
+    let closed = stand_on(&store, &market, "2026-12-06", november()).statement;
+    assert_eq!(closed.draft().deals[0].deal, "PD-1", "though the market has it no more");
+    assert_eq!(balance(&store, AccountKind::Rounding), -5_000, "¥85,116.745 is told as ¥85,116.75");
+    assert_eq!(balance(&store, AccountKind::BuyerCash), 85_116_750_000 - 120_000_000_000);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+}
+
+#[test]
+fn r_deduct_what_cash_does_not_cover_of_the_shortfall_is_a_receivable() {
+    let market = market_with(Buyer { monthly_minimum: yuan(200_000), ..buyer() }, vec![]);
+    let store = store_with(&market, 1_000_000);
+    seal(&store, "2026-11-10");
+    say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
+    assert_eq!(balance(&store, AccountKind::BuyerCash), 0);
+    assert_eq!(balance(&store, AccountKind::BuyerReceivable), yuan(80_000).0);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+}
+
+#[test]
+fn r_month_nothing_in_a_closed_month_changes() {
+    let market = market();
+    let store = store_with(&market, 1_000);
+    seal(&store, "2026-11-10");
+    let adjust = |reference: &'static str, now: &str, month: &str, more: &str| {
+        let body = format!(r#"{{"buyer":"8001","month":"{month}","amount":"-35.00","reason":"IVT found late"{more}}}"#);
+        say(&store, &market, (FactKind::Adjustment, reference), now, &body)
+    };
+    let open = refused(adjust("a", "2026-12-06", "2026-11", ""));
+    assert!(open.contains("R-MONTH") && open.contains("2026-11 is not closed"), "{open}");
+    say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
+    let digest = stand_on(&store, &market, "2026-12-06", november()).digest;
+
+    let own = refused(adjust("a", "2026-12-06", "2026-11", r#","day":"2026-11-30""#));
+    assert!(own.contains("counts in a later month, not on 2026-11-30"), "{own}");
+    assert!(refused(adjust("a", "2026-12-06", "2026-11", r#","day":"2026-12-07""#)).contains("has not come yet"));
+    for (kind, body) in [
+        (FactKind::Minimum, r#"{"buyer":"8001","from":"2026-11","amount":"5.00","notified":"2026-11-01"}"#),
+        (FactKind::Objection, r#"{"buyer":"8001","month":"2026-11","received":"2026-12-05","subject":"all"}"#),
+    ] {
+        let why = refused(say(&store, &market, (kind, "x"), "2026-12-06", body));
+        assert!(why.contains("R-MONTH: 2026-11 is closed"), "{why}");
+    }
+    let cash = balance(&store, AccountKind::BuyerCash);
+    adjust("a", "2026-12-06", "2026-11", "").unwrap();
+    assert_eq!(balance(&store, AccountKind::BuyerCash), cash - yuan(35).0, "the credit is cash again");
+    assert_eq!(balance(&store, AccountKind::Adjustments), yuan(35).0);
+
+    // Terms that change later change no closed statement; the adjustment is a line of December.
+    let renamed = market_with(Buyer { name: "Another".to_owned(), ..buyer() }, vec![]);
+    let closed = stand_on(&store, &renamed, "2026-12-20", november());
+    assert_eq!((closed.digest, closed.statement.draft().buyer.as_str()), (digest, "Qinghe Media"));
+    let december = stand_on(&store, &market, "2026-12-20", november().next());
+    let adjustments = &december.statement.draft().adjustments;
+    assert_eq!((adjustments.len(), adjustments[0].month, adjustments[0].amount), (1, november(), -yuan(35)));
+    assert_eq!(december.statement.sums().total, -yuan(35));
+
+    // What is kept is checked.
+    let mut facts = facts_of(&*store.snapshot().unwrap()).unwrap();
+    assert!(closed_statement(&facts, BUYER, november()).unwrap().is_some());
+    for kept in &mut facts {
+        kept.fact.body = kept.fact.body.replace("Qinghe Media", "Qinghe Medic");
+    }
+    let broken = closed_statement(&facts, BUYER, november()).unwrap_err().to_string();
+    assert!(broken.contains("was closed") && broken.contains("fact 2"), "{broken}");
+}
+
+#[test]
+fn r_object_objections_come_within_five_natural_days_and_keep_the_month_open() {
+    let market = market();
+    let store = store_with(&market, 1_000);
+    seal(&store, "2026-11-10");
+    let object = |reference: &'static str, received: &str, now: &str| {
+        let body = format!(
+            r#"{{"buyer":"8001","month":"2026-11","deal":"PD-1","received":"{received}","subject":"letter of the 5th"}}"#
+        );
+        say(&store, &market, (FactKind::Objection, reference), now, &body)
+    };
+    let late = refused(object("o 1", "2026-12-06", "2026-12-06"));
+    assert!(late.contains("R-OBJECT") && late.contains("due by 2026-12-05"), "{late}");
+    assert!(refused(object("o 1", "2026-12-05", "2026-12-04")).contains("has not come yet"));
+    object("o 1", "2026-12-05", "2026-12-06").unwrap();
+    let open = refused(say(&store, &market, CLOSE, "2026-12-06", NOVEMBER));
+    assert!(open.contains("objection \"o 1\" is not decided"), "{open}");
+    let decide = |body: &str| {
+        say(&store, &market, (FactKind::ObjectionDecision, "d 1"), "2026-12-07", body).map(|receipt| receipt.booking)
+    };
+    let unknown = r#"{"buyer":"8001","objection":"o 2","upheld":false,"reason":"none"}"#;
+    assert!(matches!(decide(unknown), Err(Refusal::Rule { rule: "R-OBJECT", .. })));
+    let dismissed_with_a_count = r#"{"buyer":"8001","objection":"o 1","upheld":false,"impressions":5,"reason":"none"}"#;
+    assert!(matches!(decide(dismissed_with_a_count), Err(Refusal::Rule { rule: "R-OBJECT", .. })));
+    decide(r#"{"buyer":"8001","objection":"o 1","upheld":true,"impressions":900,"reason":"counted twice"}"#).unwrap();
+    say(&store, &market, CLOSE, "2026-12-07", NOVEMBER).unwrap();
+    let closed = stand_on(&store, &market, "2026-12-07", november());
+    assert_eq!(closed.statement.sums().consumption, MicroYuan(31_500_000));
+    assert_eq!(balance(&store, AccountKind::Adjustments), 3_500_000, "what was posted and is not charged");
+    assert_eq!(balance(&store, AccountKind::BuyerCash), -yuan(20_000).0, "the minimum fills it up");
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+}
+
+fn table(rows: &str) -> String {
+    let csv = format!("deal,from,until,impressions,monitor\n{rows}");
+    serde_json::json!({ "buyer": "8001", "csv": csv }).to_string()
+}
+
+#[test]
+fn r_stats_a_third_partys_figure_settles_or_waits_for_its_review() {
+    let market = market();
+    let store = store_with(&market, 1_000_000);
+    seal(&store, "2026-11-10");
+    let figures = |reference: &'static str, rows: &str| {
+        say(&store, &market, (FactKind::MonitorFigures, reference), "2026-12-02", &table(rows))
+    };
+    let wrong = refused(figures(
+        "m 1",
+        "PD-1,2026-11-01,2026-11-30,5,Nobody\nPD-1,2026-11-02,2026-11-30,5,Late Count\nPD-9,2026-11-01,2026-11-30,5,Qinghe Count\n\
+         PD-1,2026-11-01,2026-12-01,5,Example Count\nPD-1,2026-12-01,2026-12-31,5,Example Count\n",
+    ));
+    for words in [
+        "line 2, monitor: \"Nobody\" is not on the list of monitors (R-MONITOR-LIST)",
+        "line 3, from: the promotion period of PD-1 in 2026-11 is 2026-11-01 to 2026-11-30",
+        "line 3, monitor: \"Late Count\" is not on the list of monitors on 2026-11-02, but from 2026-11-10 (R-MONITOR-LIST)",
+        "line 3, deal: PD-1 has figures for 2026-11 on line 2",
+        "line 4, deal: deal \"PD-9\" is none of the buyer's",
+        "line 4, monitor: \"Qinghe Count\" is the buyer's own: self-built monitoring never settles",
+        "line 5, until: 2026-12-01 is in another month than 2026-11-01",
+        "line 6, until: 2026-12-31 is not over",
+    ] {
+        assert!(wrong.contains(words), "{words}\n{wrong}");
+    }
+    assert_eq!(facts_of(&*store.snapshot().unwrap()).unwrap().len(), 1, "nothing was entered");
+
+    figures("m 1", "PD-1,2026-11-01,2026-11-30,899999,Example Count\n").unwrap();
+    assert!(refused(figures("m 2", "PD-1,2026-11-01,2026-11-30,1,Example Count\n")).contains("by \"m 1\""));
+    let waits = refused(say(&store, &market, CLOSE, "2026-12-06", NOVEMBER));
+    assert!(waits.contains("899999 for deal PD-1, the exchange 1000000: a review is to decide (R-STATS"), "{waits}");
+    let before = stand_on(&store, &market, "2026-12-06", november());
+    assert_eq!(before.statement.sums().consumption, yuan(35_000), "until then the exchange's figure");
+    let review = |reference: &'static str, body: &str| {
+        let more = format!(r#"{{"buyer":"8001","figures":"m 1","deal":"PD-1","reason":"logs compared"{body}}}"#);
+        say(&store, &market, (FactKind::MonitorReview, reference), "2026-12-06", &more)
+    };
+    assert!(refused(review("r 1", r#","exchange_was_wrong":true"#)).contains("only then"));
+    review("r 1", r#","exchange_was_wrong":false"#).unwrap();
+    assert_eq!(stand_on(&store, &market, "2026-12-06", november()).standings[0].settles, Some(1_000_000));
+    review("r 2", r#","exchange_was_wrong":true,"impressions":950000"#).unwrap();
+    say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
+    let closed = stand_on(&store, &market, "2026-12-06", november());
+    assert_eq!(closed.statement.sums().consumption, MicroYuan(33_250_000_000));
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+}
+
+#[test]
+fn r_stats_a_figure_within_the_tolerance_settles_without_a_review() {
+    let market = market();
+    let store = store_with(&market, 1_000_000);
+    let body = table("PD-1,2026-11-01,2026-11-30,900000,Example Count\n");
+    say(&store, &market, (FactKind::MonitorFigures, "m 1"), "2026-12-02", &body).unwrap();
+    let month = stand_on(&store, &market, "2026-12-02", november());
+    assert_eq!((month.standings[0].settles, month.statement.sums().consumption), (Some(900_000), yuan(31_500)));
+    let review = r#"{"buyer":"8001","figures":"m 1","deal":"PD-1","exchange_was_wrong":false,"reason":"x"}"#;
+    let why = refused(say(&store, &market, (FactKind::MonitorReview, "r"), "2026-12-02", review));
+    assert!(why.contains("settles without a review"), "{why}");
+}
+
+#[test]
+fn r_minimum_as_last_notified_for_whole_months_of_the_cooperation_alone() {
+    let facts: Vec<KeptFact> = [
+        ("2026-11", "5.00", "2026-10-20"),
+        ("2026-12", "7.00", "2026-11-20"),
+        ("2026-11", "6.00", "2026-10-20"),
+        ("2026-11", "9.00", "2026-10-01"),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|((from, amount, notified), seq)| {
+        let body = format!(r#"{{"buyer":"8001","from":"{from}","amount":"{amount}","notified":"{notified}"}}"#);
+        let (kind, buyer, now) = (FactKind::Minimum, Some(BUYER), at("2026-12-01"));
+        let (reference, actor) = (seq.to_string(), String::new());
+        KeptFact { seq, fact: Fact { kind, reference, buyer, day: day("2026-11-01"), at: now, actor, body } }
+    })
+    .collect();
+    let minimum = |month: &str, facts: &[KeptFact]| minimum_of(&buyer(), Month::parse(month).unwrap(), facts);
+    assert_eq!(minimum("2026-11", &[]), Some(yuan(100_000)), "from the 2nd on, and yet whole");
+    assert_eq!(minimum("2026-12", &[]), Some(yuan(100_000)), "to the 10th");
+    assert_eq!(minimum("2027-01", &[]), None, "R-TERM: an extension month");
+    assert_eq!(minimum("2026-10", &[]), None);
+    assert_eq!(minimum("2026-11", &facts), Some(yuan(6)), "of two notices of one day the later entered one");
+    assert_eq!(minimum("2026-12", &facts), Some(yuan(7)));
+    let endless = Buyer { cooperation: None, ..buyer() };
+    assert_eq!(minimum_of(&endless, Month::parse("2030-01").unwrap(), &[]), Some(yuan(100_000)));
+}
+
+#[test]
+fn r_minimum_a_notice_is_about_months_that_are_not_over() {
+    let market = market();
+    let store = MemoryStore::new();
+    let notify = |reference: &'static str, from: &str, amount: &str, notified: &str| {
+        let body = format!(r#"{{"buyer":"8001","from":"{from}","amount":"{amount}","notified":"{notified}"}}"#);
+        say(&store, &market, (FactKind::Minimum, reference), "2026-11-20", &body)
+    };
+    for (from, amount, notified, words) in [
+        ("2026-10", "5.00", "2026-11-01", "2026-10 was over when the buyer was notified"),
+        ("2026-12", "5.00", "2026-11-21", "is not over yet"),
+        ("2026-12", "-5.00", "2026-11-20", "is not zero or more"),
+    ] {
+        let why = refused(notify("n 1", from, amount, notified));
+        assert!(why.contains("R-MINIMUM") && why.contains(words), "{why}");
+    }
+    notify("n 1", "2026-12", "0.00", "2026-11-20").unwrap();
+}
+
+#[test]
+fn r_minimum_month_to_date_says_what_is_still_to_be_consumed_and_what_the_month_may_come_to() {
+    let deals = vec![
+        deal(0, "PD-1", Method::Pd, ("2026-11-01", "2026-12-31")),
+        deal(1, "PDB-1", Method::Pdb, ("2026-11-19", "2026-11-25")),
+    ];
+    let market = market_with(buyer(), deals);
+    let store = store_with(&market, 1_000_000);
+    charged(&store, "2026-11-20", 100_000);
+    let month = stand_on(&store, &market, "2026-11-20", november());
+    let sums = month.statement.sums();
+    assert_eq!((sums.consumption, sums.still_to_consume), (yuan(38_500), yuan(61_500)));
+    assert_eq!((sums.shortfall, sums.total), (MicroYuan::ZERO, yuan(38_500)), "the month is not over");
+    // Seven days without a preferred deal's consumption; today ¥3,500; the order's seven days of ¥35.
+    let forecast = month.forecast.unwrap();
+    assert_eq!((forecast.expected, forecast.least), (yuan(38_500 + 245), yuan(38_500 + 245)));
+    assert!(
+        matches!(month.statement.draft().status, Status::Provisional { forecast: Some(it), .. } if it == yuan(38_745))
+    );
+    // On the next day the last seven have it once.
+    let next = stand_on(&store, &market, "2026-11-21", november()).forecast.unwrap();
+    assert_eq!((next.expected, next.most), (yuan(38_745 + 5_000), yuan(38_745 + 35_000)));
+    let over = stand_on(&store, &market, "2026-12-01", november());
+    assert_eq!((over.forecast, over.statement.sums().shortfall), (None, yuan(61_500)));
+}
+
+#[test]
+fn r_quarter_targets_are_told_with_what_was_achieved() {
+    let market = market();
+    let store = store_with(&market, 1_000_000);
+    let target = |reference: &'static str, quarter: &str, now: &str| {
+        let body = format!(r#"{{"buyer":"8001","quarter":"{quarter}","amount":"35000.01"}}"#);
+        say(&store, &market, (FactKind::Target, reference), now, &body)
+    };
+    assert!(refused(target("t 1", "2026-Q3", "2026-11-20")).contains("R-QUARTER: 2026-Q3 is over"));
+    target("t 1", "2026-Q4", "2026-11-20").unwrap();
+    let of = |now: &str| stand_on(&store, &market, now, november()).quarters[0];
+    assert_eq!((of("2026-12-31").consumed, of("2026-12-31").missed), (yuan(35_000), false));
+    assert!(of("2027-01-01").missed);
+}
+
+#[test]
+fn the_statement_is_that_of_the_month() {
+    let market = market();
+    let store = store_with(&market, 1_000);
+    let books = store.snapshot().unwrap();
+    let facts = facts_of(&*books).unwrap();
+    let view = View { market: &market, books: &*books, facts: &facts, now: at("2026-11-20") };
+    let statement: Statement = statement_of(&view, BUYER, november()).unwrap();
+    let draft = statement.draft();
+    assert_eq!((draft.number.as_str(), draft.contract.as_str()), ("8001-202611", "PMP-1"));
+    assert_eq!((draft.invoice_title.as_str(), draft.first_day), ("Qinghe Media Ltd", day("2026-11-02")));
+    assert_eq!((draft.deals[0].deal.as_str(), draft.deals[0].settled), ("PD-1", 1_000));
+    let later = stand(&view, BUYER, november().next()).unwrap_err().to_string();
+    assert!(later.contains("2026-12 has not begun"), "{later}");
+}
