@@ -3,6 +3,10 @@
 //! Wall time is UTC milliseconds; the settlement day and month are those of Asia/Shanghai, which is UTC+8 without daylight saving
 //! since 1991 (`docs/decisions/0007-time.md`). Deadlines use tokio's monotonic clock, which a simulation can pause.
 
+mod month;
+
+pub use month::Month;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,8 +63,7 @@ impl ShanghaiDay {
         if text.len() != 10 {
             return None;
         }
-        let days = date.since(EPOCH).ok()?.get_days();
-        u32::try_from(days).ok().map(Self)
+        (date >= EPOCH).then(|| Self::of_civil(date))
     }
 
     /// The first moment of the day.
@@ -89,10 +92,16 @@ impl ShanghaiDay {
         year * 10_000 + u32::from(date.month().unsigned_abs()) * 100 + u32::from(date.day().unsigned_abs())
     }
 
-    /// The number `YYYYMM` of its month.
+    /// The year, 1970 to 9999.
     #[must_use]
-    pub fn month(self) -> u32 {
-        self.compact() / 100
+    pub fn year(self) -> u16 {
+        self.civil().year().unsigned_abs()
+    }
+
+    /// The day with that date; dates before 1970 are its first day.
+    fn of_civil(date: jiff::civil::Date) -> Self {
+        let days = date.since(EPOCH).map_or(0, |span| span.get_days());
+        Self(u32::try_from(days).unwrap_or(0))
     }
 
     fn civil(self) -> jiff::civil::Date {
@@ -238,8 +247,8 @@ mod tests {
         let midnight = last.next().starts_at();
         assert_eq!(midnight.to_rfc3339(), "2026-12-01T00:00:00.000+08:00");
         assert_eq!(UnixMillis(midnight.0 - 1).shanghai_day(), last, "16:00 UTC is the next day's midnight");
-        assert_eq!((last.compact(), last.month(), last.weekday()), (20_261_130, 202_611, 0));
-        assert_eq!(last.next().month(), 202_612);
+        assert_eq!((last.compact(), last.month().number(), last.weekday()), (20_261_130, 202_611, 0));
+        assert_eq!(last.next().month().number(), 202_612);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::commands::{all_cores, complain, say};
 use screen::Screen;
 
 /// The example config, so that the demo runs from anywhere.
-const CONFIG: [(&str, &str); 8] = [
+const CONFIG: [(&str, &str); 9] = [
     ("exchange.toml", include_str!("../config/exchange.toml")),
     ("media.toml", include_str!("../config/media.toml")),
     ("dsps.toml", include_str!("../config/dsps.toml")),
@@ -36,6 +36,7 @@ const CONFIG: [(&str, &str); 8] = [
     ("currencies.toml", include_str!("../config/currencies.toml")),
     ("rate_card.toml", include_str!("../config/rate_card.toml")),
     ("deals.toml", include_str!("../config/deals.toml")),
+    ("settlement.toml", include_str!("../config/settlement.toml")),
 ];
 /// Seed of the DSPs' and the traffic's draws.
 const SEED: u64 = 20_131_021;

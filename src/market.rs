@@ -3,6 +3,7 @@
 //! `control::config` compiles its [`Catalog`] from the config folder; `exchange` loads it once per request. Entities stand in [`Table`]s by
 //! their dense ids; strings of the wire are looked up once, at the door.
 
+pub mod agreement;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -142,6 +143,8 @@ pub struct ExchangeTerms {
     pub trusted_proxies: Vec<network::AddressRange>,
     /// The figures of the agreements.
     pub figures: Arc<figures::DatedFigures>,
+    /// Who may count ads besides the exchange (R-MONITOR-LIST).
+    pub monitors: agreement::MonitorList,
 }
 
 #[cfg(test)]
@@ -165,6 +168,7 @@ impl ExchangeTerms {
             detail_ms: 0,
             trusted_proxies: Vec::new(),
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
+            monitors: agreement::MonitorList::default(),
         }
     }
 }

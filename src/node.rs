@@ -126,7 +126,7 @@ impl Node {
         exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
         drop(books);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
-        let control = ControlPlane::start(publisher, control, watch)?;
+        let control = ControlPlane::start(publisher, store.clone(), control, watch)?;
         let notifier = start_notifier(&exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone())?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();

@@ -7,6 +7,7 @@
 mod answer;
 mod api;
 mod changes;
+mod finance;
 mod guard;
 mod idempotency;
 mod lists;
@@ -32,6 +33,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::dashboard::{self, Figures, History};
 use super::publish::{Publisher, held};
 use super::view::Now;
+use crate::event::Ledger;
 use crate::exchange::Exchange;
 use crate::market::Market;
 use streams::Streams;
@@ -87,6 +89,7 @@ impl Readiness {
 pub struct ControlState {
     exchange: Arc<Exchange>,
     publisher: Arc<Publisher>,
+    ledger: Arc<dyn Ledger>,
     readiness: Arc<Readiness>,
     history: Mutex<History>,
     streams: Streams,
@@ -94,6 +97,8 @@ pub struct ControlState {
     reloading: Arc<Semaphore>,
     /// One kill switch at a time, and never behind a reload.
     switching: Arc<Semaphore>,
+    /// One money record at a time: two would only overtake each other.
+    entering: Arc<Semaphore>,
     /// Idempotency keys whose changes are being made.
     busy: idempotency::Busy,
     /// Something changed that the dashboard should not learn a second later.
@@ -103,15 +108,17 @@ pub struct ControlState {
 impl ControlState {
     /// The state of a control plane on the publisher's exchange.
     #[must_use]
-    pub fn new(publisher: Arc<Publisher>, readiness: Arc<Readiness>) -> Self {
+    pub fn new(publisher: Arc<Publisher>, ledger: Arc<dyn Ledger>, readiness: Arc<Readiness>) -> Self {
         Self {
             exchange: publisher.exchange().clone(),
             publisher,
+            ledger,
             readiness,
             history: Mutex::default(),
             streams: Streams::default(),
             reloading: Arc::new(Semaphore::new(1)),
             switching: Arc::new(Semaphore::new(1)),
+            entering: Arc::new(Semaphore::new(1)),
             busy: idempotency::Busy::default(),
             stir: Notify::new(),
         }
@@ -139,6 +146,12 @@ impl ControlState {
         if self.streams.anybody() {
             self.streams.send(&streams::frame(&self.figures()));
         }
+    }
+}
+
+impl std::fmt::Debug for dyn Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ledger")
     }
 }
 
@@ -170,6 +183,8 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/creatives", get(lists::creatives))
         .route("/api/v1/creatives/{id}/{verb}", post(changes::creative))
         .route("/api/v1/creatives/{account}/{crid}/{verb}", post(changes::creative_of))
+        .route("/api/v1/finance", get(finance::list))
+        .route("/api/v1/finance/{kind}", post(finance::enter).layer(DefaultBodyLimit::max(finance::LARGEST_BODY)))
         .route("/api/v1/notices", get(notices::list))
         .route("/api/v1/notices/resend", post(notices::resend_all))
         .route("/api/v1/notices/{id}/resend", post(notices::resend_one))

@@ -20,6 +20,7 @@ mod notices;
 mod rate_card;
 mod reader;
 mod rules;
+mod settlement;
 mod sources;
 mod targeting;
 mod transport;
@@ -33,10 +34,13 @@ pub use names::{SecretError, SecretSource};
 pub use notices::TokenKeySource;
 pub use sources::{LARGEST_FOLDER, Sources, load};
 
+use std::sync::Arc;
+
 use crate::clock::UnixMillis;
 use crate::ids::{BuyerId, IdBook, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
+use crate::market::figures::DatedFigures;
 
 use diagnostic::{At, File, Report};
 use names::choice;
@@ -75,6 +79,7 @@ struct Folder {
     currencies: currencies::Currencies,
     rates: rate_card::RateCard,
     deals: reader::Register<deals::DealEntry>,
+    figures: Option<DatedFigures>,
 }
 
 impl Folder {
@@ -88,6 +93,7 @@ impl Folder {
             currencies: currencies::read(sources.text(File::Currencies), report),
             rates: rate_card::read(sources.text(File::RateCard), report),
             deals: deals::read(sources.text(File::Deals), report),
+            figures: settlement::read(sources.text(File::Settlement), report),
         }
     }
 }
@@ -102,14 +108,15 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     let links = links::resolve(&folder, &report);
     rules::judge(&folder, &links, at.now.shanghai_day(), &report);
     let warnings = report.finish(sources.folder())?;
-    let Some(exchange) = folder.exchange.take() else {
-        // Whatever refuses the file is reported above; should that ever be forgotten, it is refused all the same.
-        let file = sources.folder().join(File::Exchange.name());
-        return Err(vec![Diagnostic { file, line: 1, message: "this file is refused".to_owned() }].into());
+    // Whatever refuses a file is reported above; should that ever be forgotten, it is refused all the same.
+    let refused = |file: File| {
+        let file = sources.folder().join(file.name());
+        Diagnostics::from(vec![Diagnostic { file, line: 1, message: "this file is refused".to_owned() }])
     };
+    let mut exchange = folder.exchange.take().ok_or_else(|| refused(File::Exchange))?;
+    exchange.terms.figures = Arc::new(folder.figures.take().ok_or_else(|| refused(File::Settlement))?);
 
-    let monitors = (&exchange.monitors, at.now.shanghai_day());
-    let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, monitors), book);
+    let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, at.now.shanghai_day()), book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();
     let market = Market::assemble(at.generation, at.now, sources.digest(), exchange.terms, parts);
     Ok(Compiled { market, warnings, node: exchange.node, token_keys: exchange.token_keys, top_ups })

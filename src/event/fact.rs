@@ -1,7 +1,7 @@
 //! What was entered about money: top-ups, orders, violations, monitors' figures, closings. Append-only; nothing is erased, a correction
 //! is another fact. The state of an account, an order or a month is what its facts in their order come to.
 
-use super::{AccountChange, Transaction};
+use super::{AccountChange, Audit, Transaction};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::BuyerId;
 
@@ -112,6 +112,21 @@ impl Fact {
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.kind, &self.reference, self.buyer, &self.body) == (other.kind, &other.reference, other.buyer, &other.body)
+    }
+
+    /// Its entry of the audit log.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit {
+            seq: 0,
+            at: self.at,
+            actor: self.actor.clone(),
+            action: "enter".to_owned(),
+            subject: format!("{} {}", self.kind.label(), self.reference),
+            before: String::new(),
+            after: self.body.clone(),
+            reason: String::new(),
+        }
     }
 }
 

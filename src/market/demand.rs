@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::header::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
+use super::agreement::{Cooperation, Party};
 use super::supply::{Format, Size};
 use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
@@ -124,6 +125,14 @@ pub struct Buyer {
     pub monthly_minimum: MicroYuan,
     /// Whether its trading is stopped (R-ABNORMAL, R-RESTRICT).
     pub suspended: bool,
+    /// To whom invoices and statements are made out (R-STATEMENT).
+    pub invoice_title: String,
+    /// The days of its cooperation; `None`: until it is ended (R-TERM, R-END).
+    pub cooperation: Option<Cooperation>,
+    /// The legal entities that it is, all liable together; empty: one, of its own name.
+    pub parties: Vec<Party>,
+    /// The listed monitor that is agreed for it (R-STATS, R-MONITOR-LIST).
+    pub monitor: Option<String>,
 }
 
 /// Money that came in.

@@ -4,7 +4,7 @@ use crate::clock::ShanghaiDay;
 use crate::money::MicroYuan;
 
 /// A part of a whole, in basis points: 10,000 is all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BasisPoints(pub u32);
 
 impl BasisPoints {
@@ -22,7 +22,7 @@ impl BasisPoints {
 }
 
 /// The higher of a part and an amount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartOrLeast {
     /// The part.
     pub part: BasisPoints,
@@ -39,7 +39,8 @@ impl PartOrLeast {
 }
 
 /// All figures of money that the exchange computes with, as they are on some day.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The default is none: every figure is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Least consumption of a buyer in a natural month, where its contract says no other (R-MINIMUM).
     pub monthly_minimum: MicroYuan,
@@ -89,10 +90,10 @@ pub struct Figures {
     pub force_majeure_days: (u32, u32),
 }
 
+#[cfg(test)]
 impl Figures {
     /// The figures of the agreements of 2023; what the repository's config says.
-    #[must_use]
-    pub fn of_2023() -> Self {
+    pub(crate) fn of_2023() -> Self {
         let yuan = |yuan: i64| MicroYuan(yuan * 1_000_000);
         Self {
             monthly_minimum: yuan(100_000),
@@ -123,7 +124,7 @@ impl Figures {
 }
 
 /// Figures by the day from which they apply, the oldest first; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatedFigures {
     first: Figures,
     later: Vec<(ShanghaiDay, Figures)>,

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::control::admin::{self, ControlState, Readiness, Stand};
 use crate::control::publish::{By, Publisher, Watch};
-use crate::event::Trigger;
+use crate::event::{Ledger, Trigger};
 
 /// The running control plane, with or without a listener.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ impl ControlPlane {
     /// Starts serving, where there is a listener, and watching, where there is something to watch.
     pub(super) fn start(
         publisher: Arc<Publisher>,
+        ledger: Arc<dyn Ledger>,
         listener: Option<TcpListener>,
         watch: Option<Watch>,
     ) -> io::Result<Self> {
@@ -40,7 +41,7 @@ impl ControlPlane {
         }
         listener.set_nonblocking(true)?;
         plane.address = Some(address);
-        let state = Arc::new(ControlState::new(plane.publisher.clone(), plane.readiness.clone()));
+        let state = Arc::new(ControlState::new(plane.publisher.clone(), ledger, plane.readiness.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {

@@ -10,6 +10,7 @@ mod model;
 mod operations;
 pub(crate) mod outbox;
 mod seals;
+mod sums;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ use seals::{
     a_sealing_that_was_interrupted_begins_anew, r_retain_what_is_gone_stays_in_the_books,
     r_settle_a_day_is_sealed_when_its_tokens_are_dead_and_it_is_booked,
 };
+use sums::r_month_days_and_accounts_add_up;
 
 /// Everything that a store is.
 pub(crate) trait Engine: Journal + Leases + Archive + Registry + Operations + Outbox {}
@@ -179,6 +181,7 @@ suite!(
     kept_notices_are_due_by_dsp_and_live_for_a_week,
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     a_fact_is_entered_once_with_all_of_its_money,
+    r_month_days_and_accounts_add_up,
     r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
     r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
     r_balance_a_clients_own_account_pays_for_its_deals_alone,
@@ -296,6 +299,7 @@ fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
             note: "to deposit".to_owned(),
             entries: vec![side(Account::cash(BUYER), amount), side(other, -amount)],
             lines: vec![],
+            draws: vec![],
         };
         Transaction::check(draft).unwrap()
     };

@@ -5,6 +5,7 @@ mod accounts;
 mod archive;
 mod operations;
 mod outbox;
+mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
@@ -17,10 +18,10 @@ use super::purse::{self, NotTaken};
 use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DayCommitment, Entered, GrantTerms, Group,
-    GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord, LeaseRequest, LeaseState,
-    Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed, Standing, StoreUnavailable, Stored, Tally,
-    Totals, Transaction, TransactionKind, Unrecorded,
+    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DayCommitment, DaySum, Entered,
+    GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord,
+    LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed, Standing,
+    StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -75,6 +76,7 @@ struct State {
     transactions: Vec<Stored>,
     references: HashMap<(TransactionKind, String), usize>,
     facts: Vec<KeptFact>,
+    sums: sums::Kept,
     ids: BTreeMap<(IdKind, u32), Box<str>>,
     wires: HashSet<(IdKind, Box<str>)>,
 }
@@ -211,6 +213,7 @@ impl Ledger for MemoryStore {
             changes.iter().try_for_each(|change| funds::apply(state, change, fact.at))?;
             state.book_all(&transactions)
         })?;
+        self.log().note(&fact.audit());
         state.facts.push(KeptFact { seq: head + 1, fact });
         Ok(Booking::Booked)
     }
@@ -281,6 +284,7 @@ impl State {
             self.accounts = accounts;
             self.transactions.truncate(booked);
             self.references.retain(|_, index| *index < booked);
+            self.sums = sums::Kept::of(&self.transactions);
         }
         done
     }
@@ -306,6 +310,7 @@ impl State {
             }
         }
         funds::move_money(self, transaction)?;
+        self.sums.add(contents);
         self.references.insert(known, self.transactions.len());
         self.transactions.push(Stored { id: self.transactions.len() as u64 + 1, contents: contents.clone() });
         Ok(Booking::Booked)
@@ -371,6 +376,19 @@ impl Books for Snapshot {
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
         Ok(self.transactions.iter().filter(|stored| stored.id > after).take(limit as usize).cloned().collect())
+    }
+
+    fn day_sums(
+        &self,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+        buyer: Option<BuyerId>,
+    ) -> Result<Vec<DaySum>, StoreUnavailable> {
+        Ok(self.sums.between(first, last, buyer))
+    }
+
+    fn balances(&self) -> Result<Vec<(Account, MicroYuan)>, StoreUnavailable> {
+        Ok(self.sums.balances())
     }
 
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {

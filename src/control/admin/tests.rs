@@ -1,6 +1,7 @@
 //! The routes over a real socket, asked by a client that knows no more HTTP than it needs.
 
 mod changes;
+mod finance;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -46,7 +47,7 @@ impl Reply {
 impl Plane {
     async fn on(bench: Bench) -> Self {
         let readiness = Arc::new(Readiness::default());
-        let state = Arc::new(ControlState::new(bench.publisher.clone(), readiness));
+        let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), readiness));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -369,7 +370,7 @@ async fn events_come_at_once_are_bounded_and_end_with_the_server() {
 #[tokio::test]
 async fn only_loopback_is_served() {
     let bench = Bench::new();
-    let state = Arc::new(ControlState::new(bench.publisher.clone(), Arc::new(Readiness::default())));
+    let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), Arc::new(Readiness::default())));
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let error = serve(listener, state, std::future::ready(())).await.unwrap_err();
     assert!(error.to_string().contains("listens on loopback only, not on 0.0.0.0:"), "{error}");

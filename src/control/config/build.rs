@@ -8,12 +8,12 @@ use super::Folder;
 use super::creatives::MonitorEntry;
 use super::deals::{DealEntry, Standing};
 use super::diagnostic::At;
-use super::exchange::{Monitors, OnList};
 use super::links::{DealLinks, Links, PlaceRow};
 use super::names::host_of;
 use super::notices::TokenLives;
 use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
+use crate::market::agreement::{MonitorList, OnList};
 use crate::market::deal::{Deal, Targeting};
 use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors};
 use crate::market::rates::Rates;
@@ -37,7 +37,7 @@ struct Numbers {
 pub(super) fn parts(
     mut folder: Folder,
     links: Links,
-    (terms, lives, listed): (&ExchangeTerms, &TokenLives, (&Monitors, ShanghaiDay)),
+    (terms, lives, today): (&ExchangeTerms, &TokenLives, ShanghaiDay),
     book: &mut IdBook,
 ) -> Parts {
     let mut parts = Parts { rates: Rates::new(std::mem::take(&mut folder.currencies.rows)), ..Parts::default() };
@@ -60,7 +60,7 @@ pub(super) fn parts(
         creatives,
     };
     demand(&folder, &links.dsps, &numbers, &mut parts);
-    creatives_of(&folder, &links.creatives, &numbers, listed, &mut parts);
+    creatives_of(&folder, &links.creatives, &numbers, (&terms.monitors, today), &mut parts);
     deals(folder, links.deals, &numbers, book, &mut parts);
     parts
 }
@@ -141,6 +141,10 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
             opening_balance: buyer.opening_balance.clone(),
             monthly_minimum: buyer.monthly_minimum,
             suspended: buyer.suspended,
+            invoice_title: buyer.invoice_title.clone().unwrap_or_else(|| buyer.name.clone()),
+            cooperation: buyer.cooperation,
+            parties: buyer.parties.clone(),
+            monitor: buyer.monitor.as_ref().map(|monitor| monitor.value.clone()),
         });
     }
     for (advertiser, id) in folder.buyers.advertisers.entries.iter().zip(&numbers.advertisers) {
@@ -181,10 +185,11 @@ fn creatives_of(
     folder: &Folder,
     owners: &[Option<(usize, usize)>],
     numbers: &Numbers,
-    (listed, day): (&Monitors, ShanghaiDay),
+    (listed, day): (&MonitorList, ShanghaiDay),
     parts: &mut Parts,
 ) {
-    let on_list = |url: &&At<String>| host_of(&url.value).is_some_and(|host| listed.lists(&host, day) == OnList::Yes);
+    let on_list =
+        |url: &&At<String>| host_of(&url.value).is_some_and(|host| listed.lists_host(&host, day) == OnList::Yes);
     let urls = |list: &[At<String>]| list.iter().filter(on_list).map(|url| url.value.clone()).collect::<Vec<_>>();
     let monitors =
         |entry: &MonitorEntry| CreativeMonitors { impression: urls(&entry.impression), click: urls(&entry.click) };

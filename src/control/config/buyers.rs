@@ -7,11 +7,23 @@ use super::reader::{Register, Table, read_file};
 use super::units::{amount, day};
 use super::{choice, values};
 use crate::clock::ShanghaiDay;
+use crate::market::agreement::{Cooperation, Party, is_credit_code};
 use crate::market::demand::TopUp;
 use crate::money::MicroYuan;
 
-const BUYER_KEYS: &[&str] =
-    &["account", "name", "contract", "state", "opening_balance", "monthly_minimum", "advertisers"];
+const BUYER_KEYS: &[&str] = &[
+    "account",
+    "name",
+    "contract",
+    "state",
+    "opening_balance",
+    "monthly_minimum",
+    "invoice_title",
+    "cooperation",
+    "parties",
+    "monitor",
+    "advertisers",
+];
 const ADVERTISER_KEYS: &[&str] = &["id", "name", "source", "domains", "category", "qualified_until"];
 
 pub(super) struct BuyerEntry {
@@ -21,6 +33,10 @@ pub(super) struct BuyerEntry {
     pub(super) suspended: bool,
     pub(super) opening_balance: Option<TopUp>,
     pub(super) monthly_minimum: MicroYuan,
+    pub(super) invoice_title: Option<String>,
+    pub(super) cooperation: Option<Cooperation>,
+    pub(super) parties: Vec<Party>,
+    pub(super) monitor: Option<At<String>>,
     pub(super) place: Place,
 }
 
@@ -62,6 +78,11 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
     let monthly_minimum =
         table.required("monthly_minimum", |value| amount(value).map_err(|wrong| wrong + " (R-MINIMUM)"));
 
+    let invoice_title = table.optional("invoice_title", label);
+    let cooperation = cooperation(table);
+    let parties = parties(table);
+    let monitor = table.optional_at("monitor", label);
+
     let owner = account.as_ref().map(|account| account.value.as_str());
     let advertisers = &mut all.advertisers;
     let whole = table.each("advertisers", ADVERTISER_KEYS, |table| advertiser(table, owner, advertisers));
@@ -76,6 +97,10 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
             suspended: suspended?.unwrap_or(false),
             opening_balance: opening_balance?,
             monthly_minimum: monthly_minimum?,
+            invoice_title: invoice_title?,
+            cooperation: cooperation?,
+            parties: parties?,
+            monitor: monitor?,
             place: table.place,
         })
     })();
@@ -90,6 +115,43 @@ fn opening_balance(table: Table<'_>) -> Option<Option<TopUp>> {
     });
     let reference = balance.required("reference", label);
     Some(Some(TopUp { amount: amount?, reference: reference? }))
+}
+
+/// R-TERM: both days, so that the extension after the last one is known.
+fn cooperation(table: Table<'_>) -> Option<Option<Cooperation>> {
+    let Some(days) = table.optional_section("cooperation", &["from", "until"])? else { return Some(None) };
+    let (from, until) = (days.required("from", day), days.required_at("until", day));
+    let (from, until) = (from?, until?);
+    if until.value < from {
+        table.report().error(until.place, format!("`until` {} is before `from` {from}", until.value));
+        return None;
+    }
+    Some(Some(Cooperation { from, until: until.value }))
+}
+
+/// The legal entities that are jointly liable; one alone is the buyer itself.
+fn parties(table: Table<'_>) -> Option<Vec<Party>> {
+    let parties = table.tables("parties", &["name", "credit_code"], |party| {
+        let name = party.required("name", label);
+        let credit_code = party.optional("credit_code", |value| {
+            let given = label(value)?;
+            let wrong = "must be a unified social credit code: 18 digits and capital letters, the last of which checks the others";
+            if is_credit_code(&given) { Ok(given) } else { Err(wrong.to_owned()) }
+        });
+        Some(Party { name: name?, credit_code: credit_code? })
+    });
+    let parties = parties?;
+    if parties.is_empty() && table.has("parties") {
+        let why = "`parties` is empty; leave it out where the buyer is one entity";
+        table.report().error(table.place_of("parties"), why);
+    }
+    let mut names = std::collections::HashSet::new();
+    for party in &parties {
+        if !names.insert(party.value.name.as_str()) {
+            table.report().error(party.place, format!("party `{}` is named twice", party.value.name));
+        }
+    }
+    Some(values(parties))
 }
 
 fn advertiser(table: Table<'_>, owner: Option<&str>, advertisers: &mut Register<AdvertiserEntry>) {

@@ -15,11 +15,12 @@ pub(super) enum File {
     Exchange,
     Media,
     RateCard,
+    Settlement,
 }
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Buyers,
         Self::Creatives,
         Self::Currencies,
@@ -28,6 +29,7 @@ impl File {
         Self::Exchange,
         Self::Media,
         Self::RateCard,
+        Self::Settlement,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl File {
             Self::Exchange => "exchange.toml",
             Self::Media => "media.toml",
             Self::RateCard => "rate_card.toml",
+            Self::Settlement => "settlement.toml",
         }
     }
 }

@@ -10,11 +10,9 @@ use super::notices::{self, NOTICE_KEYS, TokenKeySource, TokenLives};
 use super::reader::{Table, Wrong, read_file};
 use super::units::{bytes, day, duration_ms, short_ms, small, text, whole};
 use super::values;
-use crate::clock::ShanghaiDay;
 use crate::ids::NodeId;
 use crate::market::ExchangeTerms;
-use crate::market::figures::{DatedFigures, Figures};
-use crate::market::supply::within_domain;
+use crate::market::agreement::ListedMonitor;
 
 const KEYS: &[&str] = &[
     "schema",
@@ -52,42 +50,6 @@ pub(super) struct Exchange {
     pub(super) token_lives: TokenLives,
     /// What no deal may target (R-SENSITIVE), lower case; `None`: nobody has said.
     pub(super) forbidden_segment_labels: Option<Vec<String>>,
-    pub(super) monitors: Monitors,
-}
-
-/// The exchange's list of monitors (R-MONITOR-LIST).
-#[derive(Debug, Default)]
-pub(super) struct Monitors(Vec<ListedMonitor>);
-
-#[derive(Debug)]
-struct ListedMonitor {
-    hosts: Vec<String>,
-    from: ShanghaiDay,
-    until: Option<ShanghaiDay>,
-}
-
-/// How a host stands on the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnList {
-    Yes,
-    /// On the days from and until.
-    OtherDays(ShanghaiDay, Option<ShanghaiDay>),
-    No,
-}
-
-impl Monitors {
-    /// How a host, or the domain that it is of, stands on a day.
-    pub(super) fn lists(&self, host: &str, day: ShanghaiDay) -> OnList {
-        let mut found = OnList::No;
-        let named = |monitor: &&ListedMonitor| monitor.hosts.iter().any(|own| within_domain(host, own));
-        for monitor in self.0.iter().filter(named) {
-            if monitor.from <= day && monitor.until.is_none_or(|until| day <= until) {
-                return OnList::Yes;
-            }
-            found = OnList::OtherDays(monitor.from, monitor.until);
-        }
-        found
-    }
 }
 
 pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
@@ -118,7 +80,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         None => Some(USUAL_DETAIL_MS),
     };
     let monitors = table.tables("monitors", MONITOR_KEYS, monitor);
-    let (auction, notices, overload) = (auction?, notices?, overload?);
+    let (auction, notices, overload, monitors) = (auction?, notices?, overload?, values(monitors?));
     Some(Exchange {
         node: NodeId(node?),
         terms: ExchangeTerms {
@@ -137,13 +99,14 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             clock_skew_ms: notices.clock_skew_ms,
             detail_ms: detail_ms?,
             trusted_proxies: values(trusted_proxies?),
-            figures: Arc::new(DatedFigures::new(Figures::of_2023(), Vec::new())),
+            // `compile` puts those of settlement.toml here.
+            figures: Arc::default(),
+            monitors: monitors.into(),
         },
         token_keys: notices.token_keys,
         token_lives: notices.token_lives,
         forbidden_segment_labels: targeting?
             .map(|labels| labels.into_iter().map(|label| label.value.to_lowercase()).collect()),
-        monitors: Monitors(monitors?.into_iter().map(|monitor| monitor.value).collect()),
     })
 }
 
@@ -151,12 +114,12 @@ fn monitor(table: Table<'_>) -> Option<ListedMonitor> {
     let name = table.required("name", label);
     let hosts = table.filled_list("hosts", host);
     let (from, until) = (table.required("from", day), table.optional_at("until", day));
-    let (_, from, until) = (name?, from?, until?);
+    let (name, from, until) = (name?, from?, until?);
     if let Some(until) = until.as_ref().filter(|until| until.value < from) {
         table.report().error(until.place, "`until` is before `from`");
         return None;
     }
-    Some(ListedMonitor { hosts: values(hosts?), from, until: until.map(|until| until.value) })
+    Some(ListedMonitor { name, hosts: values(hosts?), from, until: until.map(|until| until.value) })
 }
 
 struct Auction {

@@ -5,6 +5,7 @@ mod format;
 mod large;
 mod robustness;
 mod rules;
+mod settlement;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -20,9 +21,16 @@ use crate::market::supply::Formats;
 /// One replacement in a file: every occurrence; the old text must be there.
 type Edit<'a> = (&'a str, &'a str, &'a str);
 
-fn example() -> BTreeMap<String, Vec<u8>> {
+fn files_of_the_repository() -> BTreeMap<String, Vec<u8>> {
     let sources = load(Path::new("config")).unwrap();
     sources.files().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect()
+}
+
+/// The example of the repository with its late fee confirmed, so that nothing is warned of but what a test asks for.
+fn example() -> BTreeMap<String, Vec<u8>> {
+    let mut files = files_of_the_repository();
+    files.get_mut("settlement.toml").unwrap().extend(b"late_fee_confirmed = true\n");
+    files
 }
 
 fn moment() -> Moment {

@@ -72,12 +72,21 @@ impl Bench {
             let path = entry.unwrap().path();
             std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
         }
+        // So that nothing is warned of but what a test asks for.
+        let settlement = folder.path().join("settlement.toml");
+        let text = std::fs::read_to_string(&settlement).unwrap();
+        std::fs::write(&settlement, text + "late_fee_confirmed = true\n").unwrap();
         edits.iter().for_each(|(file, old, new)| edit(folder.path(), file, old, new));
         let saved = Saved::default();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (broken, booked, store) = (Arc::default(), Arc::default(), MemoryStore::new());
         let publisher = open(folder.path(), (&saved, &broken), &booked, &store, false).unwrap();
         Self { folder, publisher, saved, broken, booked, store }
+    }
+
+    /// Its books.
+    pub(in crate::control) fn ledger(&self) -> Arc<dyn crate::event::Ledger> {
+        Arc::new(self.store.clone())
     }
 
     /// Starts again on the same store, with the folder as it is now.

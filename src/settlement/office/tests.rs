@@ -18,6 +18,10 @@ pub(crate) fn market() -> Market {
         opening_balance: None,
         monthly_minimum: MicroYuan::ZERO,
         suspended: false,
+        invoice_title: "A buyer".to_owned(),
+        cooperation: None,
+        parties: vec![],
+        monitor: None,
     };
     let parts = Parts { buyers: vec![buyer(0), buyer(1)], ..Parts::default() };
     Market::assemble(1, NOW, [0; 32], ExchangeTerms::plain(), parts)

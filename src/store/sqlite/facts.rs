@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::ledger;
 use super::reader::{rows, unknown};
 use super::vault::File;
+use super::{ledger, operations};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{BookError, Booking, Entered, Fact, FactKind, KeptFact, StoreUnavailable};
 use crate::ids::BuyerId;
@@ -46,6 +46,7 @@ pub(super) fn enter(connection: &Connection, entered: &Entered) -> Result<Bookin
         &fact.actor,
         &fact.body,
     ))?;
+    operations::save_audit(connection, &fact.audit())?;
     Ok(Booking::Booked)
 }
 

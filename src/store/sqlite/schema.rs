@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_notices.sql"),
     include_str!("0005_facts.sql"),
     include_str!("0006_funds.sql"),
+    include_str!("0007_books.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 impl Plane {
-    async fn post(&self, path: &str, body: &str, more: &str) -> Reply {
+    pub(super) async fn post(&self, path: &str, body: &str, more: &str) -> Reply {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}{more}",
             self.address,

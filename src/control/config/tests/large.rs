@@ -41,7 +41,7 @@ fn every_deal_of_a_long_file_is_read_and_every_line_is_right() {
     let market = with(|_, deal| deal).unwrap().market;
     assert_eq!(market.deals.len(), DEALS);
     let shared = |name: &str| market.deal_named(name).unwrap().targeting.conditions.clone().unwrap();
-    assert!(std::sync::Arc::ptr_eq(&shared("PD-0"), &shared("PD-2999")), "the same conditions are kept once");
+    assert!(Arc::ptr_eq(&shared("PD-0"), &shared("PD-2999")), "the same conditions are kept once");
 
     let wrong = |number: usize, deal: String| match number {
         7 => deal.replace("cpm", "cmp"),

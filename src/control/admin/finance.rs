@@ -1,0 +1,156 @@
+//! `/api/v1/finance`: money records, entered once by their references, and read in the order of their entry.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::changes::{LOOPBACK, Outcome, change, parsed, refuse};
+use super::lists::{LARGEST_PAGE, PAGE, bad};
+use super::{ControlState, Shared, answer};
+use crate::event::{Booking, Fact, FactKind, KeptFact, StoreUnavailable};
+use crate::market::Market;
+use crate::settlement::office::{self, Refusal, Submission};
+
+/// The largest body of a record, bytes: a month's figures of a monitor fit in.
+pub(super) const LARGEST_BODY: usize = office::LARGEST_BODY + 1_024;
+
+/// What is sent: the record itself in the form of its kind, under its author's reference.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    reference: String,
+    /// Read by its kind, which refuses a key that stands twice.
+    record: Box<RawValue>,
+}
+
+pub(super) async fn enter(
+    state: Shared,
+    uri: Uri,
+    headers: HeaderMap,
+    kind: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let known = kind.ok().and_then(|Path(label)| FactKind::from_label(&label));
+    let Some(kind) = known.filter(|kind| office::kinds().any(|label| label == kind.label())) else {
+        let kinds: Vec<_> = office::kinds().collect();
+        return answer::not_found(&format!("no such kind of record; there are {}", kinds.join(", ")));
+    };
+    let turns = state.entering.clone();
+    let work = move |state: &ControlState, body: &[u8]| match parsed::<Sent>(body) {
+        Ok(sent) => {
+            let record = sent.record.get().as_bytes();
+            entered(state, &Submission { kind, reference: &sent.reference, actor: LOOPBACK, body: record })
+        }
+        Err(outcome) => outcome,
+    };
+    change(state.0, turns, (uri, headers, body), work).await
+}
+
+fn entered(state: &ControlState, submission: &Submission<'_>) -> Outcome {
+    let market = state.market();
+    match office::enter(submission, &market, &*state.ledger, state.exchange.clock.now()) {
+        Ok(receipt) => {
+            let status = if receipt.booking == Booking::Booked { StatusCode::CREATED } else { StatusCode::OK };
+            let mut value = line(&market, &receipt.fact);
+            if let Value::Object(fields) = &mut value {
+                fields.insert("entered".to_owned(), Value::from(receipt.booking == Booking::Booked));
+            }
+            (status, value)
+        }
+        Err(refusal) => {
+            let (status, code) = match &refusal {
+                Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_record"),
+                Refusal::Rule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "against_a_rule"),
+                Refusal::Taken(_) => (StatusCode::CONFLICT, "reference_taken"),
+                Refusal::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            };
+            let mut outcome = refuse(status, code, &refusal.to_string());
+            if let Refusal::Rule { rule, .. } = &refusal {
+                outcome.1["error"]["rule"] = Value::from(*rule);
+            }
+            outcome
+        }
+    }
+}
+
+/// Which records.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Asked {
+    cursor: Option<u64>,
+    limit: Option<usize>,
+    /// Those of one buyer, by its ACCOUNT ID.
+    buyer: Option<String>,
+    /// Those of one kind.
+    kind: Option<String>,
+}
+
+pub(super) async fn list(state: Shared, asked: Result<Query<Asked>, QueryRejection>) -> Response {
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(rejection) => return *bad(&rejection.body_text()),
+    };
+    let limit = asked.limit.unwrap_or(PAGE);
+    if limit == 0 || limit > LARGEST_PAGE {
+        return *bad("`limit` must be 1 to 1000");
+    }
+    let state = state.0;
+    let listed = tokio::task::spawn_blocking(move || page(&state, &asked, limit)).await;
+    listed.unwrap_or_else(|_| answer::unavailable(&StoreUnavailable("listing ended early".to_owned())))
+}
+
+fn page(state: &ControlState, asked: &Asked, limit: usize) -> Response {
+    let market = state.market();
+    let buyer = match asked.buyer.as_ref().map(|account| market.buyers.iter().find(|it| it.account == *account)) {
+        Some(None) => return *bad("`buyer` is not known"),
+        Some(Some(buyer)) => Some(buyer.id),
+        None => None,
+    };
+    let kind = match asked.kind.as_ref().map(|label| FactKind::from_label(label)) {
+        Some(None) => return *bad("`kind` is not known"),
+        Some(kind) => kind,
+        None => None,
+    };
+    let facts = match state.ledger.snapshot().and_then(|books| office::facts_of(&*books)) {
+        Ok(facts) => facts,
+        Err(error) => return answer::unavailable(&error),
+    };
+    let wanted = |kept: &&KeptFact| {
+        kept.seq > asked.cursor.unwrap_or(0)
+            && buyer.is_none_or(|buyer| kept.fact.buyer == Some(buyer))
+            && kind.is_none_or(|kind| kept.fact.kind == kind)
+    };
+    let mut found: Vec<_> = facts.iter().filter(wanted).take(limit + 1).collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|kept| kept.seq);
+    let records: Vec<_> = found.iter().map(|kept| numbered(&market, kept)).collect();
+    Json(json!({ "items": records, "next_cursor": next })).into_response()
+}
+
+fn numbered(market: &Market, kept: &KeptFact) -> Value {
+    let mut value = line(market, &kept.fact);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("seq".to_owned(), Value::from(kept.seq));
+    }
+    value
+}
+
+fn line(market: &Market, fact: &Fact) -> Value {
+    let account = fact.buyer.and_then(|buyer| market.buyers.get(buyer)).map(|buyer| buyer.account.clone());
+    json!({
+        "kind": fact.kind.label(),
+        "reference": fact.reference,
+        "buyer": account,
+        "day": fact.day.to_string(),
+        "at": fact.at.to_rfc3339(),
+        "actor": fact.actor,
+        "record": serde_json::from_str::<Value>(&fact.body).unwrap_or_default(),
+    })
+}
