@@ -7,6 +7,7 @@ mod books;
 #[macro_use]
 mod cause;
 mod click;
+mod closing;
 mod fact;
 mod fund;
 mod journal;
@@ -22,6 +23,7 @@ pub use books::{
 };
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
+pub use closing::{ClosedDay, DayClosing};
 pub use fact::{Entered, Fact, FactKind, KeptFact};
 pub use fund::{
     AccountChange, DayCommitment, DayTerms, Fund, GrantId, GrantTerms, KeptCommitment, LeasePart, Pot, Standing,

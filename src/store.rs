@@ -10,6 +10,7 @@
 //! `settlement::suite`: it ends with the proof of the books, which the store must not know.
 
 mod bounds;
+mod closing;
 mod funds;
 mod memory;
 mod purse;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Account, ChargeKey, ClickGroup, Clicked, DaySum, Draft, EVENT_VERSION, Entered, FactKind, GrantTerms, Group,
-    GroupKey, KeptCommitment, KeptFact, LeasePart, Method, Posting, Pot, Resolution, Sealed, Source, Standing,
+    Account, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, Draft, EVENT_VERSION, Entered, FactKind, GrantTerms,
+    Group, GroupKey, KeptCommitment, KeptFact, LeasePart, Method, Posting, Pot, Resolution, Sealed, Source, Standing,
     StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
@@ -370,6 +370,13 @@ pub trait Books {
     /// See [`Books::head_seq`].
     fn lease_parts(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, Vec<LeasePart>)>, StoreUnavailable>;
 
+    /// How much the ledger has taken of each of these leases that draw on several accounts, in order; nothing for a lease that it has taken
+    /// nothing of.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn drawn(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, MicroYuan)>, StoreUnavailable>;
+
     /// The terms of every grant that was given, in order.
     ///
     /// # Errors
@@ -387,6 +394,31 @@ pub trait Books {
     /// # Errors
     /// See [`Books::head_seq`].
     fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+
+    /// What can be closed of the first day that is not closed, in order of deal: days that are over and sealed, or on which nothing happened.
+    /// Nothing while that day waits to be sealed.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+
+    /// The days of which something is closed, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable>;
+
+    /// The closed days of guaranteed deals from `first` to `last`, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closings(&self, first: ShanghaiDay, last: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable>;
+
+    /// The closed days of which something is kept to be made good on a day, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn made_good_on(&self, day: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable>;
 
     /// The money of every pot, and how much of it is unspendable at `now`, in order of the pots.
     ///

@@ -44,6 +44,12 @@ impl PushRatio {
         (1_000..=100_000).contains(&numerator).then(|| Self::reduced(numerator, 1_000))
     }
 
+    /// The ratio of two numbers; `None` when it is below 1, or of nothing.
+    #[must_use]
+    pub fn of(numerator: u32, denominator: u32) -> Option<Self> {
+        (0 < denominator && denominator <= numerator).then(|| Self::reduced(numerator, denominator))
+    }
+
     fn reduced(numerator: u32, denominator: u32) -> Self {
         let (mut a, mut b) = (numerator, denominator);
         while b != 0 {

@@ -2,6 +2,7 @@
 //! makes, once, by its author's reference. The admin API and the command line both come here.
 
 mod receipts;
+mod reversal;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use crate::market::figures::Figures;
 use crate::money::MicroYuan;
 
 pub use receipts::TopUp;
+pub use reversal::Reversal;
 
 /// How often a fact is judged again because another came in between.
 const ATTEMPTS: u32 = 16;
@@ -190,7 +192,7 @@ type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Effects), Refusal>;
 
 /// The kinds that can be entered.
 fn judges() -> BTreeMap<FactKind, Judge> {
-    BTreeMap::from([of::<TopUp>()])
+    BTreeMap::from([of::<TopUp>(), of::<Reversal>(), of::<super::day::Exemption>()])
 }
 
 const fn of<D: Deed>() -> (FactKind, Judge) {

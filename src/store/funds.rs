@@ -93,7 +93,7 @@ fn free(vault: &impl Vault, source: Source, until: UnixMillis) -> Kept<Vec<(Pot,
 }
 
 /// What is set aside, in the order of its use: committed before make-good, each by its fund as the free money is.
-fn ordered(vault: &impl Vault, pots: Vec<(Pot, Purse)>) -> Kept<Vec<(Pot, Purse)>> {
+pub(super) fn ordered(vault: &impl Vault, pots: Vec<(Pot, Purse)>) -> Kept<Vec<(Pot, Purse)>> {
     let mut keyed = Vec::with_capacity(pots.len());
     for (pot, purse) in pots {
         let ends = match pot.fund() {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod archive;
+mod closings;
 mod operations;
 mod outbox;
 mod sums;
@@ -18,8 +19,8 @@ use super::purse::{self, NotTaken};
 use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DayCommitment, DaySum, Entered,
-    GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord,
+    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, ClosedDay, DayCommitment, DaySum,
+    Entered, GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord,
     LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed, Standing,
     StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
@@ -77,6 +78,7 @@ struct State {
     references: HashMap<(TransactionKind, String), usize>,
     facts: Vec<KeptFact>,
     sums: sums::Kept,
+    closings: BTreeMap<(ShanghaiDay, DealId), ClosedDay>,
     ids: BTreeMap<(IdKind, u32), Box<str>>,
     wires: HashSet<(IdKind, Box<str>)>,
 }
@@ -399,6 +401,10 @@ impl Books for Snapshot {
         Ok(leases.iter().map(|lease| (*lease, self.parts_of(*lease))).collect())
     }
 
+    fn drawn(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, MicroYuan)>, StoreUnavailable> {
+        Ok(leases.iter().filter_map(|lease| self.sums.drawn(*lease).map(|taken| (*lease, taken))).collect())
+    }
+
     fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable> {
         Ok(self.accounts.grants())
     }
@@ -410,6 +416,22 @@ impl Books for Snapshot {
     fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
         let within = |kept: &&KeptCommitment| from <= kept.day && kept.day <= to;
         Ok(self.commitments.values().filter(within).copied().collect())
+    }
+
+    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        self.closable_days(now)
+    }
+
+    fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+        Ok(self.closings.keys().map(|(day, _)| *day).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn closings(&self, first: ShanghaiDay, last: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable> {
+        Ok(self.closed_between(first, last))
+    }
+
+    fn made_good_on(&self, day: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable> {
+        Ok(self.to_make_good(day))
     }
 
     fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {

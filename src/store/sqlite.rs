@@ -5,6 +5,7 @@
 
 mod archive;
 mod backup;
+mod closings;
 mod facts;
 mod journal;
 mod leases;

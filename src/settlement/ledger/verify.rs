@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod breaks;
+mod closings;
 mod seals;
 mod sums;
 
@@ -30,6 +31,8 @@ pub struct Verified {
     pub entries: u64,
     /// Facts, none missing.
     pub facts: u64,
+    /// Closed days of guaranteed deals.
+    pub closed_days: u64,
     /// Rows of the journal, posted or void; also those whose detail is gone.
     pub charges: u64,
     /// Sealed days.
@@ -67,6 +70,7 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
         leases: HashMap::new(),
         payers: Payers::default(),
         sums: sums::Added::default(),
+        closings: closings::Closings::default(),
     };
     proof.done.head_seq = books.head_seq()?;
     let seals = books.seals()?;
@@ -82,6 +86,7 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
     proof.leases_and_purses()?;
     proof.sums.agree(books)?;
     proof.facts()?;
+    proof.closings()?;
     Ok(proof.done)
 }
 
@@ -126,6 +131,8 @@ struct Proof<'b> {
     payers: Payers,
     /// What the transactions add up to.
     sums: sums::Added,
+    /// What closings of days moved, and what they keep.
+    closings: closings::Closings,
 }
 
 impl Proof<'_> {
@@ -164,6 +171,7 @@ impl Proof<'_> {
             return Err(Break::Transaction { id: stored.id, reference: reference.clone(), why });
         }
         self.sums.add(&stored.contents);
+        self.closings.add(&stored.contents);
         let mut sum = 0;
         for entry in &stored.contents.entries {
             let amount = i128::from(entry.amount.0);
@@ -283,7 +291,7 @@ impl Proof<'_> {
             let wanted = u32::try_from(last_seq - self.cursor).unwrap_or(CHUNK).min(CHUNK);
             let before = self.cursor;
             let page = self.books.charges(before, wanted)?;
-            self.payers.learn(self.books, page.iter().map(|row| row.lease))?;
+            self.payers.learn(self.books, page.iter().map(|row| (row.lease, row.buyer)))?;
             for row in page {
                 let expected = self.cursor + 1;
                 if row.seq < expected || (row.seq > expected && !gone) {
@@ -377,6 +385,12 @@ fn same_span(first: Option<&Stored>, next: &Stored) -> bool {
         (None, _) => true,
         (Some(_), None) => false,
     }
+}
+
+/// Whether an account holds what is set aside for a day.
+fn is_set_aside(kind: AccountKind) -> bool {
+    use AccountKind::{BuyerCommitted, BuyerMakeGood, GrantCommitted, GrantMakeGood};
+    matches!(kind, BuyerCommitted | BuyerMakeGood | GrantCommitted | GrantMakeGood)
 }
 
 /// Whether pots stand behind an account.

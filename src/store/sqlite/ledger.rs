@@ -107,10 +107,20 @@ pub(super) fn commitments(
     from: ShanghaiDay,
     to: ShanghaiDay,
 ) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-    let sql =
+    commitments_where(connection, "day BETWEEN ?1 AND ?2", (from.0, to.0))
+}
+
+/// The decided days that a condition holds for, in order of day and deal.
+pub(super) fn commitments_where(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+    let sql = format!(
         "SELECT deal, day, buyer, amount, funded, ordered, price, push_numerator, push_denominator FROM commitment
-               WHERE day BETWEEN ?1 AND ?2 ORDER BY day, deal";
-    reader::rows(connection, sql, (from.0, to.0), |row| {
+         WHERE {condition} ORDER BY day, deal"
+    );
+    reader::rows(connection, &sql, parameters, |row| {
         let amount = MicroYuan(row.get(3)?);
         let (deal, day, buyer) = (DealId(row.get(0)?), ShanghaiDay(row.get(1)?), BuyerId(row.get(2)?));
         let terms = match (row.get(5)?, row.get::<_, Option<i64>>(6)?, row.get(7)?, row.get(8)?) {

@@ -11,12 +11,12 @@ use rusqlite::{Connection, Row};
 use super::leases::{LEASE_COLUMNS, lease_of};
 use super::schema::{self, OpenError, charge_table};
 use super::vault::{self, File};
-use super::{facts, journal, ledger, sums};
+use super::{closings, facts, journal, ledger, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, DaySum, GrantTerms, Group, GroupKey, Journaled,
-    KeptCommitment, KeptFact, LeasePart, LeaseRecord, Measure, Method, Position, Sealed, Standing, StoreUnavailable,
-    Stored, Tally, Totals, TransactionKind,
+    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, GrantTerms, Group, GroupKey,
+    Journaled, KeptCommitment, KeptFact, LeasePart, LeaseRecord, Measure, Method, Position, Sealed, Standing,
+    StoreUnavailable, Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -232,6 +232,10 @@ impl Books for SqliteReader {
         leases.iter().map(|lease| Ok((*lease, vault::parts(&self.0, *lease)?))).collect()
     }
 
+    fn drawn(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, MicroYuan)>, StoreUnavailable> {
+        sums::drawn(&self.0, leases)
+    }
+
     fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable> {
         vault::grants(&self.0)
     }
@@ -242,6 +246,22 @@ impl Books for SqliteReader {
 
     fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
         ledger::commitments(&self.0, from, to)
+    }
+
+    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        closings::closable(&self.0, now)
+    }
+
+    fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+        self.rows("SELECT DISTINCT day FROM day_closing ORDER BY day", (), |row| row.get(0).map(ShanghaiDay))
+    }
+
+    fn closings(&self, first: ShanghaiDay, last: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable> {
+        closings::between(&self.0, first, last)
+    }
+
+    fn made_good_on(&self, day: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable> {
+        closings::made_good_on(&self.0, day)
     }
 
     fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
