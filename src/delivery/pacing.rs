@@ -14,18 +14,19 @@ const BURST_MS: u64 = 2_000;
 /// What a guaranteed deal is offered today.
 #[derive(Clone, Copy, Debug)]
 pub struct Promise<'p> {
-    /// The offers of the day: push ratio × ordered volume (R-PUSH).
+    /// The offers of the day: push ratio × what was ordered and what is to be made good (R-PUSH, R-MAKEGOOD).
     pub offers: u64,
     /// How they spread over the day.
     pub plan: &'p DayPlan,
 }
 
 impl<'m> Promise<'m> {
-    /// What a deal is promised on a day; `None` for a preferred deal.
+    /// What a deal is promised on a day on which so much is also made good; `None` for a preferred deal.
     #[must_use]
-    pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay) -> Option<Self> {
+    pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay, make_good: u64) -> Option<Self> {
         let volume = deal.volume?;
-        Some(Self { offers: volume.push.offers_for(volume.daily), plan: market.plan_of(deal.id, day)? })
+        let impressions = volume.daily.saturating_add(make_good);
+        Some(Self { offers: volume.push.offers_for(impressions), plan: market.plan_of(deal.id, day)? })
     }
 }
 

@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::archivist::Archivist;
+use crate::event::Ledger;
 use crate::exchange::Exchange;
+use crate::settlement::day::make_good_of;
 use crate::settlement::ledger;
 use crate::store::SqliteStore;
 
@@ -31,6 +33,7 @@ impl Keeper {
     pub(super) fn start(exchange: Arc<Exchange>, store: Arc<SqliteStore>) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         let duty = Arc::new(Duty { exchange, store });
+        duty.note_make_good();
         duty.tend();
         let running = duty.clone();
         let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || running.run(&stopped))?;
@@ -67,6 +70,7 @@ impl Duty {
             self.tend();
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush_counts();
+                self.note_make_good();
                 self.derive_ledger();
             }
             let now = self.journal();
@@ -128,6 +132,16 @@ impl Duty {
     pub(super) fn flush_counts(&self) {
         if let Err(error) = self.exchange.flush_counts() {
             tracing::warn!(%error, "counts wait for the next flush");
+        }
+    }
+
+    /// Tells the hot plane what is made good today (R-MAKEGOOD).
+    fn note_make_good(&self) {
+        let today = self.exchange.clock.now().shanghai_day();
+        let volumes = self.store.snapshot().map_err(Into::into).and_then(|books| make_good_of(&*books, today));
+        match volumes {
+            Ok(volumes) => volumes.iter().for_each(|(deal, volume)| self.exchange.make_good.set(*deal, today, *volume)),
+            Err(error) => tracing::warn!(%error, "what is to be made good today could not be read"),
         }
     }
 

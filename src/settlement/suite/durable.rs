@@ -191,6 +191,7 @@ fn the_file_refuses_to_be_rewritten() {
     store.save_ids(&[(crate::ids::IdKind::Deal, 0, "PD-1".into())]).unwrap();
     the_last_word_on_a_subject_is_its_state(&store);
     a_fact_is_entered_once_with_all_of_its_money(&store);
+    r_balance_a_clients_own_account_pays_for_its_deals_alone(&store);
     derive(&store, noon()).unwrap();
     drop(store);
     let connection = raw(&folder);
@@ -206,6 +207,9 @@ fn the_file_refuses_to_be_rewritten() {
         "suspension",
         "audit",
         "fact",
+        "grant_terms",
+        "client_account",
+        "lease_part",
         &charges,
         &clicks,
     ] {

@@ -136,7 +136,7 @@ fn apply(store: &dyn Engine, model: &mut Model, step: &Step) {
         }
         Step::Commit { buyer, deal, amount } => {
             if buyer == deal % 2 {
-                let done = store.commit_day(DealId(deal), DAY, BuyerId(buyer), MicroYuan(amount), noon()).unwrap();
+                let done = store.commit_day(&day_of(DealId(deal), BuyerId(buyer), amount), noon()).unwrap();
                 assert_eq!(done, model.commit(buyer, deal, amount));
             }
         }
