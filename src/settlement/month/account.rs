@@ -39,10 +39,8 @@ pub struct BuyerMonth {
     pub standings: Vec<Standing>,
     /// On which days something was billed.
     pub billed_days: BTreeSet<ShanghaiDay>,
-    /// On which days a guaranteed deal is not closed; up to `through`.
-    pub unclosed_days: BTreeSet<ShanghaiDay>,
-    /// What these days came to so far, by deal: what was billed.
-    running: BTreeMap<(DealId, ShanghaiDay), MicroYuan>,
+    /// The days of guaranteed deals up to `through` that are not closed, with what was billed of them so far, in micro-yuan.
+    pub running: BTreeMap<(DealId, ShanghaiDay), MicroYuan>,
 }
 
 impl BuyerMonth {
@@ -157,7 +155,6 @@ pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMo
         adjustments: adjustments.map(|(kept, it)| (kept.fact.reference.clone(), it)).collect(),
         standings,
         billed_days: sums.iter().map(|sum| sum.day).collect(),
-        unclosed_days: running.keys().map(|(_, day)| *day).collect(),
         running,
     })
 }
