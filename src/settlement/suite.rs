@@ -3,12 +3,15 @@
 
 mod backups;
 mod clicks;
+mod closings;
 mod durable;
 mod facts;
 mod funds;
+mod histories;
 mod model;
 mod operations;
 pub(crate) mod outbox;
+mod payers;
 mod seals;
 mod sums;
 
@@ -32,6 +35,13 @@ use clicks::{
     clicks_wait_for_no_commit_and_none_comes_to_a_closed_lease,
     r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
 };
+use closings::{
+    r_balance_a_failure_that_a_grant_had_paid_for_goes_back_to_the_grant,
+    r_commit_a_day_is_closed_once_in_order_and_only_when_it_is_sealed,
+    r_commit_grants_pay_what_is_payable_and_what_is_owed_goes_back_to_its_fund,
+    r_makegood_a_day_without_funds_is_the_buyers_cause, r_makegood_worked_example_2_with_make_good_costs_360000,
+    r_makegood_worked_example_2_without_make_good_costs_357000,
+};
 use facts::a_fact_is_entered_once_with_all_of_its_money;
 use funds::{
     r_balance_a_clients_own_account_pays_for_its_deals_alone,
@@ -51,6 +61,10 @@ use outbox::{
     undelivered_notices_are_sent_again_with_an_entry_of_the_log, what_the_journal_posted_is_owed_however_it_is_found,
 };
 
+use payers::{
+    r_balance_a_lease_over_midnight_is_used_up_by_the_earlier_day_first,
+    r_balance_each_delivery_says_which_account_paid,
+};
 use seals::{
     a_day_of_clicks_alone_is_sealed, a_day_that_is_not_ready_is_not_sealed, a_sealed_day_takes_nothing_more,
     a_sealing_that_was_interrupted_begins_anew, r_retain_what_is_gone_stays_in_the_books,
@@ -189,6 +203,14 @@ suite!(
     r_credit_a_limit_that_is_cut_leaves_what_is_held_valid,
     r_restrict_frozen_money_is_not_leased_and_a_buyers_measures_are_its_clients,
     r_restrict_an_account_is_closed_when_nothing_of_it_is_held_and_voids_its_grants,
+    r_balance_each_delivery_says_which_account_paid,
+    r_balance_a_lease_over_midnight_is_used_up_by_the_earlier_day_first,
+    r_commit_a_day_is_closed_once_in_order_and_only_when_it_is_sealed,
+    r_commit_grants_pay_what_is_payable_and_what_is_owed_goes_back_to_its_fund,
+    r_balance_a_failure_that_a_grant_had_paid_for_goes_back_to_the_grant,
+    r_makegood_a_day_without_funds_is_the_buyers_cause,
+    r_makegood_worked_example_2_without_make_good_costs_357000,
+    r_makegood_worked_example_2_with_make_good_costs_360000,
     verify_accepts_an_empty_store,
 );
 

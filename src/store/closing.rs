@@ -80,6 +80,8 @@ pub(super) fn close(vault: &mut impl Closings, closing: &DayClosing, now: UnixMi
             }
         }
     }
+    // Before cash is looked at: what goes back may pay what is owed.
+    book(vault, TransactionKind::MakeGoodRelease, closing, back, now)?;
     if !funded {
         let cash = Pot::Free(Fund::Cash(buyer));
         closed.from_cash = payable.min(vault.purse(cash)?.map_or(MicroYuan::ZERO, |purse| purse.available()));
@@ -88,7 +90,6 @@ pub(super) fn close(vault: &mut impl Closings, closing: &DayClosing, now: UnixMi
         sides.extend([(cash.account(buyer), closed.from_cash), (receivable, closed.owed)]);
     }
     book(vault, TransactionKind::DayClosing, closing, sides, now)?;
-    book(vault, TransactionKind::MakeGoodRelease, closing, back, now)?;
     vault.keep_closed(&closed)?;
     Ok(Booking::Booked)
 }

@@ -31,6 +31,10 @@ fn moved(kind: TransactionKind, from: Account, to: Account, amount: i64, referen
     Transaction::of(kind, reference, DAY, noon(), "", sides).unwrap()
 }
 
+pub(super) fn open_client(store: &dyn Engine) {
+    assert_eq!(enter(store, vec![AccountChange::OpenClient(CLIENT, BUYER)], vec![]), Ok(Booking::Booked));
+}
+
 /// Gives a grant.
 pub(super) fn give(store: &dyn Engine, number: u32, client: Option<AdvertiserId>, last_day: ShanghaiDay, amount: i64) {
     let grant = GrantId(number);

@@ -16,7 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0005_facts.sql"),
     include_str!("0006_funds.sql"),
     include_str!("0007_books.sql"),
-    include_str!("0008_closings.sql"),
+    include_str!("0009_closings.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.
