@@ -3,8 +3,8 @@
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{
-    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Fact, FactKind, Journal,
-    KeptFact, LeaseRequest, Leases, Ledger, Measure, Posting, Resolution, Source, Stage, Tally, Via,
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Fact, FactKind,
+    Journal, KeptFact, LeaseRequest, Leases, Ledger, Measure, Posting, Resolution, Source, Stage, Tally, Via,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DspId, IdKind, ImpIndex, MediaId, PlacementId, Slot,
@@ -141,13 +141,7 @@ fn charged(store: &MemoryStore, on: &str, impressions: u32) {
 }
 
 /// One charge of that many impressions at ¥35, from a lease of its own that is over at once.
-fn charge_under(
-    store: &MemoryStore,
-    on: &str,
-    source: Source,
-    (deal, method): (DealId, Method),
-    impressions: u32,
-) {
+fn charge_under(store: &MemoryStore, on: &str, source: Source, (deal, method): (DealId, Method), impressions: u32) {
     let now = at(on);
     let (window_ends, closes_at) = (now.plus_ms(60_000), now.plus_ms(120_000));
     let request = LeaseRequest { source, buyer: BUYER, want: yuan(100_000), window_ends, closes_at };

@@ -104,8 +104,7 @@ fn r_makegood_what_is_made_good_in_the_month_is_charged_in_full() {
 #[test]
 fn r_makegood_an_earlier_months_failure_is_a_line_of_its_own_at_equal_value() {
     // 120,000 at ¥50 are worth 100,000 at ¥60; then 5,000 of November's own.
-    let october =
-        DayResult { price: price("50.00"), ..result(day("2026-10-30"), 80_000, 120_000, 0) };
+    let october = DayResult { price: price("50.00"), ..result(day("2026-10-30"), 80_000, 120_000, 0) };
     let first = result(day("2026-11-01"), 190_000, 10_000, 0);
     let second = result(day("2026-11-02"), 305_000, 0, 105_000);
     let found = lines(&[], &[second.clone(), october.clone(), first.clone()], &[]);
