@@ -1,6 +1,8 @@
 //! What each command does.
 
 pub(crate) mod backups;
+pub(crate) mod finance;
+mod terms;
 
 use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
@@ -10,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pmpx::clock::Clock;
 use pmpx::control::config::{self, Moment};
-use pmpx::ids::IdBook;
+use pmpx::ids::{IdBook, NodeId};
 use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
 use pmpx::store::SqliteReader;
@@ -66,6 +68,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         cores,
         clock: Clock::system(),
         watch: true,
+        node: arguments.node.map(NodeId),
         unpin: arguments.unpin,
         variable,
     })?;
@@ -180,11 +183,13 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
         Ok(proof) => {
             if arguments.json {
                 say(&format!(
-                    "{{\"ok\":true,\"charges\":{},\"sealed_days\":{},\"gone_days\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
+                    "{{\"ok\":true,\"charges\":{},\"sealed_days\":{},\"gone_days\":{},\"closed_days\":{},\"facts\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
                      \"posted_micro_yuan\":{},\"ledger_micro_yuan\":{}}}",
                     proof.charges,
                     proof.sealed_days,
                     proof.gone_days,
+                    proof.closed_days,
+                    proof.facts,
                     proof.transactions,
                     proof.entries,
                     proof.head_seq,
@@ -194,8 +199,13 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
             } else {
                 say(&format!(
                     "ok: {} charges in the journal and {} transactions with {} entries in the ledger agree; {} days are sealed, of \
-                     {} of them only the sums are left",
-                    proof.charges, proof.transactions, proof.entries, proof.sealed_days, proof.gone_days
+                     {} of them only the sums are left; {} days of guaranteed deals are closed",
+                    proof.charges,
+                    proof.transactions,
+                    proof.entries,
+                    proof.sealed_days,
+                    proof.gone_days,
+                    proof.closed_days
                 ))?;
             }
             Ok(ExitCode::SUCCESS)

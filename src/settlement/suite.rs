@@ -13,6 +13,7 @@ mod operations;
 pub(crate) mod outbox;
 mod payers;
 mod seals;
+mod several;
 mod sums;
 
 use std::sync::Arc;
@@ -162,6 +163,13 @@ macro_rules! suite {
                 let folder = tempfile::tempdir().unwrap();
                 let options = super::Options::new(folder.path(), super::NodeId(1));
                 super::$case(&super::SqliteStore::open(options, super::noon()).unwrap());
+            })+
+        }
+        mod several_sqlite_stores {
+            $(#[test] fn $case() {
+                // The same places for each call on every run.
+                super::$case(&super::several::Several::open(2, 11));
+                super::$case(&super::several::Several::open(3, 12));
             })+
         }
     };
