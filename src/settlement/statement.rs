@@ -47,10 +47,10 @@ pub const MOST_LINES: usize = 100_000;
 pub enum Status {
     /// Month to date, or over and not closed yet: nothing to invoice.
     Provisional {
-        /// The last day that the figures hold; a day of the month.
+        /// The last day that the figures hold; a day of the month, of a month that runs today.
         #[serde(with = "wire::day")]
         through: ShanghaiDay,
-        /// What the whole month's consumption may come to, grants included, in micro-yuan. Not negative.
+        /// What the whole month's consumption may come to, grants included, in micro-yuan; only of a month that still runs. Not negative.
         #[serde(rename = "forecast_micro_yuan", with = "wire::optional_micro_yuan", default)]
         forecast: Option<MicroYuan>,
     },
@@ -314,12 +314,12 @@ impl Statement {
 }
 
 impl Draft {
-    /// Whether the month's consumption is complete, so that the shortfall stands.
+    /// Whether the month's consumption is complete, so that the shortfall stands: the figures hold its last day, and nothing is forecast.
     #[must_use]
     pub fn month_is_over(&self) -> bool {
         match self.status {
             Status::Closed { .. } => true,
-            Status::Provisional { through, .. } => through == self.month.last_day(),
+            Status::Provisional { through, forecast } => through == self.month.last_day() && forecast.is_none(),
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn check(draft: &Draft) -> Result<(), StatementError> {
     for line in &draft.deals {
         deal(draft, line)?;
         if !seen.insert((&line.order, &line.deal, &line.project, line.first_day, line.price)) {
-            let line = format!("deal {} at {} from {}", line.deal, line.price, line.first_day);
+            let line = format!("deal {}, {}, at {} from {},", line.deal, line.project, line.price, line.first_day);
             return Err(StatementError::Doubled { line });
         }
     }

@@ -63,12 +63,24 @@ fn r_minimum_the_shortfall_stands_only_when_the_month_is_over() {
         (running.printed().forecast, running.printed().forecast_shortfall),
         (Some(Fen(9_135_027)), Fen(864_973))
     );
+    let evening = Status::Provisional { through: day("2026-11-30"), forecast: Some(yuan("90000.00")) };
+    let evening = made(Draft { status: evening, ..provisional() });
+    assert_eq!(evening.sums().shortfall, MicroYuan(0), "on its last day the month still runs");
     let over = Status::Provisional { through: day("2026-11-30"), forecast: None };
     let over = made(Draft { status: over, ..provisional() });
     assert_eq!((over.sums().shortfall, over.sums().still_to_consume), (MicroYuan(51_767_165_000), MicroYuan(0)));
     assert!(!over.is_closed());
     let extension = made(Draft { minimum: None, ..worked_example_1() });
     assert_eq!((extension.sums().shortfall, extension.taxed().total), (MicroYuan(0), Fen(8_511_675)), "R-TERM");
+}
+
+/// Six lines of a tenth of a fen: the shortfall lost most, so the fen goes to it, and the consumption beside it is the rest of the minimum.
+#[test]
+fn r_minimum_what_stands_beside_the_minimum_adds_up_to_it() {
+    let line = |index| DealLine { consumption: MicroYuan(1_000), ..preferred(&format!("D{index}"), 0) };
+    let made = made(Draft { deals: (0..6).map(line).collect(), ..worked_example_1() });
+    assert_eq!((made.printed().shortfall, made.printed().consumption), (Fen(10_000_000), Fen(0)));
+    assert_eq!(made.printed().deals, [Fen(0); 6]);
 }
 
 #[test]
@@ -130,7 +142,7 @@ fn what_cannot_be_said_is_refused_by_name() {
         (|it| it.deals[2].made_good = 1, "deal PD-2026-A: a PD has nothing undelivered"),
         (
             |it| it.deals.push(preferred("PD-2026-A", 1)),
-            "deal PD-2026-A at ¥35.00 CPM from 2026-11-01 stands there twice",
+            "Qinghe Dairy, at ¥35.00 CPM from 2026-11-01, stands there twice",
         ),
         (|it| it.adjustments[0].month = it.month, "adjustment ADJ-7: 2026-11 is not before 2026-11"),
         (|it| it.adjustments[0].amount = MicroYuan(0), "adjustment ADJ-7: ¥0.00 is nothing (R-OBJECT)"),
