@@ -3,6 +3,7 @@
 //! Everything here is versioned and outlives the process that wrote it: codes are appended, never reused
 //! (`docs/decisions/0004-events.md`). `store` implements the ports; `billing`, `delivery` and `settlement` call them; `main` joins them.
 
+mod booking;
 mod books;
 #[macro_use]
 mod cause;
@@ -17,10 +18,8 @@ mod outbox;
 mod seal;
 mod sums;
 
-pub use books::{
-    BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Sums, Totals,
-    sums_by_source,
-};
+pub use booking::{BookError, Booking, Ledger};
+pub use books::{Books, Journaled, LeaseRecord, LeaseState, Position, Stored, Sums, Totals, sums_by_source};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use closing::{ClosedDay, DayClosing};

@@ -33,14 +33,18 @@ pub fn rebuild(books: &dyn Books) -> Result<Rebuilt, StoreUnavailable> {
     Ok(Rebuilt { journal: from_journal(books)?.digest(), ledger: from_ledger(books)?.digest() })
 }
 
+/// What is delivered belongs to one of these.
+type Place = (ShanghaiDay, BuyerId, DealId, MediaId, Method);
+
+/// Count, amount and earnings by place; what each account paid.
 #[derive(Default)]
 struct Delivered {
-    days: BTreeMap<(ShanghaiDay, BuyerId, DealId, MediaId, Method), (u64, i128, i128)>,
+    days: BTreeMap<Place, (u64, i128, i128)>,
     paid: BTreeMap<Account, i128>,
 }
 
 impl Delivered {
-    fn add(&mut self, key: (ShanghaiDay, BuyerId, DealId, MediaId, Method), count: u64, amount: i128, earned: i128) {
+    fn add(&mut self, key: Place, count: u64, amount: i128, earned: i128) {
         let sums = self.days.entry(key).or_default();
         sums.0 += count;
         sums.1 += amount;

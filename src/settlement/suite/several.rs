@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::clock::Chance;
 use crate::event::{
-    Audit, Books, Click, ClickGroup, Entered, Generation, Group, KeptNotice, NoticeFilter, OutboxRound, Owed, Receipt,
-    Remembered, Resend, Seal, StoreUnavailable, Suspension,
+    Audit, Books, Click, ClickGroup, DayClosing, Entered, Generation, Group, KeptNotice, NoticeFilter, OutboxRound,
+    Owed, Receipt, Remembered, Resend, Seal, StoreUnavailable, Suspension,
 };
 use crate::ids::IdKind;
 
@@ -109,6 +109,9 @@ impl Archive for Several {
     }
     fn seal(&self, seal: &Seal) -> Stored<()> {
         self.leader().seal(seal)
+    }
+    fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
+        self.leader().close_day(closing, now)
     }
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Stored<()> {
         self.leader().let_go(day, now)
