@@ -184,11 +184,13 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
         Ok(proof) => {
             if arguments.json {
                 say(&format!(
-                    "{{\"ok\":true,\"charges\":{},\"sealed_days\":{},\"gone_days\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
+                    "{{\"ok\":true,\"charges\":{},\"sealed_days\":{},\"gone_days\":{},\"closed_days\":{},\"facts\":{},\"transactions\":{},\"entries\":{},\"head_seq\":{},\
                      \"posted_micro_yuan\":{},\"ledger_micro_yuan\":{}}}",
                     proof.charges,
                     proof.sealed_days,
                     proof.gone_days,
+                    proof.closed_days,
+                    proof.facts,
                     proof.transactions,
                     proof.entries,
                     proof.head_seq,
@@ -198,8 +200,13 @@ pub(crate) fn verify(arguments: &Verify) -> Result<ExitCode> {
             } else {
                 say(&format!(
                     "ok: {} charges in the journal and {} transactions with {} entries in the ledger agree; {} days are sealed, of \
-                     {} of them only the sums are left",
-                    proof.charges, proof.transactions, proof.entries, proof.sealed_days, proof.gone_days
+                     {} of them only the sums are left; {} days of guaranteed deals are closed",
+                    proof.charges,
+                    proof.transactions,
+                    proof.entries,
+                    proof.sealed_days,
+                    proof.gone_days,
+                    proof.closed_days
                 ))?;
             }
             Ok(ExitCode::SUCCESS)

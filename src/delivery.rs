@@ -2,4 +2,5 @@
 
 pub mod attribution;
 pub mod frequency;
+pub mod make_good;
 pub mod pacing;

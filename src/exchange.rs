@@ -24,13 +24,14 @@ use crate::auction::{BidRejection, NoBid};
 use crate::bidding::{Breakers, Notices, Throttles};
 use crate::billing::budget::{Budgets, Lives, Need, source_of};
 use crate::billing::token::Tokens;
-use crate::clock::{Clock, UnixMillis, secret_bytes};
+use crate::clock::{Clock, ShanghaiDay, UnixMillis, secret_bytes};
 use crate::delivery::attribution::Attribution;
 use crate::delivery::frequency::Frequency;
-use crate::delivery::pacing::Pacing;
+use crate::delivery::make_good::MakeGood;
+use crate::delivery::pacing::{Pacing, Promise};
 use crate::event::{Journal, Unrecorded};
 use crate::market::Market;
-use crate::market::deal::DealState;
+use crate::market::deal::{Deal, DealState};
 use crate::metrics::{MOST_REJECTIONS, Metrics};
 
 // Each reason has a counter of its own.
@@ -46,6 +47,8 @@ pub struct Exchange {
     pub budgets: Budgets,
     /// The pace of guaranteed deals.
     pub pacing: Pacing,
+    /// What is made good today.
+    pub make_good: MakeGood,
     /// How often users have seen capped deals.
     pub frequency: Frequency,
     /// What happened to each deal's opportunities.
@@ -85,6 +88,7 @@ impl Exchange {
             tokens: ArcSwap::from_pointee(tokens),
             budgets: Budgets::default(),
             pacing: Pacing::default(),
+            make_good: MakeGood::default(),
             // Without randomness the key is known to nobody all the same: it never leaves this process.
             frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,
@@ -130,7 +134,7 @@ impl Exchange {
         let mut needs: Vec<Need> = Vec::new();
         for deal in running {
             let source = source_of(deal.method, deal.id, deal.buyer, day);
-            let need = Need { source, buyer: deal.buyer, commitment: deal.daily_commitment() };
+            let need = Need { source, buyer: deal.buyer, commitment: deal.commitment_on(day) };
             // Commitments first: what is promised is set aside before preferred deals lease the rest (R-COMMIT).
             if !deal.method.is_guaranteed() {
                 if !needs.iter().any(|known| known.source == source) {
@@ -141,6 +145,12 @@ impl Exchange {
             }
         }
         needs
+    }
+
+    /// What a deal is promised on a day; `None` for a preferred deal.
+    #[must_use]
+    pub fn promise<'m>(&self, market: &'m Market, deal: &Deal, day: ShanghaiDay) -> Option<Promise<'m>> {
+        Promise::of(market, deal, day, self.make_good.of(deal.id, day))
     }
 
     /// How long leases and tokens live in this market.

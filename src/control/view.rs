@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::publish::Thrown;
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::delivery::pacing::{Pace, Promise};
+use crate::delivery::pacing::Pace;
 use crate::event::{Cause, Measure, Party, Stage};
 use crate::exchange::Exchange;
 use crate::market::Market;
@@ -190,8 +190,8 @@ impl Progress {
     fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
-        let to_offer = volume.push.offers_for(volume.daily);
-        let promise = Promise::of(now.market, deal, now.day());
+        let promise = now.exchange.promise(now.market, deal, now.day());
+        let to_offer = promise.map_or(0, |promise| promise.offers);
         let passed = promise.map_or(0, |promise| promise.plan.passed_at(now.at));
         let planned = u128::from(to_offer) * u128::from(passed) / u128::from(DayPlan::WHOLE);
         let pace = promise.map(|promise| now.exchange.pacing.pace(deal.id, promise, offered + withheld, now.at));

@@ -14,18 +14,19 @@ const BURST_MS: u64 = 2_000;
 /// What a guaranteed deal is offered today.
 #[derive(Clone, Copy, Debug)]
 pub struct Promise<'p> {
-    /// The offers of the day: push ratio × ordered volume (R-PUSH).
+    /// The offers of the day: push ratio × what was ordered and what is to be made good (R-PUSH, R-MAKEGOOD).
     pub offers: u64,
     /// How they spread over the day.
     pub plan: &'p DayPlan,
 }
 
 impl<'m> Promise<'m> {
-    /// What a deal is promised on a day; `None` for a preferred deal.
+    /// What a deal is promised on a day on which so much is also made good; `None` for a preferred deal.
     #[must_use]
-    pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay) -> Option<Self> {
+    pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay, make_good: u64) -> Option<Self> {
         let volume = deal.volume?;
-        Some(Self { offers: volume.push.offers_for(volume.daily), plan: market.plan_of(deal.id, day)? })
+        let impressions = volume.daily.saturating_add(make_good);
+        Some(Self { offers: volume.push.offers_for(impressions), plan: market.plan_of(deal.id, day)? })
     }
 }
 
@@ -200,6 +201,38 @@ mod tests {
         }
         let flat = day(&DayPlan::flat(ALL), 31_200, 0, 1_000, 0..0);
         assert!(flat.iter().all(|offers| (1_299..=1_301).contains(offers)), "{flat:?}");
+    }
+
+    #[test]
+    fn r_makegood_a_day_offers_what_is_made_good_beside_what_was_ordered() {
+        let deal = deal::Deal {
+            id: DEAL,
+            wire: "PDB-1".to_owned(),
+            method: crate::event::Method::Pdb,
+            state: deal::DealState::Active,
+            buyer: crate::ids::BuyerId(0),
+            dsps: Vec::new().into(),
+            advertisers: Vec::new().into(),
+            period: (ShanghaiDay(20_779), ShanghaiDay(20_780)),
+            price: crate::money::CpmMicroYuan::default(),
+            volume: Some(deal::Volume { daily: 1_000, push: PushRatio::parse("1.3").unwrap() }),
+            priority: 0,
+            fallback: None,
+            identifiers: false,
+            frequency: None,
+            targeting: deal::Targeting {
+                places: Vec::new().into(),
+                formats: crate::market::supply::Formats::ALL,
+                conditions: None,
+            },
+        };
+        let preferred = deal::Deal { id: DealId(0), volume: None, ..deal.clone() };
+        let parts = crate::market::Parts { deals: vec![preferred.clone(), deal.clone()], ..Default::default() };
+        let terms = crate::market::ExchangeTerms::plain();
+        let market = Market::assemble(1, at(0), [0; 32], terms, parts);
+        let offers = |make_good| Promise::of(&market, &deal, ShanghaiDay(20_779), make_good).unwrap().offers;
+        assert_eq!((offers(0), offers(500)), (1_300, 1_950), "ratio × (ordered + make-good)");
+        assert!(Promise::of(&market, &preferred, ShanghaiDay(20_779), 500).is_none());
     }
 
     #[test]

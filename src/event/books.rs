@@ -1,9 +1,11 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
+use std::collections::BTreeMap;
+
 use super::{
-    Account, ChargeKey, ClickGroup, Clicked, DaySum, Draft, EVENT_VERSION, Entered, FactKind, Group, GroupKey,
-    KeptFact, Method, Posting, Resolution, Sealed, Source, StoreUnavailable, Tally, Transaction, TransactionKind,
-    Unbalanced,
+    Account, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, Draft, EVENT_VERSION, GrantTerms, Group, GroupKey,
+    KeptCommitment, KeptFact, LeasePart, Method, Posting, Pot, Resolution, Sealed, Source, Standing, StoreUnavailable,
+    Tally,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -165,14 +167,17 @@ impl LeaseRecord {
     }
 }
 
-/// The money of one source, in micro-yuan (architecture, invariant 8).
+/// The money of one pot, in micro-yuan (architecture, invariant 8). `funded − settled − held` is never below zero, except on credit that
+/// was cut: then nothing of it can be leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// Which.
+    pub pot: Pot,
+    /// What draws on it.
     pub source: Source,
     /// Whose.
     pub buyer: BuyerId,
-    /// Paid in, less what was moved to commitments.
+    /// Paid in, less what was moved to other pots; of credit: the limit, less what is owed other than by delivery.
     pub funded: MicroYuan,
     /// Posted by closed leases.
     pub settled: MicroYuan,
@@ -183,6 +188,39 @@ pub struct Position {
 }
 
 impl Position {
+    /// Its figures.
+    #[must_use]
+    pub const fn sums(&self) -> Sums {
+        Sums { funded: self.funded, settled: self.settled, open: self.open, holding: self.holding }
+    }
+
+    /// What cannot be leased now.
+    #[must_use]
+    pub fn held(&self) -> MicroYuan {
+        self.sums().held()
+    }
+
+    /// What can be leased now.
+    #[must_use]
+    pub fn available(&self) -> MicroYuan {
+        self.sums().available()
+    }
+}
+
+/// Figures of one or several pots, in micro-yuan; see [`Position`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// See [`Position::funded`].
+    pub funded: MicroYuan,
+    /// See [`Position::settled`].
+    pub settled: MicroYuan,
+    /// See [`Position::open`].
+    pub open: MicroYuan,
+    /// See [`Position::holding`].
+    pub holding: MicroYuan,
+}
+
+impl Sums {
     /// What cannot be leased now.
     #[must_use]
     pub fn held(&self) -> MicroYuan {
@@ -192,8 +230,27 @@ impl Position {
     /// What can be leased now.
     #[must_use]
     pub fn available(&self) -> MicroYuan {
-        self.funded - self.settled - self.held()
+        (self.funded - self.settled - self.held()).max(MicroYuan::ZERO)
     }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.funded += other.funded;
+        self.settled += other.settled;
+        self.open += other.open;
+        self.holding += other.holding;
+    }
+}
+
+/// The figures of all pots that one source draws on.
+#[must_use]
+pub fn sums_by_source(positions: &[Position]) -> BTreeMap<Source, Sums> {
+    let mut sums = BTreeMap::<Source, Sums>::new();
+    for position in positions {
+        *sums.entry(position.source).or_default() += position.sums();
+    }
+    sums
 }
 
 /// What two totals say about the same money (interfaces, `demo`).
@@ -307,7 +364,76 @@ pub trait Books {
     /// See [`Books::head_seq`].
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable>;
 
-    /// The money of every source, and how much of it is unspendable at `now`.
+    /// What each of these leases may take from which pots, in order; nothing for a lease that is not known.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn lease_parts(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, Vec<LeasePart>)>, StoreUnavailable>;
+
+    /// How much the ledger has taken of each of these leases that draw on several accounts, in order; nothing for a lease that it has taken
+    /// nothing of.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn drawn(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, MicroYuan)>, StoreUnavailable>;
+
+    /// The terms of every grant that was given, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable>;
+
+    /// What a buyer and its clients may do with their accounts.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn standing(&self, buyer: BuyerId) -> Result<Standing, StoreUnavailable>;
+
+    /// The days of guaranteed deals that were decided, with a day from `from` to `to`, both included, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+
+    /// What can be closed of the first day that is not closed, in order of deal: days that are over and sealed, or on which nothing happened.
+    /// Nothing while that day waits to be sealed.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+
+    /// The days of which something is closed, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable>;
+
+    /// The closed days of guaranteed deals from `first` to `last`, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closings(&self, first: ShanghaiDay, last: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable>;
+
+    /// The closed days of a buyer from `first` to `last`, of one of its deals or of all, in order of day and deal. Others' cost nothing.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn closings_of(
+        &self,
+        buyer: BuyerId,
+        deal: Option<DealId>,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+    ) -> Result<Vec<ClosedDay>, StoreUnavailable>;
+
+    /// The closed days of which something is kept to be made good on a day, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn made_good_on(&self, day: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable>;
+
+    /// The money of every pot, and how much of it is unspendable at `now`, in order of the pots.
+    ///
     ///
     /// # Errors
     /// See [`Books::head_seq`].
@@ -348,108 +474,4 @@ pub trait Books {
     /// # Errors
     /// See [`Books::head_seq`].
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable>;
-}
-
-/// Whether a booking changed anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Booking {
-    /// Durable now.
-    Booked,
-    /// The same was booked before; nothing changed.
-    AlreadyBooked,
-}
-
-/// Why something was not booked. Nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BookError {
-    /// The reference is taken by something else.
-    #[error("R-PREPAY: the {} reference {reference:?} was booked before with other contents", kind.label())]
-    ReferenceTaken {
-        /// Of what kind.
-        kind: TransactionKind,
-        /// Which.
-        reference: String,
-    },
-    /// The reference of a fact is taken by something else.
-    #[error("the {} reference {reference:?} was entered before with other contents", kind.label())]
-    FactTaken {
-        /// Of what kind.
-        kind: FactKind,
-        /// Which.
-        reference: String,
-    },
-    /// Another fact came in between: what was judged may have changed.
-    #[error("fact {0} was entered in between")]
-    Overtaken(u64),
-    /// Not a payment: zero or negative.
-    #[error("R-PREPAY: a top-up of {0} is not an amount above zero")]
-    NotPositive(MicroYuan),
-    /// It would take more from a buyer than is free.
-    #[error("R-PREPAY: buyer number {} has {available} free, {asked} is needed", buyer.0)]
-    Insufficient {
-        /// Whose balance.
-        buyer: BuyerId,
-        /// What is free.
-        available: MicroYuan,
-        /// What was asked.
-        asked: MicroYuan,
-    },
-    /// A delivery that does not continue where the ledger ends: someone else has booked it.
-    #[error("the ledger follows the journal up to {cursor}, a delivery from {first_seq} does not continue it")]
-    NotNext {
-        /// Where the ledger ends.
-        cursor: u64,
-        /// Where the delivery starts.
-        first_seq: u64,
-    },
-    /// Money that is set aside moves only with its deal and day, which entries do not have.
-    #[error("R-COMMIT: only a commitment moves money of buyer number {} to or from what is set aside", .0.0)]
-    MovesCommitment(BuyerId),
-    /// Not balanced, or a balance beyond [`MicroYuan::LIMIT`].
-    #[error("not a transaction: {0}")]
-    Unbalanced(#[from] Unbalanced),
-    /// Not durable.
-    #[error(transparent)]
-    Unavailable(#[from] StoreUnavailable),
-}
-
-/// The port to the ledger. Called from the cold plane; may block for a commit.
-pub trait Ledger: Send + Sync {
-    /// The books as they are now.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`] when they cannot be read.
-    fn snapshot(&self) -> Result<Box<dyn Books>, StoreUnavailable>;
-
-    /// Books transactions: all of them or none. What they take from or give to a buyer's cash, other than by delivery, also
-    /// changes what the buyer can spend.
-    ///
-    /// # Errors
-    /// [`BookError`]; nothing was booked.
-    fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError>;
-
-    /// Enters a fact and books its transactions: all of it or nothing. What was entered before under its kind and reference is entered
-    /// once; its transactions, which depend on the day of entry, are not looked at again.
-    ///
-    /// # Errors
-    /// [`BookError::FactTaken`] when the reference stands for something else, [`BookError::Overtaken`] when its author did not know the
-    /// last fact, and those of [`Ledger::book`]; nothing was entered.
-    fn enter(&self, entered: Entered) -> Result<Booking, BookError>;
-
-    /// Books a buyer's payment, once per reference (R-PREPAY).
-    ///
-    /// # Errors
-    /// [`BookError::ReferenceTaken`] when that reference was booked for another buyer or amount; the others likewise.
-    fn top_up(
-        &self,
-        buyer: BuyerId,
-        reference: &str,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<Booking, BookError> {
-        if !amount.is_positive() {
-            return Err(BookError::NotPositive(amount));
-        }
-        self.book(vec![Transaction::top_up(buyer, reference, amount, now)?])
-    }
 }

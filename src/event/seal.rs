@@ -1,7 +1,7 @@
 //! Sealed days: what a day's charges and clicks come to once no more can be added to it, and the port that keeps it
 //! (`docs/decisions/0023-sealed-days.md`).
 
-use super::{Ledger, Method, StoreUnavailable};
+use super::{BookError, Booking, DayClosing, Ledger, Method, StoreUnavailable};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{BuyerId, DealId, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -118,6 +118,13 @@ pub trait Archive: Ledger {
     /// See [`Archive::lay`]; also when a lease of the day is not closed, when the ledger is not past its last row, or when that
     /// is another than the seal says.
     fn seal(&self, seal: &Seal) -> Result<(), StoreUnavailable>;
+
+    /// Closes a day of a guaranteed deal, once: books what is payable, keeps what is owed, and remembers what was decided (R-COMMIT). Days
+    /// of a deal are closed in order.
+    ///
+    /// # Errors
+    /// [`BookError`] when the day is not sealed, is not the deal's first open one, or when its parts do not add up; nothing was booked.
+    fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError>;
 
     /// Lets the charges and clicks of a sealed day go: no reader finds them any more. Their space comes back by [`Archive::sweep`].
     ///

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Exchange;
 use crate::clock::UnixMillis;
-use crate::delivery::pacing::Promise;
 use crate::event::{Cause, Measure, Stage, Tally};
 use crate::ids::DealId;
 use crate::market::deal::DealState;
@@ -33,7 +32,7 @@ impl Exchange {
             }
         }
         for (id, more) in more.into_iter().filter(|(_, more)| *more > 0) {
-            let promise = market.deals.get(id).and_then(|deal| Promise::of(&market, deal, day));
+            let promise = market.deals.get(id).and_then(|deal| self.promise(&market, deal, day));
             let today = |stage| self.attribution.today(id, day, Measure::Stage(stage));
             if let Some(promise) = promise {
                 self.pacing.note_elsewhere(id, promise, more, today(Stage::Offered) + today(Stage::Withheld), now);

@@ -5,7 +5,7 @@ use crate::auction::eligibility::{Delivery, Funds, Invited, Standing};
 use crate::billing::budget::{Shortage, source_of};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::delivery::frequency::UserKey;
-use crate::delivery::pacing::{Pace, Promise};
+use crate::delivery::pacing::Pace;
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::DealId;
 use crate::market::Market;
@@ -30,7 +30,8 @@ impl Live<'_> {
     }
 
     fn behind(&self, deal: &Deal, offered: u64) -> Option<u32> {
-        match self.exchange.pacing.pace(deal.id, Promise::of(self.market, deal, self.day)?, offered, self.now) {
+        match self.exchange.pacing.pace(deal.id, self.exchange.promise(self.market, deal, self.day)?, offered, self.now)
+        {
             Pace::Behind(behind) => Some(behind),
             Pace::Ahead => None,
         }
@@ -68,7 +69,7 @@ impl Delivery for Live<'_> {
     }
 
     fn take(&self, deal: &Deal) -> bool {
-        let promise = Promise::of(self.market, deal, self.day);
+        let promise = self.exchange.promise(self.market, deal, self.day);
         promise.is_some_and(|promise| self.exchange.pacing.take(deal.id, promise, self.offered(deal), self.now))
     }
 }

@@ -1,10 +1,12 @@
-//! Sealing days and letting their detail go, a little with each beat of the keeper: leases, counts and commits do not wait for it.
+//! Sealing days, closing those of guaranteed deals, and letting their detail go, a little with each beat of the keeper: leases, counts and commits do not wait for it.
 
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::event::{Archive, StoreUnavailable};
 use crate::exchange::Exchange;
+use crate::market::Market;
+use crate::settlement::day::{Closer, Closing};
 use crate::settlement::seal::{Progress, SealError, Sealer};
 
 /// The longest that one beat's steps take; the last of them may pass it by its own time.
@@ -20,6 +22,7 @@ const SWEPT: u32 = 2_048;
 #[derive(Debug, Default)]
 pub(super) struct Archivist {
     sealer: Sealer,
+    closer: Closer,
     rest: u32,
     /// When it began to rest.
     rests_since: UnixMillis,
@@ -34,16 +37,16 @@ impl Archivist {
             return;
         }
         let started = exchange.clock.instant();
-        let detail_ms = exchange.market.load().terms.detail_ms;
+        let market = exchange.market.load();
         while exchange.clock.instant().saturating_duration_since(started) < TIME {
-            match self.step(store, detail_ms, now) {
+            match self.step(store, &market, now) {
                 Ok(true) => {}
                 Ok(false) => {
                     (self.rest, self.rests_since) = (REST, now);
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "days wait to be sealed or let go");
+                    tracing::error!(%error, "days wait to be sealed, closed or let go");
                     (self.rest, self.rests_since) = (REST, now);
                     return;
                 }
@@ -52,14 +55,31 @@ impl Archivist {
     }
 
     /// One step; whether there may be more to do.
-    fn step(&mut self, store: &dyn Archive, detail_ms: u64, now: UnixMillis) -> Result<bool, SealError> {
+    fn step(&mut self, store: &dyn Archive, market: &Market, now: UnixMillis) -> Result<bool, SealError> {
         match self.sealer.step(store, now)? {
             Progress::Working => Ok(true),
             Progress::Sealed(seal) => {
                 tracing::info!(day = %seal.day, rows = seal.rows, "a day is sealed");
                 Ok(true)
             }
-            Progress::Idle => Ok(let_go(store, detail_ms, now)? || store.sweep(SWEPT)?),
+            Progress::Idle => Ok(let_go(store, market.terms.detail_ms, now)?
+                || store.sweep(SWEPT)?
+                || self.close(store, market, now)?),
+        }
+    }
+}
+
+impl Archivist {
+    /// One step of closing guaranteed deals' days; whether there may be more to do (R-COMMIT).
+    fn close(&mut self, store: &dyn Archive, market: &Market, now: UnixMillis) -> Result<bool, SealError> {
+        match self.closer.step(store, market, now).map_err(|error| StoreUnavailable(error.to_string()))? {
+            Closing::Idle => Ok(false),
+            Closing::Working => Ok(true),
+            Closing::Closed(closing) => {
+                let (day, deal, failed) = (closing.day, closing.deal.0, closing.failed);
+                tracing::info!(%day, deal, failed, payable = closing.by_buyer, "a deal's day is closed");
+                Ok(true)
+            }
         }
     }
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 use super::archivist::Archivist;
 use crate::clock::{Clock, UnixMillis};
 use crate::control::publish::Publisher;
-use crate::event::BookError;
+use crate::event::{BookError, Ledger};
 use crate::exchange::Exchange;
+use crate::settlement::day::make_good_of;
 use crate::settlement::ledger;
 use crate::store::SqliteStore;
 
@@ -45,6 +46,7 @@ impl Keeper {
         let (stop, stopped) = sync_channel(1);
         let duty = Arc::new(Duty { exchange, store, publisher });
         duty.count_elsewhere();
+        duty.note_make_good();
         duty.tend();
         let running = duty.clone();
         let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || running.run(&stopped))?;
@@ -111,6 +113,7 @@ impl Duty {
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush_counts();
                 self.count_elsewhere();
+                self.note_make_good();
                 self.derive_ledger();
             }
             let now = self.journal();
@@ -172,6 +175,16 @@ impl Duty {
     pub(super) fn flush_counts(&self) {
         if let Err(error) = self.exchange.flush_counts() {
             tracing::warn!(%error, "counts wait for the next flush");
+        }
+    }
+
+    /// Tells the hot plane what is made good today (R-MAKEGOOD).
+    fn note_make_good(&self) {
+        let today = self.exchange.clock.now().shanghai_day();
+        let volumes = self.store.snapshot().map_err(Into::into).and_then(|books| make_good_of(&*books, today));
+        match volumes {
+            Ok(volumes) => volumes.iter().for_each(|(deal, volume)| self.exchange.make_good.set(*deal, today, *volume)),
+            Err(error) => tracing::warn!(%error, "what is to be made good today could not be read"),
         }
     }
 

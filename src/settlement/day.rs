@@ -1,5 +1,11 @@
 //! What one day of a guaranteed deal comes to, and what of it is made good later (R-MAKEGOOD, R-EXEMPT). Pure.
 
+mod closing;
+mod exempt;
+
+pub use closing::{Closer, Closing, make_good_of};
+pub use exempt::Exemption;
+
 use std::collections::BTreeMap;
 
 use crate::clock::ShanghaiDay;

@@ -5,9 +5,11 @@
 //! same, and it can be proved as long as that day's rows are there, whatever became of other days' (`seal`).
 
 mod payers;
+mod rebuild;
 mod verify;
 
 pub use payers::Payers;
+pub use rebuild::{Rebuilt, rebuild};
 pub use verify::{Break, Verified, verify};
 
 use payers::Draws;
@@ -62,8 +64,10 @@ fn derive_in_chunks(ledger: &dyn Ledger, now: UnixMillis, chunk: u32) -> Result<
                 new.insert(books.day_digest(row.day())?);
             }
         }
+        let mut payers = Payers::default();
+        payers.learn_to_go_on(&*books, &rows)?;
         drop(books);
-        let made = transactions_of(derived.cursor, &digests, &mut Payers::default(), &rows, now)?;
+        let made = transactions_of(derived.cursor, &digests, &mut payers, &rows, now)?;
         let Some(span) = made.first().and_then(|first| first.contents().span) else {
             let after = derived.cursor;
             return Err(

@@ -95,6 +95,8 @@ pub struct DayResult {
     pub causes: BTreeMap<Cause, u64>,
     /// How much of the delivery repaid earlier failures.
     pub made_good: u64,
+    /// Whether its volume was set aside: only then is there something to be made good.
+    pub funded: bool,
     /// The order's last day: until then the day's failure may be made good.
     pub good_until: ShanghaiDay,
     /// What grants paid of the undelivered volume, in micro-yuan.
@@ -243,14 +245,14 @@ pub enum MonthError {
         day: ShanghaiDay,
     },
     /// More made good than there was to be.
-    #[error("R-MAKEGOOD: deal number {} made good {excess} impressions on {day} that nobody was owed", deal.0)]
+    #[error("R-MAKEGOOD: deal number {} made good {excess} on {day} that nobody was owed", deal.0)]
     MoreMadeGoodThanFailed {
         /// Which deal.
         deal: DealId,
         /// On which day.
         day: ShanghaiDay,
-        /// How many too many.
-        excess: u64,
+        /// What was too much.
+        excess: MicroYuan,
     },
     /// A deal's grants paid for more than it consumed.
     #[error("R-GRANT-INVOICE: grants paid {excess} more than deal number {} consumed", deal.0)]
@@ -265,7 +267,7 @@ pub enum MonthError {
     TooLarge(DealId),
 }
 
-/// By deal, whose month's failure it repays, and price in micro-yuan per mille.
+/// By deal, the month whose failure it repays, and price in micro-yuan per mille.
 type Key = (DealId, Option<Month>, i64);
 
 /// The lines of a month, in order of deal, month that is made good, and price.
@@ -313,18 +315,22 @@ fn close_days(
         if undelivered > u128::from(result.ordered) {
             return Err(MonthError::MoreUndeliveredThanOrdered { deal, day });
         }
-        let repaid =
-            failures.repay(result).map_err(|excess| MonthError::MoreMadeGoodThanFailed { deal, day, excess })?;
+        let repaid = failures.repay(result).map_err(|excess| {
+            let excess = within_limit(excess).unwrap_or(MicroYuan::LIMIT);
+            MonthError::MoreMadeGoodThanFailed { deal, day, excess }
+        })?;
         if !month.contains(day) {
             continue;
         }
         closed.insert((deal, day));
-        for (of, price, impressions) in repaid {
-            let line = line_of(lines, result.method, (deal, (of != month).then_some(of), price), day);
-            line.made_good += impressions;
-            line.charge(impressions)?;
+        let price = result.price.micro_yuan_per_mille();
+        for part in repaid {
+            let line = line_of(lines, result.method, (deal, (part.of != month).then_some(part.of), price), day);
+            line.made_good += part.impressions;
+            line.settled += part.impressions;
+            line.add(part.value)?;
         }
-        let line = line_of(lines, result.method, (deal, None, result.price.micro_yuan_per_mille()), day);
+        let line = line_of(lines, result.method, (deal, None, price), day);
         line.ordered += result.ordered;
         line.offered += result.offered;
         line.delivered += result.delivered;

@@ -3,11 +3,15 @@
 
 mod backups;
 mod clicks;
+mod closings;
 mod durable;
 mod facts;
+mod funds;
+mod histories;
 mod model;
 mod operations;
 pub(crate) mod outbox;
+mod payers;
 mod seals;
 mod several;
 mod sums;
@@ -16,9 +20,9 @@ use std::sync::Arc;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Archive, BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method,
-    Operations, Outbox, Position, Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via,
-    VoidReason,
+    Account, AccountKind, Archive, BookError, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Journal, Lease,
+    LeaseRequest, Leases, Ledger, Measure, Method, Operations, Outbox, Posting, Recorded, Resolution, Source, Stage,
+    Sums, Tally, Transaction, Unrecorded, Via, VoidReason, sums_by_source,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, IdBook, ImpIndex, Lane, LeaseId,
@@ -32,7 +36,23 @@ use clicks::{
     clicks_wait_for_no_commit_and_none_comes_to_a_closed_lease,
     r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
 };
+use closings::{
+    r_balance_a_failure_that_a_grant_had_paid_for_goes_back_to_the_grant,
+    r_commit_a_day_is_closed_once_in_order_and_only_when_it_is_sealed,
+    r_commit_grants_pay_what_is_payable_and_what_is_owed_goes_back_to_its_fund,
+    r_makegood_a_day_without_funds_is_the_buyers_cause, r_makegood_worked_example_2_with_make_good_costs_360000,
+    r_makegood_worked_example_2_without_make_good_costs_357000,
+};
 use facts::a_fact_is_entered_once_with_all_of_its_money;
+use funds::{
+    r_balance_a_clients_own_account_pays_for_its_deals_alone,
+    r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
+    r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
+    r_commit_a_day_is_set_aside_from_each_fund_and_keeps_its_terms,
+    r_credit_a_limit_that_is_cut_leaves_what_is_held_valid,
+    r_restrict_an_account_is_closed_when_nothing_of_it_is_held_and_voids_its_grants,
+    r_restrict_frozen_money_is_not_leased_and_a_buyers_measures_are_its_clients,
+};
 use operations::{
     an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
@@ -42,6 +62,10 @@ use outbox::{
     undelivered_notices_are_sent_again_with_an_entry_of_the_log, what_the_journal_posted_is_owed_however_it_is_found,
 };
 
+use payers::{
+    r_balance_a_lease_over_midnight_is_used_up_by_the_earlier_day_first,
+    r_balance_each_delivery_says_which_account_paid,
+};
 use seals::{
     a_day_of_clicks_alone_is_sealed, a_day_that_is_not_ready_is_not_sealed, a_sealed_day_takes_nothing_more,
     a_sealing_that_was_interrupted_begins_anew, r_retain_what_is_gone_stays_in_the_books,
@@ -111,9 +135,16 @@ pub(crate) fn grant(store: &dyn Engine, source: Source, want: i64) -> Option<Lea
     store.grant(request(source, want)).unwrap()
 }
 
-pub(crate) fn position(store: &dyn Engine, source: Source) -> Position {
-    let positions = store.snapshot().unwrap().positions(noon()).unwrap();
-    positions.into_iter().find(|position| position.source == source).unwrap()
+/// The figures of all pots of a source.
+pub(crate) fn position(store: &dyn Engine, source: Source) -> Sums {
+    sums_by_source(&store.snapshot().unwrap().positions(noon()).unwrap())[&source]
+}
+
+/// A day of a guaranteed deal that costs `amount` micro-yuan, paid from the buyer's balance.
+pub(crate) fn day_of(deal: DealId, buyer: BuyerId, amount: i64) -> DayCommitment {
+    let price = CpmMicroYuan::new(1_000).unwrap();
+    let terms = DayTerms { ordered: amount.unsigned_abs(), price, push: (13, 10), amount: MicroYuan(amount) };
+    DayCommitment { deal, day: DAY, buyer, payer: Source::Balance(buyer), terms }
 }
 
 pub(crate) fn top_up(store: &dyn Engine, reference: &str, amount: i64) -> Result<Booking, BookError> {
@@ -173,6 +204,21 @@ suite!(
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     a_fact_is_entered_once_with_all_of_its_money,
     r_month_days_and_accounts_add_up,
+    r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
+    r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
+    r_balance_a_clients_own_account_pays_for_its_deals_alone,
+    r_commit_a_day_is_set_aside_from_each_fund_and_keeps_its_terms,
+    r_credit_a_limit_that_is_cut_leaves_what_is_held_valid,
+    r_restrict_frozen_money_is_not_leased_and_a_buyers_measures_are_its_clients,
+    r_restrict_an_account_is_closed_when_nothing_of_it_is_held_and_voids_its_grants,
+    r_balance_each_delivery_says_which_account_paid,
+    r_balance_a_lease_over_midnight_is_used_up_by_the_earlier_day_first,
+    r_commit_a_day_is_closed_once_in_order_and_only_when_it_is_sealed,
+    r_commit_grants_pay_what_is_payable_and_what_is_owed_goes_back_to_its_fund,
+    r_balance_a_failure_that_a_grant_had_paid_for_goes_back_to_the_grant,
+    r_makegood_a_day_without_funds_is_the_buyers_cause,
+    r_makegood_worked_example_2_without_make_good_costs_357000,
+    r_makegood_worked_example_2_with_make_good_costs_360000,
     verify_accepts_an_empty_store,
 );
 
@@ -269,7 +315,7 @@ fn r_prepay_a_charge_is_posted_once_and_only_within_its_lease(store: &dyn Engine
 }
 
 fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
-    use crate::event::{Account, AccountKind, Draft, Entry, TransactionKind};
+    use crate::event::{Draft, Entry, TransactionKind};
     top_up(store, "bank 1", 100).unwrap();
     let moved = |reference: &str, kind, amount| {
         let side = |account, amount| Entry { account, amount: MicroYuan(amount) };
@@ -294,14 +340,14 @@ fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
     assert_eq!(position(store, CASH).funded, MicroYuan(60));
     assert!(matches!(
         store.book(vec![moved("d", AccountKind::BuyerCommitted, 1)]),
-        Err(BookError::MovesCommitment(BUYER))
+        Err(BookError::MovesCommitment(Account { kind: AccountKind::BuyerCommitted, .. }))
     ));
     assert_eq!(store.book(vec![moved("b", AccountKind::BuyerDeposit, 60)]), Ok(Booking::Booked), "b was not booked");
     verify(&*store.snapshot().unwrap()).unwrap();
 }
 
 fn r_commit_a_day_is_funded_once_and_a_refused_one_may_be_tried_again(store: &dyn Engine) {
-    let commit = |amount, now| store.commit_day(DEAL, DAY, BUYER, MicroYuan(amount), now).unwrap();
+    let commit = |amount, now| store.commit_day(&day_of(DEAL, BUYER, amount), now).unwrap();
     assert!(!commit(60, noon()), "nothing paid in");
     top_up(store, "bank 1", 100).unwrap();
     let lease = grant(store, CASH, 50).unwrap();
@@ -313,15 +359,15 @@ fn r_commit_a_day_is_funded_once_and_a_refused_one_may_be_tried_again(store: &dy
     assert_eq!(position(store, Source::Commitment(DEAL, DAY)).available(), MicroYuan(60));
     let after = DAY.next().starts_at();
     assert!(commit(60, after), "remembered");
-    assert!(!store.commit_day(DealId(9), DAY, BUYER, MicroYuan(1), after).unwrap(), "the day is over");
-    assert!(store.commit_day(DealId(10), DAY, BUYER, MicroYuan(0), noon()).unwrap(), "a day of nothing needs nothing");
+    assert!(!store.commit_day(&day_of(DealId(9), BUYER, 1), after).unwrap(), "the day is over");
+    assert!(store.commit_day(&day_of(DealId(10), BUYER, 0), noon()).unwrap(), "a day of nothing needs nothing");
     assert_eq!(grant(store, Source::Commitment(DealId(10), DAY), 5), None);
     verify(&*store.snapshot().unwrap()).unwrap();
 }
 
 fn r_commit_guaranteed_charges_take_only_from_their_commitment(store: &dyn Engine) {
     top_up(store, "bank 1", 100).unwrap();
-    assert!(store.commit_day(DEAL, DAY, BUYER, MicroYuan(60), noon()).unwrap());
+    assert!(store.commit_day(&day_of(DEAL, BUYER, 60), noon()).unwrap());
     let source = Source::Commitment(DEAL, DAY);
     let lease = grant(store, source, 100).unwrap();
     assert_eq!(lease.amount, MicroYuan(60));

@@ -42,12 +42,34 @@ impl Payers {
         }
     }
 
-    /// Asks the books for leases that are not known yet.
+    /// Asks the books for leases that are not known yet, with who pays under each; nothing of them counts as used up.
     pub(super) fn learn(
         &mut self,
-        _books: &dyn Books,
-        _leases: impl Iterator<Item = LeaseId>,
-    ) -> Result<(), StoreUnavailable> {
+        books: &dyn Books,
+        leases: impl Iterator<Item = (LeaseId, BuyerId)>,
+    ) -> Result<Vec<LeaseId>, StoreUnavailable> {
+        let known = |lease: &LeaseId| self.one.contains_key(lease) || self.several.contains_key(lease);
+        let buyers: BTreeMap<_, _> = leases.filter(|(lease, _)| !known(lease)).collect();
+        let unknown: Vec<_> = buyers.keys().copied().collect();
+        let mut several = Vec::new();
+        for (lease, parts) in books.lease_parts(&unknown)? {
+            let Some(buyer) = buyers.get(&lease) else { continue };
+            let accounts: Vec<_> = parts.iter().map(|part| (part.pot.account(*buyer), part.amount)).collect();
+            self.add(lease, &accounts, MicroYuan::ZERO);
+            if self.has_several(lease) {
+                several.push(lease);
+            }
+        }
+        Ok(several)
+    }
+
+    /// The same for going on where the ledger ends: with what it has taken of each lease.
+    pub(super) fn learn_to_go_on(&mut self, books: &dyn Books, rows: &[Journaled]) -> Result<(), StoreUnavailable> {
+        let posted = rows.iter().filter(|row| row.is_posted());
+        let several = self.learn(books, posted.map(|row| (row.lease, row.buyer)))?;
+        for (lease, taken) in books.drawn(&several)? {
+            self.draw(lease, taken.0.into(), |_, _| {});
+        }
         Ok(())
     }
 

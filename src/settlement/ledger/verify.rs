@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod breaks;
+mod closings;
 mod seals;
 mod sums;
 
@@ -12,7 +13,7 @@ pub use breaks::Break;
 use super::{CHUNK, Draws, Lines, Payers, Sum, chain};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, Stored, Transaction,
+    Account, AccountKind, Books, Draft, Journaled, LeasePart, LeaseRecord, LeaseState, Pot, Span, Stored, Transaction,
     TransactionKind,
 };
 use crate::ids::LeaseId;
@@ -30,6 +31,8 @@ pub struct Verified {
     pub entries: u64,
     /// Facts, none missing.
     pub facts: u64,
+    /// Closed days of guaranteed deals.
+    pub closed_days: u64,
     /// Rows of the journal, posted or void; also those whose detail is gone.
     pub charges: u64,
     /// Sealed days.
@@ -67,6 +70,7 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
         leases: HashMap::new(),
         payers: Payers::default(),
         sums: sums::Added::default(),
+        closings: closings::Closings::default(),
     };
     proof.done.head_seq = books.head_seq()?;
     let seals = books.seals()?;
@@ -82,6 +86,7 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
     proof.leases_and_purses()?;
     proof.sums.agree(books)?;
     proof.facts()?;
+    proof.closings()?;
     Ok(proof.done)
 }
 
@@ -126,6 +131,8 @@ struct Proof<'b> {
     payers: Payers,
     /// What the transactions add up to.
     sums: sums::Added,
+    /// What closings of days moved, and what they keep.
+    closings: closings::Closings,
 }
 
 impl Proof<'_> {
@@ -164,6 +171,7 @@ impl Proof<'_> {
             return Err(Break::Transaction { id: stored.id, reference: reference.clone(), why });
         }
         self.sums.add(&stored.contents);
+        self.closings.add(&stored.contents);
         let mut sum = 0;
         for entry in &stored.contents.entries {
             let amount = i128::from(entry.amount.0);
@@ -283,7 +291,7 @@ impl Proof<'_> {
             let wanted = u32::try_from(last_seq - self.cursor).unwrap_or(CHUNK).min(CHUNK);
             let before = self.cursor;
             let page = self.books.charges(before, wanted)?;
-            self.payers.learn(self.books, page.iter().map(|row| row.lease))?;
+            self.payers.learn(self.books, page.iter().map(|row| (row.lease, row.buyer)))?;
             for row in page {
                 let expected = self.cursor + 1;
                 if row.seq < expected || (row.seq > expected && !gone) {
@@ -324,20 +332,23 @@ impl Proof<'_> {
         sums.1 += count;
     }
 
-    /// Leases against the journal, purses against leases and ledger.
+    /// Leases against the journal, pots against leases and ledger.
     fn leases_and_purses(&mut self) -> Result<(), Break> {
-        let mut held = HashMap::<Source, (i128, i128)>::new();
+        let mut held = HashMap::<Pot, (i128, i128)>::new();
         let mut after = 0;
         loop {
             let page = self.books.leases(after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.id.0;
-            for lease in &page {
+            let ids: Vec<_> = page.iter().map(|lease| lease.id).collect();
+            for (lease, (_, parts)) in page.iter().zip(self.books.lease_parts(&ids)?) {
                 let (journal, count) = self.leases.remove(&lease.id).unwrap_or_default();
                 if journal != i128::from(lease.posted.0) || count != lease.posted_count {
                     return Err(lease_break(lease.id, lease.posted, lease.posted_count, journal, count));
                 }
-                add_lease(held.entry(lease.source).or_default(), lease);
+                let whole: i128 = parts.iter().map(|part| i128::from(part.amount.0)).sum();
+                agree(&format!("lease {}", lease.id.0), "what was granted", lease.amount, whole)?;
+                add_lease(&mut held, lease, &parts);
             }
         }
         if let Some((id, (journal, count))) = self.leases.iter().next() {
@@ -345,19 +356,17 @@ impl Proof<'_> {
         }
         let mut funded = HashMap::<Account, i128>::new();
         for position in self.books.positions(UnixMillis(0))? {
-            let (settled, holding) = held.remove(&position.source).unwrap_or_default();
-            let whose = format!("{:?}", position.source);
+            let (settled, holding) = held.remove(&position.pot).unwrap_or_default();
+            let whose = format!("{:?}", position.pot);
             agree(&whose, "what closed leases posted", position.settled, settled)?;
             agree(&whose, "what leases hold", position.held(), holding)?;
-            let account = match position.source {
-                Source::Balance(buyer) => Account::cash(buyer),
-                Source::Commitment(..) => Account::committed(position.buyer),
-            };
-            *funded.entry(account).or_default() += i128::from(position.funded.0);
+            *funded.entry(position.pot.account(position.buyer)).or_default() += i128::from(position.funded.0);
         }
-        if let Some((source, (settled, holding))) = held.iter().next() {
-            return agree(&format!("{source:?}"), "what leases hold", MicroYuan::ZERO, settled + holding);
+        if let Some((pot, (settled, holding))) = held.iter().next() {
+            return agree(&format!("{pot:?}"), "what leases hold", MicroYuan::ZERO, settled + holding);
         }
+        // What a credit buyer may owe is no money that came in.
+        funded.retain(|account, _| is_backed(account.kind));
         let backed = self.moved.keys().filter(|account| is_backed(account.kind)).copied();
         let accounts: BTreeSet<_> = backed.chain(funded.keys().copied()).collect();
         for account in accounts {
@@ -378,16 +387,23 @@ fn same_span(first: Option<&Stored>, next: &Stored) -> bool {
     }
 }
 
-/// Whether purses stand behind an account.
-fn is_backed(kind: AccountKind) -> bool {
-    matches!(kind, AccountKind::BuyerCash | AccountKind::BuyerCommitted)
+/// Whether an account holds what is set aside for a day.
+fn is_set_aside(kind: AccountKind) -> bool {
+    use AccountKind::{BuyerCommitted, BuyerMakeGood, GrantCommitted, GrantMakeGood};
+    matches!(kind, BuyerCommitted | BuyerMakeGood | GrantCommitted | GrantMakeGood)
 }
 
-fn add_lease(sums: &mut (i128, i128), lease: &LeaseRecord) {
-    if lease.state == LeaseState::Closed {
-        sums.0 += i128::from(lease.posted.0);
-    } else {
-        sums.1 += i128::from(lease.bound().0);
+/// Whether pots stand behind an account.
+fn is_backed(kind: AccountKind) -> bool {
+    kind.pays_for_delivery() && kind != AccountKind::BuyerReceivable
+}
+
+/// What a lease posted or holds, by pot.
+fn add_lease(sums: &mut HashMap<Pot, (i128, i128)>, lease: &LeaseRecord, parts: &[LeasePart]) {
+    let closed = lease.state == LeaseState::Closed;
+    for part in LeasePart::first(parts, if closed { lease.posted } else { lease.bound() }) {
+        let (settled, holding) = sums.entry(part.pot).or_default();
+        *(if closed { settled } else { holding }) += i128::from(part.amount.0);
     }
 }
 

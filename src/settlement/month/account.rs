@@ -10,7 +10,7 @@ use super::minimum::minimum_of;
 use super::quarter::{Achievement, achievements, targets_of};
 use super::{Billed, DayResult, Inputs, Line, PaidBy, Settled, lines_of, objection};
 use crate::clock::{Month, ShanghaiDay};
-use crate::event::{AccountKind, Books, DaySum, StoreUnavailable};
+use crate::event::{AccountKind, Books, ClosedDay, DaySum, Method, StoreUnavailable};
 use crate::ids::{BuyerId, DealId};
 use crate::market::deal::Deal;
 use crate::market::demand::Buyer;
@@ -39,10 +39,8 @@ pub struct BuyerMonth {
     pub standings: Vec<Standing>,
     /// On which days something was billed.
     pub billed_days: BTreeSet<ShanghaiDay>,
-    /// On which days a guaranteed deal is not closed; up to `through`.
-    pub unclosed_days: BTreeSet<ShanghaiDay>,
-    /// What these days came to so far, by deal: what was billed.
-    running: BTreeMap<(DealId, ShanghaiDay), MicroYuan>,
+    /// The days of guaranteed deals up to `through` that are not closed, with what was billed of them so far, in micro-yuan.
+    pub running: BTreeMap<(DealId, ShanghaiDay), MicroYuan>,
 }
 
 impl BuyerMonth {
@@ -129,7 +127,7 @@ pub fn statement_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Sta
 pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMonth, Refusal> {
     let terms = known(view, buyer)?;
     let sums = billed(&view.books.day_sums(month.first_day(), month.last_day(), Some(buyer))?);
-    let results: Vec<DayResult> = Vec::new();
+    let results = results_of(view, buyer, month, &sums)?;
     let by_deal = count_by_deal(&sums);
     let standings = monitor::standings(view, buyer, month, &by_deal);
     let settled = settled_counts(view, buyer, month, &standings);
@@ -157,7 +155,6 @@ pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMo
         adjustments: adjustments.map(|(kept, it)| (kept.fact.reference.clone(), it)).collect(),
         standings,
         billed_days: sums.iter().map(|sum| sum.day).collect(),
-        unclosed_days: running.keys().map(|(_, day)| *day).collect(),
         running,
     })
 }
@@ -192,6 +189,45 @@ fn billed(sums: &[DaySum]) -> Vec<Billed> {
     // A screen in a public place shows one ad to many: what is billed is the quantity (OpenRTB 2.6 §3.2.31 `qty`).
     all.values_mut().for_each(|sum| sum.impressions = (sum.quantity + 500) / 1_000);
     all.into_values().collect()
+}
+
+/// How the month's days of guaranteed deals were closed. Of a deal that made something good in it: all days before too.
+fn results_of(
+    view: &View<'_>,
+    buyer: BuyerId,
+    month: Month,
+    sums: &[Billed],
+) -> Result<Vec<DayResult>, StoreUnavailable> {
+    let mut closed = view.books.closings_of(buyer, None, month.first_day(), month.last_day())?;
+    let repaying = closed.iter().map(|day| &day.closing).filter(|closing| closing.made_good > 0);
+    let repaying: BTreeSet<_> = repaying.map(|closing| closing.deal).collect();
+    for deal in repaying {
+        closed.extend(view.books.closings_of(buyer, Some(deal), ShanghaiDay(0), month.first_day().previous())?);
+    }
+    let methods: BTreeMap<_, _> = sums.iter().map(|sum| (sum.deal, sum.method)).collect();
+    let result = |day: ClosedDay| {
+        let closing = day.closing;
+        let known = view.market.deals.get(closing.deal).map(|deal| deal.method);
+        let method = methods.get(&closing.deal).copied().or(known).unwrap_or(Method::Pdb);
+        DayResult {
+            deal: closing.deal,
+            method,
+            day: closing.day,
+            price: closing.price,
+            ordered: closing.ordered,
+            offered: closing.offered,
+            delivered: closing.delivered + closing.made_good + closing.at_cost,
+            failed: closing.failed,
+            exempted: closing.exempted,
+            by_buyer: closing.by_buyer,
+            causes: closing.causes.into_iter().collect(),
+            made_good: closing.made_good,
+            funded: day.funded,
+            good_until: closing.good_until,
+            undelivered_from_grants: day.from_grants,
+        }
+    };
+    Ok(closed.into_iter().map(result).collect())
 }
 
 fn count_by_deal(sums: &[Billed]) -> BTreeMap<DealId, u64> {

@@ -12,7 +12,7 @@ use crate::event::{
     AFTER_MIDNIGHT_MS, Account, AccountKind, Books, FactKind, KeptFact, LeaseState, StoreUnavailable, Transaction,
     TransactionKind,
 };
-use crate::ids::BuyerId;
+use crate::ids::{BuyerId, DealId};
 use crate::money::{Fen, MicroYuan};
 use crate::settlement::office::{Deed, Refusal, View};
 use crate::settlement::statement::{Draft, Statement, Status};
@@ -224,11 +224,25 @@ fn unfinished_days(view: &View<'_>, month: &BuyerMonth) -> Result<Vec<String>, R
     } else if sealed.range(last..).next().is_none() && leases_stand(books, last)? {
         points.push(format!("leases of {last} are not closed"));
     }
-    if !month.unclosed_days.is_empty() {
-        let days: Vec<_> = month.unclosed_days.iter().copied().collect();
-        points.push(format!("guaranteed deals are not closed on {} (R-MAKEGOOD)", named(&days)));
+    let unclosed = unclosed_days(books, month)?;
+    if !unclosed.is_empty() {
+        points.push(format!("guaranteed deals are not closed on {} (R-MAKEGOOD)", named(&unclosed)));
     }
     Ok(points)
+}
+
+/// On which days something of guaranteed deals is still to be closed. A day of which nobody ever decided anything, because the exchange stood
+/// still, has nothing to close: the exchange's failure, and not charged.
+fn unclosed_days(books: &dyn Books, month: &BuyerMonth) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
+    let days = || month.running.keys().map(|(_, day)| *day);
+    let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(Vec::new()) };
+    let decided = books.commitments(first, last)?.into_iter().filter(|kept| kept.terms.is_some());
+    let decided: BTreeSet<_> = decided.map(|kept| (kept.deal, kept.day)).collect();
+    let waits = |((deal, day), billed): (&(DealId, ShanghaiDay), &MicroYuan)| {
+        (billed.is_positive() || decided.contains(&(*deal, *day))).then_some(*day)
+    };
+    let days: BTreeSet<_> = month.running.iter().filter_map(waits).collect();
+    Ok(days.into_iter().collect())
 }
 
 /// Whether a lease is not closed that may carry charges of a day, or of an earlier one. Asked only where no later day is sealed.

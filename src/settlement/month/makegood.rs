@@ -1,4 +1,4 @@
-//! Which failures of the exchange later deliveries make good: the oldest of the deal first, each at its own day's price (R-MAKEGOOD).
+//! Which failures of the exchange later deliveries make good: the oldest of the deal first, at equal value (R-MAKEGOOD).
 
 use std::collections::VecDeque;
 
@@ -8,10 +8,10 @@ use crate::ids::DealId;
 
 /// What the exchange owes of one day.
 struct Failure {
-    day: ShanghaiDay,
-    price: i64,
+    month: Month,
     until: ShanghaiDay,
-    impressions: u64,
+    /// Micro-yuan.
+    value: i128,
 }
 
 /// What the exchange owes under one deal at a time; days come in order of deal and day.
@@ -21,34 +21,48 @@ pub(super) struct Failures {
     open: VecDeque<Failure>,
 }
 
-/// Of which month, at which price in micro-yuan per mille, how many impressions were repaid.
-pub(super) type Repaid = (Month, i64, u64);
+/// A part of what a day made good.
+pub(super) struct Repaid {
+    /// The month of the failure.
+    pub(super) of: Month,
+    /// Impressions of the day.
+    pub(super) impressions: u64,
+    /// What they are worth, in micro-yuan.
+    pub(super) value: i128,
+}
 
 impl Failures {
-    /// Lets the day's make-good repay what is open, then opens the day's own failure. An error says how many impressions were made good
-    /// that nobody was owed.
-    pub(super) fn repay(&mut self, result: &DayResult) -> Result<Vec<Repaid>, u64> {
+    /// Lets the day's make-good repay what is open, then opens the day's own failure. An error says what was made good that nobody was
+    /// owed, in micro-yuan.
+    pub(super) fn repay(&mut self, result: &DayResult) -> Result<Vec<Repaid>, i128> {
         if self.deal != Some(result.deal) {
             *self = Self { deal: Some(result.deal), open: VecDeque::new() };
         }
-        // What was not made good by its order's end is not charged, and is not owed any more.
+        // What was not made good by its order's end is not charged, and is not owed any more. An order that goes on longer than it was to
+        // takes along what is still owed.
         self.open.retain(|failure| failure.until >= result.day);
-        let mut left = result.made_good;
+        self.open.iter_mut().for_each(|failure| failure.until = failure.until.max(result.good_until));
+        let price = i128::from(result.price.per_impression().0);
+        let mut value = price * i128::from(result.made_good);
+        let mut impressions = result.made_good;
         let mut repaid = Vec::new();
-        while left > 0 {
-            let Some(oldest) = self.open.front_mut() else { return Err(left) };
-            let part = left.min(oldest.impressions);
-            repaid.push((oldest.day.month(), oldest.price, part));
-            left -= part;
-            oldest.impressions -= part;
-            if oldest.impressions == 0 {
+        while value > 0 {
+            let Some(oldest) = self.open.front_mut() else { return Err(value) };
+            let part = value.min(oldest.value);
+            value -= part;
+            oldest.value -= part;
+            // An impression that repays two months counts with the later one.
+            let whole = if value == 0 { impressions } else { u64::try_from(part / price).unwrap_or(impressions) };
+            impressions -= whole.min(impressions);
+            repaid.push(Repaid { of: oldest.month, impressions: whole, value: part });
+            if oldest.value == 0 {
                 self.open.pop_front();
             }
         }
-        let impressions = result.failed + result.exempted;
-        if impressions > 0 {
-            let price = result.price.micro_yuan_per_mille();
-            self.open.push_back(Failure { day: result.day, price, until: result.good_until, impressions });
+        let value = price * (i128::from(result.failed) + i128::from(result.exempted));
+        // A day that was not paid for leaves nothing to be made good.
+        if result.funded && value > 0 {
+            self.open.push_back(Failure { month: result.day.month(), until: result.good_until, value });
         }
         Ok(repaid)
     }

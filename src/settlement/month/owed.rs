@@ -1,6 +1,6 @@
 //! Where what a buyer owes for a month comes from: cash and deposit, then rebates, and the rest is a receivable. Never grants (R-DEDUCT).
 
-use crate::event::{Account, AccountKind, Source};
+use crate::event::{Account, AccountKind, Fund, Pot};
 use crate::ids::BuyerId;
 use crate::money::MicroYuan;
 use crate::settlement::office::{Refusal, View};
@@ -18,9 +18,9 @@ pub(super) fn settled_with(
     let own = |kind| Account { kind, owner: buyer.0 };
     let balances = view.books.balances()?;
     let balance = |kind| balances.iter().find(|(account, _)| *account == own(kind)).map_or(0, |(_, amount)| amount.0);
+    let free = Pot::Free(Fund::Cash(buyer));
     let positions = view.books.positions(view.now)?;
-    let free = positions.iter().find(|position| position.source == Source::Balance(buyer));
-    let cash = free.map_or(0, |position| position.available().0);
+    let cash = positions.iter().find(|position| position.pot == free).map_or(0, |position| position.available().0);
     let held = [
         (AccountKind::BuyerCash, cash),
         (AccountKind::BuyerDeposit, -balance(AccountKind::BuyerDeposit)),

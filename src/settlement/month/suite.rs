@@ -3,8 +3,8 @@
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{
-    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, Fact, FactKind, KeptFact, LeaseRequest,
-    Leases, Ledger, Posting, Resolution, Source, Via,
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Fact, FactKind,
+    Journal, KeptFact, LeaseRequest, Leases, Ledger, Measure, Posting, Resolution, Source, Stage, Tally, Via,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DspId, IdKind, ImpIndex, MediaId, PlacementId, Slot,
@@ -16,6 +16,7 @@ use crate::market::supply::Formats;
 use crate::market::targeting::Place;
 use crate::market::{ExchangeTerms, Market, Parts};
 use crate::money::{Fen, Quantity};
+use crate::settlement::day::{Closer, Closing};
 use crate::settlement::ledger::{derive, verify};
 use crate::settlement::office::{Receipt, Refusal, Submission, View, enter, facts_of};
 use crate::settlement::seal::{Progress, Sealer};
@@ -136,9 +137,13 @@ fn store_with(market: &Market, impressions: u32) -> MemoryStore {
 }
 
 fn charged(store: &MemoryStore, on: &str, impressions: u32) {
+    charge_under(store, on, Source::Balance(BUYER), (DealId(0), Method::Pd), impressions);
+}
+
+/// One charge of that many impressions at ¥35, from a lease of its own that is over at once.
+fn charge_under(store: &MemoryStore, on: &str, source: Source, (deal, method): (DealId, Method), impressions: u32) {
     let now = at(on);
     let (window_ends, closes_at) = (now.plus_ms(60_000), now.plus_ms(120_000));
-    let source = Source::Balance(BUYER);
     let request = LeaseRequest { source, buyer: BUYER, want: yuan(100_000), window_ends, closes_at };
     let lease = store.grant(request).unwrap().unwrap().id;
     let price = CpmMicroYuan::parse_yuan("35.00").unwrap();
@@ -152,8 +157,8 @@ fn charged(store: &MemoryStore, on: &str, impressions: u32) {
         advertiser: AdvertiserId(0),
         creative: CreativeId(0),
         version: CreativeVersion(1),
-        deal: DealId(0),
-        method: Method::Pd,
+        deal,
+        method,
         lease,
         quantity: Quantity(impressions * 1_000),
         price,
@@ -164,6 +169,25 @@ fn charged(store: &MemoryStore, on: &str, impressions: u32) {
     record(store, posting).unwrap();
     derive(store, now).unwrap();
     store.close_dead(closes_at).unwrap();
+}
+
+fn commitment(day: ShanghaiDay) -> DayCommitment {
+    let price = CpmMicroYuan::parse_yuan("35.00").unwrap();
+    let terms = DayTerms { ordered: 1_000, price, push: (1, 1), amount: yuan(35) };
+    DayCommitment { deal: DealId(1), day, buyer: BUYER, payer: Source::Balance(BUYER), terms }
+}
+
+/// A day of PDB-1: set aside, offered, delivered, sealed and closed.
+fn guaranteed_day(store: &MemoryStore, market: &Market, on: &str, offered: u64, delivered: u32) {
+    let deal = DealId(1);
+    assert!(store.commit_day(&commitment(day(on)), at(on)).unwrap());
+    let measure = Measure::Stage(Stage::Offered);
+    store.tally(vec![Tally { day: day(on), deal, measure, count: offered }]).unwrap();
+    charge_under(store, on, Source::Commitment(deal, day(on)), (deal, Method::Pdb), delivered);
+    seal(store, on);
+    let mut closer = Closer::default();
+    let now = day(on).next().starts_at().plus_ms(AFTER_MIDNIGHT_MS);
+    while closer.step(store, market, now).unwrap() != Closing::Idle {}
 }
 
 fn seal(store: &MemoryStore, on: &str) {
@@ -222,6 +246,45 @@ fn r_minimum_worked_example_1_from_the_charge_to_the_accounts() {
     let twice = refused(say(&store, &market, (FactKind::MonthClosing, "again"), "2026-12-09", NOVEMBER));
     assert!(twice.contains("2026-11 is closed"), "{twice}");
     assert_eq!(balance(&store, AccountKind::BuyerCash), -yuan(20_000).0);
+}
+
+#[test]
+fn r_settle_an_order_over_two_months_from_the_charge_to_the_accounts() {
+    let deals = vec![deal(1, "PDB-1", Method::Pdb, ("2026-11-29", "2026-12-02"))];
+    let market = market_with(Buyer { monthly_minimum: MicroYuan::ZERO, ..buyer() }, deals);
+    let store = MemoryStore::new();
+    let body = r#"{"buyer":"8001","amount":"500.00"}"#;
+    say(&store, &market, (FactKind::TopUp, "bank 1"), "2026-11-02", body).unwrap();
+    // On the 29th 400 are the exchange's failure and 100 the buyer's; 150 are made good on the 30th, 250 on 1 December.
+    guaranteed_day(&store, &market, "2026-11-29", 600, 500);
+    let running = stand_on(&store, &market, "2026-11-30", november());
+    assert_eq!(running.statement.sums().consumption, yuan(21));
+    assert_eq!(running.forecast.unwrap().expected, yuan(21 + 35), "today's volume is committed");
+    guaranteed_day(&store, &market, "2026-11-30", 1_150, 1_150);
+    guaranteed_day(&store, &market, "2026-12-01", 1_250, 1_250);
+    say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
+
+    let closed = stand_on(&store, &market, "2026-12-06", november()).statement;
+    let line = &closed.draft().deals[0];
+    assert_eq!((line.ordered, line.delivered, line.made_good, line.settled), (Some(2_000), 1_650, 150, 1_750));
+    assert_eq!((line.undelivered_by_exchange, line.undelivered_by_buyer), (400, 100));
+    assert_eq!(line.causes.values().sum::<u64>(), 500, "each under one cause");
+    assert_eq!(closed.sums().total, MicroYuan(61_250_000));
+    let december = stand_on(&store, &market, "2026-12-06", november().next());
+    let [own, earlier] = &december.statement.draft().deals[..] else { panic!("two lines") };
+    assert_eq!((own.consumption, earlier.consumption), (yuan(35), MicroYuan(8_750_000)));
+    assert!(earlier.project.ends_with("make-good of 2026-11"), "{}", earlier.project);
+    // Both months are what the accounts say was consumed.
+    let revenue = [AccountKind::ExchangeRevenue, AccountKind::MediaPayable, AccountKind::UndeliveredRevenue];
+    let vat = MicroYuan(closed.taxed().vat.0 * 10_000);
+    let earned: i64 = revenue.into_iter().map(|kind| balance(&store, kind)).sum();
+    assert_eq!(-earned + vat.0, 61_250_000 + 43_750_000);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+    // 2 December was set aside and is not closed.
+    assert!(store.commit_day(&commitment(day("2026-12-02")), at("2026-12-02")).unwrap());
+    let last = (FactKind::MonthClosing, "close 2026-12");
+    let open = refused(say(&store, &market, last, "2027-01-06", &NOVEMBER.replace("11", "12")));
+    assert!(open.contains("guaranteed deals are not closed on 2026-12-02 (R-MAKEGOOD)"), "{open}");
 }
 
 #[test]

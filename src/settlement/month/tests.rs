@@ -33,6 +33,7 @@ fn result(day: ShanghaiDay, delivered: u64, failed: u64, made_good: u64) -> DayR
         by_buyer,
         causes: BTreeMap::from([(Cause::DspTimeout, by_buyer)]),
         made_good,
+        funded: true,
         good_until: ShanghaiDay::parse("2026-12-31").unwrap(),
         undelivered_from_grants: MicroYuan::ZERO,
     }
@@ -101,21 +102,30 @@ fn r_makegood_what_is_made_good_in_the_month_is_charged_in_full() {
 }
 
 #[test]
-fn r_makegood_an_earlier_months_failure_is_a_line_of_its_own_at_its_own_price() {
-    let october = DayResult { price: price("50.00"), ..result(day("2026-10-30"), 100_000, 100_000, 0) };
+fn r_makegood_an_earlier_months_failure_is_a_line_of_its_own_at_equal_value() {
+    // 120,000 at ¥50 are worth 100,000 at ¥60; then 5,000 of November's own.
+    let october = DayResult { price: price("50.00"), ..result(day("2026-10-30"), 80_000, 120_000, 0) };
     let first = result(day("2026-11-01"), 190_000, 10_000, 0);
     let second = result(day("2026-11-02"), 305_000, 0, 105_000);
-    let lines = lines(&[], &[second.clone(), october.clone(), first.clone()], &[]);
-    assert_eq!(lines.len(), 2);
-    assert_eq!((lines[0].repays, lines[0].consumption, lines[0].made_good), (None, yuan(23_700), 5_000));
-    let earlier = &lines[1];
-    assert_eq!((earlier.repays, earlier.price), (Month::parse("2026-10"), price("50.00")));
-    assert_eq!((earlier.consumption, earlier.made_good, earlier.ordered), (yuan(5_000), 100_000, 0));
-    // Once the order is over, nothing of it is owed any more.
-    let late = DayResult { good_until: day("2026-11-01"), ..october };
-    let results = [late, first, second];
-    let refused = lines_of(&Inputs { month: november(), sums: &[], results: &results, settled: &[] });
-    assert!(matches!(refused, Err(MonthError::MoreMadeGoodThanFailed { excess: 95_000, .. })), "{refused:?}");
+    let found = lines(&[], &[second.clone(), october.clone(), first.clone()], &[]);
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].repays, found[0].consumption, found[0].made_good), (None, yuan(23_700), 5_000));
+    let earlier = &found[1];
+    assert_eq!((earlier.repays, earlier.price), (Month::parse("2026-10"), price("60.00")));
+    assert_eq!((earlier.consumption, earlier.made_good, earlier.ordered), (yuan(6_000), 100_000, 0));
+    // Once the order is over, nothing of it is owed any more; nor of a day that was never paid for.
+    let late = DayResult { good_until: day("2026-10-31"), ..october.clone() };
+    let unpaid = DayResult { funded: false, ..october.clone() };
+    for nothing in [late, unpaid] {
+        let results = [nothing, first.clone(), second.clone()];
+        let refused = lines_of(&Inputs { month: november(), sums: &[], results: &results, settled: &[] });
+        let Err(MonthError::MoreMadeGoodThanFailed { excess, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(excess, yuan(5_700));
+    }
+    // An order that goes on takes along what is still owed.
+    let ended = DayResult { good_until: day("2026-10-31"), ..october };
+    let extended = result(day("2026-10-31"), 200_000, 0, 0);
+    assert_eq!(lines(&[], &[ended, extended, first, second], &[])[1].consumption, yuan(6_000));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::clock::Chance;
 use crate::event::{
-    Audit, Books, Click, ClickGroup, Entered, Generation, Group, KeptNotice, NoticeFilter, OutboxRound, Owed, Receipt,
-    Remembered, Resend, Seal, StoreUnavailable, Suspension,
+    Audit, Books, Click, ClickGroup, DayClosing, Entered, Generation, Group, KeptNotice, NoticeFilter, OutboxRound,
+    Owed, Receipt, Remembered, Resend, Seal, StoreUnavailable, Suspension,
 };
 use crate::ids::IdKind;
 
@@ -63,7 +63,8 @@ to_any!(Journal {
 to_any!(Leases {
     fn grant(&self, request: LeaseRequest) -> Stored<Option<Lease>>;
     fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Stored<()>;
-    fn commit_day(&self, deal: DealId, day: ShanghaiDay, buyer: BuyerId, amount: MicroYuan, now: UnixMillis) -> Stored<bool>;
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Stored<bool>;
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Stored<u64>;
     ;
     fn close_dead(&self, now: UnixMillis) -> Stored<u64> {
         // A click that still waits at another node would come too late.
@@ -108,6 +109,9 @@ impl Archive for Several {
     }
     fn seal(&self, seal: &Seal) -> Stored<()> {
         self.leader().seal(seal)
+    }
+    fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
+        self.leader().close_day(closing, now)
     }
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Stored<()> {
         self.leader().let_go(day, now)

@@ -6,10 +6,12 @@ use std::ops::Bound;
 use super::{MemoryStore, State};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, LeaseState, Seal, Sealed, StoreUnavailable,
+    AFTER_MIDNIGHT_MS, Archive, BookError, Booking, ClickGroup, ClickKey, DayClosing, Group, GroupKey, LeaseState,
+    Seal, Sealed, StoreUnavailable,
 };
 use crate::ids::DealId;
 use crate::money::MicroYuan;
+use crate::store::closing;
 
 /// Seals, and the groups of each day by their keys.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +81,7 @@ impl State {
         days.into_iter().take_while(closed).filter(|day| !old(day) && booked(day)).collect()
     }
 
-    fn leases_stand(&self, day: ShanghaiDay) -> bool {
+    pub(super) fn leases_stand(&self, day: ShanghaiDay) -> bool {
         let carries = |window_ends: UnixMillis| window_ends <= last_award(day);
         self.leases.values().any(|lease| lease.state != LeaseState::Closed && carries(lease.window_ends))
     }
@@ -89,7 +91,7 @@ impl State {
     }
 }
 
-fn last_award(day: ShanghaiDay) -> UnixMillis {
+pub(super) fn last_award(day: ShanghaiDay) -> UnixMillis {
     day.next().starts_at().plus_ms(AFTER_MIDNIGHT_MS)
 }
 
@@ -124,6 +126,10 @@ impl Archive for MemoryStore {
         }
         state.sealed.seals.insert(day, Sealed { seal: *seal, gone_at: None });
         Ok(())
+    }
+
+    fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
+        self.state().all_or_nothing(|state| closing::close(state, closing, now))
     }
 
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Result<(), StoreUnavailable> {

@@ -4,9 +4,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::reader::sealed::{last_seq, leases_stand};
 use super::schema::{charge_table, click_table};
+use super::vault::File;
 use super::{SqliteStore, reader};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{Archive, ClickGroup, Group, Seal, StoreUnavailable};
+use crate::event::{Archive, BookError, Booking, ClickGroup, DayClosing, Group, Seal, StoreUnavailable};
+use crate::store::closing;
 
 impl SqliteStore {
     /// Days are sealed and let go in several commits, by the process that leads.
@@ -37,6 +39,11 @@ impl Archive for SqliteStore {
             writer.forget_days();
             put(connection, &seal)
         })
+    }
+
+    fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
+        let closing = closing.clone();
+        self.call(move |connection, _| closing::close(&mut File(connection), &closing, now))
     }
 
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Result<(), StoreUnavailable> {

@@ -6,7 +6,7 @@ use super::reader::booked::account_of;
 use super::reader::{method_of, rows};
 use crate::clock::ShanghaiDay;
 use crate::event::{Account, DaySum, Delivered, Draft, StoreUnavailable, SumKey};
-use crate::ids::{BuyerId, DealId, MediaId};
+use crate::ids::{BuyerId, DealId, LeaseId, MediaId};
 use crate::money::MicroYuan;
 
 /// Adds what a transaction says. A sum beyond what SQLite's integers hold is an error of the statement (STRICT tables hold no floats).
@@ -63,6 +63,20 @@ fn sum_of(row: &Row<'_>) -> rusqlite::Result<DaySum> {
     };
     let (amount, earned) = (MicroYuan(row.get(9)?), MicroYuan(row.get(10)?));
     Ok(DaySum { key, sums: Delivered { count: row.get(7)?, quantity: row.get(8)?, amount, earned } })
+}
+
+/// How much the ledger has taken of leases that draw on several accounts.
+pub(super) fn drawn(
+    connection: &Connection,
+    leases: &[LeaseId],
+) -> Result<Vec<(LeaseId, MicroYuan)>, StoreUnavailable> {
+    let mut sum = connection.prepare_cached("SELECT sum(amount) FROM ledger_lease WHERE lease = ?1")?;
+    let mut drawn = Vec::new();
+    for lease in leases {
+        let taken: Option<i64> = sum.query_row([lease.0.cast_signed()], |row| row.get(0))?;
+        drawn.extend(taken.map(|taken| (*lease, MicroYuan(taken))));
+    }
+    Ok(drawn)
 }
 
 /// What the entries of each account add up to.

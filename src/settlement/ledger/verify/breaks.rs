@@ -2,7 +2,7 @@
 
 use crate::clock::ShanghaiDay;
 use crate::event::{StoreUnavailable, Unbalanced};
-use crate::ids::LeaseId;
+use crate::ids::{DealId, LeaseId};
 use crate::money::MicroYuan;
 
 /// The first thing that does not add up.
@@ -107,6 +107,16 @@ pub enum Break {
         kept: String,
         /// What the ledger says.
         expected: String,
+    },
+    /// The closing of a guaranteed deal's day does not agree with itself or with the ledger.
+    #[error("the closing of {day} of deal number {}: {what}", deal.0)]
+    Closing {
+        /// Which deal's; 0 where that is not known.
+        deal: DealId,
+        /// Which day's.
+        day: ShanghaiDay,
+        /// What differs.
+        what: String,
     },
     /// A fact is missing.
     #[error("fact {expected} is missing: {found} follows")]

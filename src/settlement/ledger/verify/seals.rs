@@ -20,7 +20,7 @@ impl Proof<'_> {
             let page = self.books.groups(day, after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.key);
-            self.payers.learn(self.books, page.iter().map(|group| group.key.lease))?;
+            self.payers.learn(self.books, page.iter().map(|group| (group.key.lease, group.key.buyer)))?;
             for group in &page {
                 rows += group.count;
                 lines.add_group(group);
@@ -66,7 +66,10 @@ impl Proof<'_> {
 
     /// One delivery of a day whose detail is gone: who paid, as its lines and its leases say it.
     pub(super) fn booked_of_gone(&mut self, contents: &Draft) -> Result<(), Break> {
-        self.payers.learn(self.books, contents.draws.iter().map(|(lease, _)| *lease))?;
+        for (lease, _) in &contents.draws {
+            let buyers = self.books.leases(lease.0.saturating_sub(1), 1)?;
+            self.payers.learn(self.books, buyers.iter().map(|record| (record.id, record.buyer)))?;
+        }
         let proof = self.days.entry(contents.day).or_default();
         for line in &contents.lines {
             *proof.paid.entry(line.payer).or_default() += i128::from(line.amount.0);

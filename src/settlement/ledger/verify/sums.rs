@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Break, PAGE, Proof};
 use crate::clock::ShanghaiDay;
-use crate::event::{Account, Books, DaySum, Delivered, Draft, SumKey};
+use crate::event::{Account, AccountKind, Books, DaySum, Delivered, Draft, Method, SumKey};
+use crate::ids::{BuyerId, DealId, MediaId};
 
 /// What transactions add up to.
 #[derive(Default)]
@@ -22,6 +23,19 @@ impl Added {
         for entry in &contents.entries {
             *self.balances.entry(entry.account).or_default() += i128::from(entry.amount.0);
         }
+    }
+
+    /// The sums of one day.
+    pub(super) fn of_day(&self, day: ShanghaiDay) -> impl Iterator<Item = (&SumKey, &Delivered)> {
+        let first = SumKey {
+            day,
+            buyer: BuyerId(0),
+            deal: DealId(0),
+            media: MediaId(0),
+            method: Method::Pdb,
+            payer: Account::single(AccountKind::Bank),
+        };
+        self.days.range(first..).take_while(move |(key, _)| key.day == day)
     }
 
     /// What is kept against what was added up; the first that differs.
