@@ -161,6 +161,17 @@ pub trait Deed: Serialize + DeserializeOwned {
     /// [`Refusal`] when that cannot be.
     fn concerns(&self, view: &View<'_>) -> Result<(Option<BuyerId>, ShanghaiDay), Refusal>;
 
+    /// Adds what only the books know, before it is judged. Its author leaves that out, so that the same words are the same record.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it cannot be made up.
+    fn complete(&mut self, _view: &View<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Takes over what was added when it was entered before.
+    fn complete_as(&mut self, _before: Self) {}
+
     /// Judges it, and says which money it moves.
     ///
     /// # Errors
@@ -186,8 +197,22 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact, Vec<Transaction>), Refusal> {
-    let deed: D = read(submission.body)?;
+    let mut deed: D = read(submission.body)?;
     let (buyer, day) = deed.concerns(view)?;
+    let again = |kept: &&KeptFact| kept.fact.kind == D::KIND && kept.fact.reference == submission.reference;
+    // What was entered before is not judged again: it may not be right any more, and it is not entered twice.
+    let transactions = match view.facts.iter().find(again) {
+        Some(before) => {
+            if let Ok(before) = serde_json::from_str(&before.fact.body) {
+                deed.complete_as(before);
+            }
+            Vec::new()
+        }
+        None => {
+            deed.complete(view)?;
+            deed.judge(submission.reference, view)?
+        }
+    };
     let body = serde_json::to_string(&deed).map_err(|error| Refusal::Malformed(error.to_string()))?;
     let fact = Fact {
         kind: D::KIND,
@@ -197,12 +222,6 @@ fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact,
         at: view.now,
         actor: submission.actor.to_owned(),
         body,
-    };
-    let again = |kept: &&KeptFact| kept.fact.kind == fact.kind && kept.fact.reference == fact.reference;
-    // What was entered before is not judged again: it may not be right any more, and it is not entered twice.
-    let transactions = match view.facts.iter().find(again) {
-        Some(_) => Vec::new(),
-        None => deed.judge(submission.reference, view)?,
     };
     Ok((fact, transactions))
 }
