@@ -14,6 +14,7 @@ mod ledger;
 mod operation;
 mod outbox;
 mod seal;
+mod sums;
 
 pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
@@ -28,6 +29,7 @@ pub use outbox::{
     OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
 };
 pub use seal::{AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, Seal, Sealed};
+pub use sums::{DaySum, Delivered, SumKey};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{

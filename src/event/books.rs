@@ -1,8 +1,9 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
 use super::{
-    ChargeKey, ClickGroup, Clicked, Draft, EVENT_VERSION, Entered, FactKind, Group, GroupKey, KeptFact, Method,
-    Posting, Resolution, Sealed, Source, StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
+    Account, ChargeKey, ClickGroup, Clicked, DaySum, Draft, EVENT_VERSION, Entered, FactKind, Group, GroupKey,
+    KeptFact, Method, Posting, Resolution, Sealed, Source, StoreUnavailable, Tally, Transaction, TransactionKind,
+    Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -281,6 +282,24 @@ pub trait Books {
     /// # Errors
     /// See [`Books::head_seq`].
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable>;
+
+    /// What was delivered by settlement days from `first` to `last`, of one buyer or of all, in order of their keys. Costs the number of
+    /// sums, whatever the number of impressions.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn day_sums(
+        &self,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+        buyer: Option<BuyerId>,
+    ) -> Result<Vec<DaySum>, StoreUnavailable>;
+
+    /// What the entries of each account add up to, in order of the accounts: debit positive, credit negative.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn balances(&self) -> Result<Vec<(Account, MicroYuan)>, StoreUnavailable>;
 
     /// At most `limit` leases with an id above `after`, in order.
     ///

@@ -84,6 +84,8 @@ coded! {
         FrequencyCapped = 110, "frequency_capped";
         /// The deal's price is under the media's floor per second for every ad that fits.
         UnderFloor = 111, "under_floor";
+        /// The day was exempt for both sides (R-EXEMPT).
+        Exempt = 112, "exempt";
 
         /// The deal is suspended or paused for a reason of the buyer.
         DealSuspended = 200, "deal_suspended";
@@ -118,6 +120,8 @@ coded! {
         NoLease = 302, "no_lease";
         /// The exchange was at its own limit of outgoing requests.
         ExchangeBusy = 303, "exchange_busy";
+        /// There was too little traffic for what was ordered (R-MAKEGOOD).
+        TooLittleTraffic = 304, "too_little_traffic";
     }
 }
 

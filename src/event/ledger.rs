@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Method;
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::ids::{BuyerId, DealId, MediaId};
+use crate::ids::{BuyerId, DealId, LeaseId, MediaId};
 use crate::money::MicroYuan;
 
 coded! {
@@ -171,6 +171,12 @@ impl Account {
         Self { kind: AccountKind::BuyerCommitted, owner: buyer.0 }
     }
 
+    /// What pays where a lease does not say it: the buyer's cash for a preferred deal, its commitment for a guaranteed one.
+    #[must_use]
+    pub const fn by_method(method: Method, buyer: BuyerId) -> Self {
+        if method.is_guaranteed() { Self::committed(buyer) } else { Self::cash(buyer) }
+    }
+
     /// What a media has earned.
     #[must_use]
     pub const fn payable(media: MediaId) -> Self {
@@ -202,10 +208,14 @@ pub struct DeliveryLine {
     pub deal: DealId,
     /// Who is paid.
     pub media: MediaId,
-    /// Whether cash or commitment pays.
+    /// How the deal is bought.
     pub method: Method,
-    /// How many impressions were posted.
+    /// The account that pays.
+    pub payer: Account,
+    /// How many impressions were posted; one that two accounts pay for together is counted with the one that paid first.
     pub count: u64,
+    /// Thousandths of an impression; `None` in books of before they were kept.
+    pub quantity: Option<u64>,
     /// What the buyer pays, in micro-yuan.
     pub amount: MicroYuan,
     /// What the media earns of it, in micro-yuan.
@@ -258,6 +268,8 @@ pub struct Draft {
     pub entries: Vec<Entry>,
     /// What was delivered; for deliveries.
     pub lines: Vec<DeliveryLine>,
+    /// How much of it was posted under each lease that draws on several accounts, ordered by lease; for deliveries.
+    pub draws: Vec<(LeaseId, MicroYuan)>,
 }
 
 /// A transaction that balances.
@@ -309,13 +321,16 @@ impl Transaction {
         }
         match (draft.kind, draft.span) {
             (TransactionKind::Delivery, Some(span)) if span.is_possible() => {
-                if entries_of_delivery(&draft.lines)? != draft.entries {
+                let drawn = draft.draws.is_sorted_by(|one, next| one.0 < next.0)
+                    && draft.draws.iter().all(|(_, amount)| amount.is_positive());
+                let paid = draft.lines.iter().all(|line| line.payer.kind.pays_for_delivery());
+                if !drawn || !paid || entries_of_delivery(&draft.lines)? != draft.entries {
                     return Err(Unbalanced::Lines);
                 }
             }
             (TransactionKind::Delivery, _) | (_, Some(_)) => return Err(Unbalanced::Span),
             (_, None) if draft.entries.is_empty() => return Err(Unbalanced::Empty),
-            (_, None) if !draft.lines.is_empty() => return Err(Unbalanced::Lines),
+            (_, None) if !draft.lines.is_empty() || !draft.draws.is_empty() => return Err(Unbalanced::Lines),
             (_, None) => {}
         }
         Ok(Self(draft))
@@ -345,7 +360,7 @@ impl Transaction {
         }
         let entries = entries_of(sums)?;
         let (reference, note) = (reference.into(), note.into());
-        Self::check(Draft { kind, reference, day, made_at, span: None, note, entries, lines: vec![] })
+        Self::check(Draft { kind, reference, day, made_at, span: None, note, entries, lines: vec![], draws: vec![] })
     }
 
     /// A buyer's payment: `Bank` to `BuyerCash` (R-PREPAY).
@@ -372,8 +387,8 @@ impl Transaction {
         Self::of(TransactionKind::Commitment, format!("deal {} on {day}", deal.0), day, made_at, "", sides)
     }
 
-    /// The impressions of one day within a span of the journal: the buyer's cash (PD) or commitment (PDB, BPG) pays, the
-    /// media earns, and the margin is the exchange's (R-SETTLE, R-SHARE).
+    /// The impressions of one day within a span of the journal: the account of each line pays, the media earns, and the margin is the
+    /// exchange's (R-SETTLE, R-SHARE).
     ///
     /// # Errors
     /// [`Unbalanced`] when a sum is beyond the limit.
@@ -381,12 +396,14 @@ impl Transaction {
         day: ShanghaiDay,
         span: Span,
         lines: Vec<DeliveryLine>,
+        draws: Vec<(LeaseId, MicroYuan)>,
         made_at: UnixMillis,
     ) -> Result<Self, Unbalanced> {
         let reference = format!("{}-{} on {day}", span.first_seq, span.last_seq);
         let entries = entries_of_delivery(&lines)?;
         let kind = TransactionKind::Delivery;
-        Self::check(Draft { kind, reference, day, made_at, span: Some(span), note: String::new(), entries, lines })
+        let (span, note) = (Some(span), String::new());
+        Self::check(Draft { kind, reference, day, made_at, span, note, entries, lines, draws })
     }
 }
 
@@ -394,10 +411,8 @@ impl Transaction {
 fn entries_of_delivery(lines: &[DeliveryLine]) -> Result<Vec<Entry>, Unbalanced> {
     let mut sums = BTreeMap::<Account, i128>::new();
     for line in lines {
-        let payer =
-            if line.method.is_guaranteed() { Account::committed(line.buyer) } else { Account::cash(line.buyer) };
         let (amount, earned) = (i128::from(line.amount.0), i128::from(line.earned.0));
-        *sums.entry(payer).or_default() += amount;
+        *sums.entry(line.payer).or_default() += amount;
         *sums.entry(Account::payable(line.media)).or_default() -= earned;
         *sums.entry(Account::single(AccountKind::ExchangeRevenue)).or_default() -= amount - earned;
     }
@@ -446,13 +461,15 @@ mod tests {
             deal: DealId(1),
             media: MediaId(9),
             method,
+            payer: Account::by_method(method, BuyerId(3)),
             count: 1,
+            quantity: Some(1_000),
             amount: MicroYuan(amount),
             earned: MicroYuan(earned),
         };
         let span = Span { first_seq: 1, last_seq: 2, rows: Some(2), digest: [0; 32] };
         let lines = vec![line(Method::Pd, 35_000, 29_750), line(Method::Pdb, 60_000, 51_000)];
-        let made = Transaction::delivery(ShanghaiDay(1), span, lines, UnixMillis(0)).unwrap();
+        let made = Transaction::delivery(ShanghaiDay(1), span, lines, vec![], UnixMillis(0)).unwrap();
         let entry = |account, amount| Entry { account, amount: MicroYuan(amount) };
         assert_eq!(
             made.contents().entries,

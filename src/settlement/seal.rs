@@ -289,7 +289,7 @@ impl Work {
                 let part = store.snapshot()?.deliveries_of(day, *after, DELIVERIES)?;
                 for stored in &part {
                     *after = stored.id;
-                    lines.add_lines(&stored.contents.lines);
+                    lines.add_lines_of_all_payers(&stored.contents.lines);
                     if let Some(span) = stored.contents.span {
                         *rows += span.rows.unwrap_or_default();
                         *digest = span.digest;

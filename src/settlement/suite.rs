@@ -9,6 +9,7 @@ mod model;
 mod operations;
 pub(crate) mod outbox;
 mod seals;
+mod sums;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ use seals::{
     a_sealing_that_was_interrupted_begins_anew, r_retain_what_is_gone_stays_in_the_books,
     r_settle_a_day_is_sealed_when_its_tokens_are_dead_and_it_is_booked,
 };
+use sums::r_month_days_and_accounts_add_up;
 
 /// Everything that a store is.
 pub(crate) trait Engine: Journal + Leases + Archive + Registry + Operations + Outbox {}
@@ -162,6 +164,7 @@ suite!(
     kept_notices_are_due_by_dsp_and_live_for_a_week,
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     a_fact_is_entered_once_with_all_of_its_money,
+    r_month_days_and_accounts_add_up,
     verify_accepts_an_empty_store,
 );
 
@@ -272,6 +275,7 @@ fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
             note: "to deposit".to_owned(),
             entries: vec![side(Account::cash(BUYER), amount), side(other, -amount)],
             lines: vec![],
+            draws: vec![],
         };
         Transaction::check(draft).unwrap()
     };

@@ -4,6 +4,7 @@
 mod archive;
 mod operations;
 mod outbox;
+mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
@@ -13,9 +14,10 @@ use super::purse::{self, NotTaken, Purse};
 use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, Entered, Group, GroupKey, Journal, Journaled,
-    KeptFact, Lease, LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt,
-    Recorded, Sealed, Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
+    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DaySum, Entered, Group, GroupKey,
+    Journal, Journaled, KeptFact, Lease, LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position,
+    Posting, Receipt, Recorded, Sealed, Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind,
+    Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -69,6 +71,7 @@ struct State {
     transactions: Vec<Stored>,
     references: HashMap<(TransactionKind, String), usize>,
     facts: Vec<KeptFact>,
+    sums: sums::Kept,
     ids: BTreeMap<(IdKind, u32), Box<str>>,
     wires: HashSet<(IdKind, Box<str>)>,
 }
@@ -285,6 +288,7 @@ impl State {
                     self.purses = purses;
                     self.transactions.truncate(booked);
                     self.references.retain(|_, index| *index < booked);
+                    self.sums = sums::Kept::of(&self.transactions);
                     return Err(error);
                 }
             }
@@ -315,6 +319,7 @@ impl State {
         for (buyer, change) in purse::cash_moves(transaction) {
             self.purses.entry(Source::Balance(buyer)).or_insert(Purse::empty(buyer)).fund(change)?;
         }
+        self.sums.add(contents);
         self.references.insert(known, self.transactions.len());
         self.transactions.push(Stored { id: self.transactions.len() as u64 + 1, contents: contents.clone() });
         Ok(Booking::Booked)
@@ -380,6 +385,19 @@ impl Books for Snapshot {
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
         Ok(self.transactions.iter().filter(|stored| stored.id > after).take(limit as usize).cloned().collect())
+    }
+
+    fn day_sums(
+        &self,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+        buyer: Option<BuyerId>,
+    ) -> Result<Vec<DaySum>, StoreUnavailable> {
+        Ok(self.sums.between(first, last, buyer))
+    }
+
+    fn balances(&self) -> Result<Vec<(Account, MicroYuan)>, StoreUnavailable> {
+        Ok(self.sums.balances())
     }
 
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {

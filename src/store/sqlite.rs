@@ -13,6 +13,7 @@ mod operations;
 mod outbox;
 mod reader;
 mod schema;
+mod sums;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use journal::{JournalStats, OnCommit};

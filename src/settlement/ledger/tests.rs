@@ -55,7 +55,7 @@ fn a_deleted_transaction_is_found() {
     let delete =
         "DELETE FROM ledger_entry WHERE transaction_id = 2; DELETE FROM ledger_delivery WHERE transaction_id = 2;
                   DELETE FROM ledger_transaction WHERE id = 2;";
-    let found = tampered(&format!("DROP TRIGGER ledger_delivery_stay; {delete}"));
+    let found = tampered(&format!("DROP TRIGGER ledger_delivery_stay; DROP TRIGGER ledger_lease_stay; {delete}"));
     assert_eq!(found, Break::TransactionMissing { expected: 2, found: 3 });
 }
 
@@ -100,6 +100,40 @@ fn a_day_with_another_number_of_rows_than_was_booked_is_found() {
     assert!(matches!(found, Break::Rows { journal: 10, ledger: 9, id: 3, .. }), "{found}");
 }
 
+#[test]
+fn sums_and_balances_that_the_ledger_does_not_add_up_to_are_found() {
+    let cases = [
+        (
+            "UPDATE day_sum SET quantity = quantity + 1 WHERE media = 1",
+            "the sum of 2024-10-04, buyer 4, deal 2, media 1",
+        ),
+        ("DELETE FROM day_sum WHERE media = 2", "nothing is kept"),
+        ("INSERT INTO day_sum VALUES (1, 1, 1, 1, 3, 200, 1, 0, 0, 0, 0)", "adds up to nothing"),
+        ("UPDATE balance SET amount = amount - 1 WHERE account_kind = 400", "the balance of exchange_revenue/0"),
+    ];
+    for (sql, words) in cases {
+        let found = tampered(sql);
+        assert!(matches!(found, Break::Kept { .. }) && found.to_string().contains(words), "{found}");
+    }
+}
+
+#[test]
+fn a_line_that_another_account_paid_is_found() {
+    let found = tampered(
+        "UPDATE ledger_delivery SET payer_kind = 201 WHERE transaction_id = 2 AND media = 1;
+         UPDATE ledger_entry SET amount = amount - (SELECT amount FROM ledger_delivery WHERE transaction_id = 2 AND media = 1)
+             WHERE transaction_id = 2 AND account_kind = 200;
+         INSERT INTO ledger_entry SELECT 2, 201, 4, amount FROM ledger_delivery WHERE transaction_id = 2 AND media = 1;",
+    );
+    assert!(matches!(found, Break::Line { id: 2, .. }) && found.to_string().contains("paid by buyer_c"), "{found}");
+}
+
+#[test]
+fn a_missing_fact_is_found() {
+    let fact = |seq: u32| format!("INSERT INTO fact VALUES ({seq}, 23, 'n {seq}', NULL, 0, 0, 'finance', '{{}}');");
+    assert_eq!(tampered(&[1, 2, 4].map(fact).concat()), Break::Fact { expected: 3, found: 4 });
+}
+
 /// Books that were begun before each day had a digest of its own: proved as they were, continued, and never sealed, because what
 /// proves them needs every row.
 #[test]
@@ -119,7 +153,7 @@ fn older_books_are_proved_over_the_rows_of_all_days() {
     let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), noon()).unwrap();
     let proof = verify(&*store.snapshot().unwrap()).unwrap();
     assert_eq!((proof.charges, proof.transactions), (30, 3));
-    record(&store, posted(charge(31, crate::ids::LeaseId(1), Method::Pd, 5))).unwrap();
+    record(&store, posted(charge(31, LeaseId(1), Method::Pd, 5))).unwrap();
     derive(&store, noon()).unwrap();
     let books = store.snapshot().unwrap();
     assert_eq!(verify(&*books).unwrap().transactions, 4);
@@ -202,7 +236,7 @@ fn two_derivations_at_once_book_nothing_twice() {
     let lease = grant(&store, Source::Balance(BUYER), 1_000).unwrap();
     record(&store, posted(charge(1, lease.id, Method::Pd, 10))).unwrap();
     let rows = store.snapshot().unwrap().charges(0, 10).unwrap();
-    let stale = transactions_of(0, &Digests::new(), &rows, noon()).unwrap();
+    let stale = transactions_of(0, &Digests::new(), &mut Payers::default(), &rows, noon()).unwrap();
     record(&store, posted(charge(2, lease.id, Method::Pd, 10))).unwrap();
     derive(&store, noon()).unwrap();
     assert_eq!(store.book(stale), Err(BookError::NotNext { cursor: 2, first_seq: 1 }));

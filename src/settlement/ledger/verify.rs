@@ -3,13 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+mod breaks;
 mod seals;
+mod sums;
 
-use super::{CHUNK, Lines, chain};
+pub use breaks::Break;
+
+use super::{CHUNK, Draws, Lines, Payers, Sum, chain};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, StoreUnavailable, Stored,
-    Transaction, TransactionKind, Unbalanced,
+    Account, AccountKind, Books, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, Stored, Transaction,
+    TransactionKind,
 };
 use crate::ids::LeaseId;
 use crate::money::MicroYuan;
@@ -24,6 +28,8 @@ pub struct Verified {
     pub transactions: u64,
     /// Their entries.
     pub entries: u64,
+    /// Facts, none missing.
+    pub facts: u64,
     /// Rows of the journal, posted or void; also those whose detail is gone.
     pub charges: u64,
     /// Sealed days.
@@ -42,144 +48,10 @@ pub struct Verified {
     pub pending_micro_yuan: i64,
 }
 
-/// The first thing that does not add up.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
-    /// A transaction is missing.
-    #[error("ledger transaction {expected} is missing: {found} follows")]
-    TransactionMissing {
-        /// Which should be there.
-        expected: u64,
-        /// Which is.
-        found: u64,
-    },
-    /// A transaction that could not have been booked.
-    #[error("ledger transaction {id} ({reference}): {why}")]
-    Transaction {
-        /// Which.
-        id: u64,
-        /// Its reference.
-        reference: String,
-        /// What is wrong.
-        why: Unbalanced,
-    },
-    /// Debits and credits of the whole ledger differ.
-    #[error("all accounts together are {0} micro-yuan instead of 0")]
-    Sum(i128),
-    /// Rows of the journal that no delivery has, or two have.
-    #[error("ledger transaction {id} covers journal rows {first_seq} to {last_seq}; it should start at {expected}")]
-    Span {
-        /// Which transaction.
-        id: u64,
-        /// Its first row.
-        first_seq: u64,
-        /// Its last row.
-        last_seq: u64,
-        /// The row after the last covered one.
-        expected: u64,
-    },
-    /// A row of the journal is missing.
-    #[error("journal row {expected} is missing: {found} follows")]
-    Gap {
-        /// Which should be there.
-        expected: u64,
-        /// Which is; the head when none is.
-        found: u64,
-    },
-    /// The same charge twice.
-    #[error("journal row {0} is a charge that was resolved before")]
-    Doubled(u64),
-    /// The journal's rows are not what the ledger booked.
-    #[error(
-        "journal rows {first_seq} to {last_seq}, {day}, {what}: the journal says {journal}, ledger transaction {id} says {ledger}"
-    )]
-    Line {
-        /// The first row of the span.
-        first_seq: u64,
-        /// Its last.
-        last_seq: u64,
-        /// The settlement day.
-        day: ShanghaiDay,
-        /// Buyer, deal, media and method.
-        what: String,
-        /// Count, amount and earnings by the journal.
-        journal: String,
-        /// The same by the ledger.
-        ledger: String,
-        /// The transaction; 0 when none has the day.
-        id: u64,
-    },
-    /// Another number of rows than the ledger booked.
-    #[error(
-        "journal rows {first_seq} to {last_seq}, {day}: {journal} rows are there, ledger transaction {id} booked {ledger}"
-    )]
-    Rows {
-        /// The first row of the span.
-        first_seq: u64,
-        /// Its last.
-        last_seq: u64,
-        /// The settlement day.
-        day: ShanghaiDay,
-        /// How many are there.
-        journal: u64,
-        /// How many the ledger booked.
-        ledger: u64,
-        /// The transaction.
-        id: u64,
-    },
-    /// A seal does not agree with its groups, with the ledger, or with the detail.
-    #[error("the seal of {day}: {what}")]
-    Seal {
-        /// Which day's.
-        day: ShanghaiDay,
-        /// What differs.
-        what: String,
-    },
-    /// Sums agree, but a row was altered.
-    #[error("journal rows {first_seq} to {last_seq} were altered after ledger transaction {id} was booked")]
-    Digest {
-        /// The first row of the span.
-        first_seq: u64,
-        /// Its last.
-        last_seq: u64,
-        /// The transaction that has the digest.
-        id: u64,
-    },
-    /// A lease does not say what the journal posted under it.
-    #[error("lease {}: it says {lease} posted by {lease_count} charges, the journal {journal} by {journal_count}", id.0)]
-    Lease {
-        /// Which.
-        id: LeaseId,
-        /// By the lease.
-        lease: MicroYuan,
-        /// By the lease.
-        lease_count: u64,
-        /// By the journal.
-        journal: MicroYuan,
-        /// By the journal.
-        journal_count: u64,
-    },
-    /// A purse does not agree with its leases or with the ledger.
-    #[error("the money of {whose}: {what} is {purse}, it should be {expected}")]
-    Purse {
-        /// Whose.
-        whose: String,
-        /// Which figure.
-        what: &'static str,
-        /// What the purse says.
-        purse: MicroYuan,
-        /// What leases or ledger say.
-        expected: MicroYuan,
-    },
-    /// It could not be read; a row with an unknown code is such a case.
-    #[error(transparent)]
-    Unreadable(#[from] StoreUnavailable),
-}
-
 /// Proves the books, or names the first break.
 ///
 /// Time and memory: one pass over the ledger and the journal, a second over each sealed day while its detail is there; a few dozen bytes
-/// for each lease and account, and the groups of one sealed day.
+/// for each lease, account and sum of a day, and the groups of one sealed day.
 ///
 /// # Errors
 /// [`Break`].
@@ -193,6 +65,8 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
         gone: BTreeSet::new(),
         moved: HashMap::new(),
         leases: HashMap::new(),
+        payers: Payers::default(),
+        sums: sums::Added::default(),
     };
     proof.done.head_seq = books.head_seq()?;
     let seals = books.seals()?;
@@ -206,6 +80,8 @@ pub fn verify(books: &dyn Books) -> Result<Verified, Break> {
         proof.sealed(sealed)?;
     }
     proof.leases_and_purses()?;
+    proof.sums.agree(books)?;
+    proof.facts()?;
     Ok(proof.done)
 }
 
@@ -216,6 +92,20 @@ struct DayProof {
     digest: [u8; 32],
     /// Kept for days whose detail is gone.
     lines: Lines,
+    /// Of these, how much each account paid beyond what leases with several accounts say.
+    paid: BTreeMap<Account, i128>,
+    /// What they took of these leases.
+    drawn: BTreeMap<LeaseId, i128>,
+}
+
+/// What the journal says of one day in one span.
+#[derive(Default)]
+struct OfDay {
+    rows: u64,
+    lines: Lines,
+    draws: Draws,
+    /// Rows of leases that draw on several accounts: an earlier day's take of them first.
+    waiting: Vec<Journaled>,
 }
 
 struct Proof<'b> {
@@ -232,6 +122,10 @@ struct Proof<'b> {
     moved: HashMap<Account, i128>,
     /// Posted amount and count by lease, from the journal.
     leases: HashMap<LeaseId, (i128, u64)>,
+    /// Who pays for what is posted under each.
+    payers: Payers,
+    /// What the transactions add up to.
+    sums: sums::Added,
 }
 
 impl Proof<'_> {
@@ -269,6 +163,7 @@ impl Proof<'_> {
         if let Err(why) = Transaction::check(stored.contents.clone()) {
             return Err(Break::Transaction { id: stored.id, reference: reference.clone(), why });
         }
+        self.sums.add(&stored.contents);
         let mut sum = 0;
         for entry in &stored.contents.entries {
             let amount = i128::from(entry.amount.0);
@@ -300,12 +195,16 @@ impl Proof<'_> {
         if rows.is_some() {
             self.whole = None;
         }
-        let mut days = BTreeMap::<ShanghaiDay, (u64, Lines)>::new();
+        let mut days = BTreeMap::<ShanghaiDay, OfDay>::new();
         let gone = stored.iter().any(|one| self.gone.contains(&one.contents.day));
-        let present = self.rows(last_seq, gone, |row| {
+        let present = self.rows(last_seq, gone, |payers, row| {
             let of_day = days.entry(row.day()).or_default();
-            of_day.0 += 1;
-            of_day.1.add(row);
+            of_day.rows += 1;
+            if payers.has_several(row.lease) {
+                of_day.waiting.push(*row);
+            } else {
+                of_day.lines.add(row, payers, &mut of_day.draws);
+            }
         })?;
         let mut booked = 0;
         for one in stored {
@@ -313,9 +212,9 @@ impl Proof<'_> {
             booked += one.contents.span.and_then(|span| span.rows).unwrap_or_default();
             self.booked(one, journal)?;
         }
-        if let Some((day, (_, lines))) = days.pop_first() {
+        if let Some((day, OfDay { rows, .. })) = days.pop_first() {
             let (what, ledger) = ("the whole day".to_owned(), "nothing".to_owned());
-            let journal = format!("{} groups", lines.0.len());
+            let journal = format!("{rows} rows");
             return Err(Break::Line { first_seq, last_seq, day, what, journal, ledger, id: 0 });
         }
         if let Some(whole) = self.whole {
@@ -331,7 +230,8 @@ impl Proof<'_> {
     }
 
     /// One delivery against the rows of its day in its span.
-    fn booked(&mut self, stored: &Stored, (count, journal): (u64, Lines)) -> Result<(), Break> {
+    fn booked(&mut self, stored: &Stored, journal: OfDay) -> Result<(), Break> {
+        let OfDay { rows: count, lines: mut journal, mut draws, waiting } = journal;
         let contents = &stored.contents;
         let (id, day) = (stored.id, contents.day);
         let Some(Span { first_seq, last_seq, rows, digest }) = contents.span else { return Ok(()) };
@@ -344,14 +244,20 @@ impl Proof<'_> {
             proof.rows += ledger;
             if gone {
                 // The seal says what these rows were.
-                proof.lines.add_lines(&contents.lines);
+                proof.lines.add_lines_of_all_payers(&contents.lines);
                 proof.digest = digest;
-                return Ok(());
+                return self.booked_of_gone(contents);
             }
         }
+        waiting.iter().for_each(|row| journal.add(row, &mut self.payers, &mut draws));
         let mut ledger = Lines::default();
         ledger.add_lines(&contents.lines);
         if let Some((what, journal, ledger)) = first_difference(&journal, &ledger) {
+            return Err(Break::Line { first_seq, last_seq, day, what, journal, ledger, id });
+        }
+        if let Some((lease, journal, ledger)) = draws.first_difference(&contents.draws) {
+            let (what, ledger) = (format!("lease {}", lease.0), format!("{} posted", clamp(ledger)));
+            let journal = format!("{} posted", clamp(journal));
             return Err(Break::Line { first_seq, last_seq, day, what, journal, ledger, id });
         }
         if rows.is_some() && proof.digest != digest {
@@ -363,7 +269,7 @@ impl Proof<'_> {
     /// The rows that are not in the ledger yet: no gaps there either.
     fn tail(&mut self) -> Result<(), Break> {
         let derived = self.done.posted_micro_yuan;
-        self.rows(self.done.head_seq, false, |_| {})?;
+        self.rows(self.done.head_seq, false, |_, _| {})?;
         self.done.pending_micro_yuan = self.done.posted_micro_yuan - derived;
         self.done.posted_micro_yuan = derived;
         Ok(())
@@ -371,12 +277,14 @@ impl Proof<'_> {
 
     /// Reads on up to a row, counting and chaining, and tells how many rows there were. A missing one is a break, unless rows of that
     /// span may be `gone`: then the counts of the days tell.
-    fn rows(&mut self, last_seq: u64, gone: bool, mut each: impl FnMut(&Journaled)) -> Result<u64, Break> {
+    fn rows(&mut self, last_seq: u64, gone: bool, mut each: impl FnMut(&mut Payers, &Journaled)) -> Result<u64, Break> {
         let mut present = 0;
         while self.cursor < last_seq {
             let wanted = u32::try_from(last_seq - self.cursor).unwrap_or(CHUNK).min(CHUNK);
             let before = self.cursor;
-            for row in self.books.charges(before, wanted)? {
+            let page = self.books.charges(before, wanted)?;
+            self.payers.learn(self.books, page.iter().map(|row| row.lease))?;
+            for row in page {
                 let expected = self.cursor + 1;
                 if row.seq < expected || (row.seq > expected && !gone) {
                     return Err(Break::Gap { expected, found: row.seq });
@@ -384,7 +292,7 @@ impl Proof<'_> {
                 self.cursor = row.seq;
                 present += 1;
                 self.row(&row);
-                each(&row);
+                each(&mut self.payers, &row);
             }
             if gone {
                 self.cursor = before + u64::from(wanted);
@@ -503,11 +411,12 @@ fn clamp(sum: i128) -> MicroYuan {
 pub(in crate::settlement) fn first_difference(journal: &Lines, ledger: &Lines) -> Option<(String, String, String)> {
     let keys: BTreeSet<_> = journal.0.keys().chain(ledger.0.keys()).collect();
     let differs = keys.into_iter().find(|key| journal.0.get(*key) != ledger.0.get(*key))?;
-    let (buyer, deal, media, method) = differs;
-    let what = format!("buyer {}, deal {}, media {}, {}", buyer.0, deal.0, media.0, method.name());
+    let (buyer, deal, media, method, payer) = differs;
+    let by = payer.map_or_else(String::new, |payer| format!(", paid by {payer}"));
+    let what = format!("buyer {}, deal {}, media {}, {}{by}", buyer.0, deal.0, media.0, method.name());
     let words = |lines: &Lines| match lines.0.get(differs) {
-        Some((count, amount, earned)) => {
-            format!("{count} impressions, {} paid, {} earned", clamp(*amount), clamp(*earned))
+        Some(Sum { count, quantity, amount, earned, .. }) => {
+            format!("{count} impressions ({quantity}/1000), {} paid, {} earned", clamp(*amount), clamp(*earned))
         }
         None => "nothing".to_owned(),
     };

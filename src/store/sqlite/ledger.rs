@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::leases::{load_purse, save_purse};
-use super::reader;
+use super::{reader, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{BookError, Booking, Source, StoreUnavailable, Transaction};
 use crate::ids::{BuyerId, DealId, IdKind};
@@ -69,14 +69,20 @@ fn write(connection: &Connection, transaction: &Transaction) -> rusqlite::Result
     for entry in &contents.entries {
         insert.execute((id, entry.account.kind.code(), entry.account.owner, entry.amount.0))?;
     }
-    let mut insert =
-        connection.prepare_cached("INSERT INTO ledger_delivery VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO ledger_delivery VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
     for line in &contents.lines {
-        let count = line.count.cast_signed();
-        let (buyer, deal, media) = (line.buyer.0, line.deal.0, line.media.0);
-        insert.execute((id, buyer, deal, media, line.method.code(), count, line.amount.0, line.earned.0))?;
+        let (count, quantity) = (line.count.cast_signed(), line.quantity.map(u64::cast_signed));
+        let (buyer, deal, media, method) = (line.buyer.0, line.deal.0, line.media.0, line.method.code());
+        let (payer, owner) = (line.payer.kind.code(), line.payer.owner);
+        let (amount, earned) = (line.amount.0, line.earned.0);
+        insert.execute((id, buyer, deal, media, method, payer, owner, count, quantity, amount, earned))?;
     }
-    Ok(())
+    let mut insert = connection.prepare_cached("INSERT INTO ledger_lease VALUES (?1, ?2, ?3)")?;
+    for (lease, amount) in &contents.draws {
+        insert.execute((lease.0.cast_signed(), id, amount.0))?;
+    }
+    sums::add(connection, contents)
 }
 
 /// Funds a day of a guaranteed deal, once (R-COMMIT).

@@ -10,11 +10,11 @@ use rusqlite::{Connection, Row};
 
 use super::leases::{LEASE_COLUMNS, lease_of, source_of};
 use super::schema::{self, OpenError, charge_table};
-use super::{facts, journal};
+use super::{facts, journal, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    AccountKind, Books, ChargeKey, ClickGroup, Clicked, Group, GroupKey, Journaled, KeptFact, LeaseRecord, Measure,
-    Method, Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, DaySum, Group, GroupKey, Journaled, KeptFact,
+    LeaseRecord, Measure, Method, Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -81,7 +81,7 @@ pub(super) fn unknown(column: usize, what: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Integer, Box::new(cause))
 }
 
-fn method_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {
+pub(super) fn method_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {
     Method::from_code(row.get(column)?).ok_or_else(|| unknown(column, "method"))
 }
 
@@ -205,6 +205,19 @@ impl Books for SqliteReader {
 
     fn transactions(&self, after: u64, limit: u32) -> Result<Vec<Stored>, StoreUnavailable> {
         booked::transactions(&self.0, after, limit)
+    }
+
+    fn day_sums(
+        &self,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+        buyer: Option<BuyerId>,
+    ) -> Result<Vec<DaySum>, StoreUnavailable> {
+        sums::between(&self.0, first, last, buyer)
+    }
+
+    fn balances(&self) -> Result<Vec<(Account, MicroYuan)>, StoreUnavailable> {
+        sums::balances(&self.0)
     }
 
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable> {
