@@ -9,7 +9,7 @@ mod receipt;
 mod violation;
 
 pub use hold::{Hold, HoldEnd};
-pub use receipt::{Payment, PaidFrom, Receipt};
+pub use receipt::{PaidFrom, Payment, Receipt};
 pub use violation::{Breach, Charged, Evidence, Overdue, Violation, Waiver};
 
 use super::office::{TopUp, said};

@@ -250,7 +250,9 @@ mod tests {
             String::new(),
         );
         let entries = made.unwrap().unwrap().contents().entries.clone();
-        assert!(entries.iter().all(|entry| !matches!(entry.account.kind, AccountKind::Grant | AccountKind::ClientCash)));
+        assert!(
+            entries.iter().all(|entry| !matches!(entry.account.kind, AccountKind::Grant | AccountKind::ClientCash))
+        );
         assert_eq!(entries.len(), 5);
     }
 }

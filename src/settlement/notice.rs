@@ -165,7 +165,9 @@ impl Deed for Notice {
                 }
             }
             (Subject::Contacts, None) => {
-                return Err(Refusal::Malformed("`effective` is missing: from when are the contacts other ones?".into()));
+                return Err(Refusal::Malformed(
+                    "`effective` is missing: from when are the contacts other ones?".into(),
+                ));
             }
             _ => {}
         }
@@ -290,7 +292,10 @@ impl Termination {
     fn first_end(&self, buyer: BuyerId, view: &View<'_>) -> Result<ShanghaiDay, Refusal> {
         let figures = &view.market.terms.figures;
         let only = |side: Side| {
-            let why = format!("only the {} may end the cooperation for that", if side == Side::Buyer { "buyer" } else { "exchange" });
+            let why = format!(
+                "only the {} may end the cooperation for that",
+                if side == Side::Buyer { "buyer" } else { "exchange" }
+            );
             if self.by == side { Ok(()) } else { Err(Refusal::rule(self.rule(), why)) }
         };
         match &self.ground {
@@ -347,7 +352,8 @@ fn may_end_for_force_majeure(
             return Ok(*day);
         }
     }
-    let why = format!("force majeure of {} days; {running} running or more than {total} in total are needed", days.len());
+    let why =
+        format!("force majeure of {} days; {running} running or more than {total} in total are needed", days.len());
     Err(Refusal::rule("R-EXEMPT", why))
 }
 
@@ -372,10 +378,11 @@ pub struct LastDays {
 #[must_use]
 pub fn last_days(facts: &[KeptFact], buyer: &Buyer, figures: &DatedFigures) -> Option<LastDays> {
     let by_contract = buyer.cooperation.map(|cooperation| cooperation.until);
-    let ends = [by_contract, end_of(facts, buyer.id)].into_iter().flatten().min().map(|end| LastDays {
-        cooperation: end,
-        of_use: end.same_day_months_later(figures.on(end).extension_months),
-    });
+    let ends = [by_contract, end_of(facts, buyer.id)]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|end| LastDays { cooperation: end, of_use: end.same_day_months_later(figures.on(end).extension_months) });
     match (Breaches::of(facts, buyer.id).ended, ends) {
         (Some(day), Some(ends)) if ends.of_use < day => Some(ends),
         (Some(day), _) => Some(LastDays { cooperation: day, of_use: day }),

@@ -19,6 +19,10 @@ use crate::money::MicroYuan;
 
 pub use receipts::TopUp;
 
+use super::breaches::{self, Hold, HoldEnd, Violation, Waiver};
+use super::notice::{Notice, Termination};
+use super::orders::{Order, OrderCancellation, OrderConfirmation};
+
 /// How often a fact is judged again because another came in between.
 const ATTEMPTS: u32 = 16;
 /// How many facts are read at once.
@@ -184,7 +188,19 @@ type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Vec<Transaction>), 
 
 /// The kinds that can be entered.
 fn judges() -> BTreeMap<FactKind, Judge> {
-    BTreeMap::from([of::<TopUp>()])
+    BTreeMap::from([
+        of::<TopUp>(),
+        of::<Order>(),
+        of::<OrderConfirmation>(),
+        of::<OrderCancellation>(),
+        of::<Notice>(),
+        of::<Termination>(),
+        of::<Violation>(),
+        of::<Waiver>(),
+        of::<breaches::Receipt>(),
+        of::<Hold>(),
+        of::<HoldEnd>(),
+    ])
 }
 
 const fn of<D: Deed>() -> (FactKind, Judge) {

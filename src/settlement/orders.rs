@@ -189,7 +189,9 @@ impl KeptOrder {
         let days = (first.0..=last.0).map(ShanghaiDay);
         let lines = days.flat_map(|day| {
             let version = self.version_on(day);
-            version.into_iter().flat_map(move |version| version.order.lines.iter().map(move |line| line.amount_of(day, day)))
+            version
+                .into_iter()
+                .flat_map(move |version| version.order.lines.iter().map(move |line| line.amount_of(day, day)))
         });
         MicroYuan(i64::try_from(lines.map(|amount| i128::from(amount.0)).sum::<i128>()).unwrap_or(i64::MAX))
     }

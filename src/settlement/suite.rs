@@ -3,6 +3,7 @@
 
 mod backups;
 mod clicks;
+pub(crate) mod desk;
 mod durable;
 mod facts;
 mod model;

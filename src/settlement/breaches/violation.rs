@@ -118,7 +118,10 @@ impl Evidence {
             return Err(Refusal::Malformed(why.to_owned()));
         }
         if self.at > now {
-            return Err(Refusal::Malformed(format!("the evidence is of {}, which is still to come", self.at.to_rfc3339())));
+            return Err(Refusal::Malformed(format!(
+                "the evidence is of {}, which is still to come",
+                self.at.to_rfc3339()
+            )));
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::event::{FactKind, Transaction};
 use crate::ids::BuyerId;
 use crate::market::deal::Deal;
 use crate::market::demand::Buyer;
+use crate::market::supply::Placement;
 use crate::money::MicroYuan;
 use crate::settlement::notice::{Side, Subject, notice_of, said_something};
 use crate::settlement::office::{Deed, Refusal, View};
@@ -78,7 +79,9 @@ impl Order {
         let days = view.market.terms.figures.on(served).order_notice_days;
         let first = served.plus_days(days);
         if effective < first {
-            return refuse(format!("a change needs {days} days' notice: served on {served}, it may apply from {first}"));
+            return refuse(format!(
+                "a change needs {days} days' notice: served on {served}, it may apply from {first}"
+            ));
         }
         Ok(())
     }
@@ -219,8 +222,13 @@ impl Deed for OrderConfirmation {
 
 /// R-RATE: the signed price is not under the card in force at signing, wherever the deal runs.
 fn check_price(line: &Line, deal: &Deal, signed: ShanghaiDay, view: &View<'_>) -> Result<(), Refusal> {
-    let placements = view.market.placements.iter();
-    for placement in placements.filter(|it| it.places().iter().any(|place| deal.targeting.places.contains(place))) {
+    let excluded = deal.targeting.conditions.as_ref().map(|conditions| &conditions.excluded_places);
+    let runs_on = |placement: &&Placement| {
+        let places = placement.places();
+        let out = excluded.is_some_and(|excluded| places.iter().any(|place| excluded.contains(place)));
+        places.iter().any(|place| deal.targeting.places.contains(place)) && !out
+    };
+    for placement in view.market.placements.iter().filter(runs_on) {
         let refuse = |why: String| {
             Err(Refusal::rule("R-RATE", format!("deal {:?}: {why} on {signed}, when it was signed", line.deal)))
         };
