@@ -184,6 +184,7 @@ fn main() {
         clock: clock.clone(),
         variable: secret,
         watch: false,
+        node: None,
         unpin: false,
     })
     .unwrap();

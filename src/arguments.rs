@@ -50,6 +50,11 @@ pub(crate) enum Command {
     /// Makes a new data folder from a backup: compares its digests, proves its books, and numbers boots and leases on. What was won after
     /// the backup cannot be billed any more.
     Restore(Restore),
+    /// Enters a money record, once by its reference, also while the exchange serves from the data folder: top-ups, grants, orders,
+    /// violations, monitors' figures, closings. The kinds and their forms are in docs/finance.md.
+    Enter(Enter),
+    /// Lists money records in the order of their entry.
+    Records(Records),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -78,6 +83,9 @@ pub(crate) struct Serve {
     /// Cores of the hot plane; by default all of the machine's.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) cores: Option<u8>,
+    /// This process's number among those that serve from the data folder, instead of `node` in exchange.toml.
+    #[arg(long, env = "PMPX_NODE", value_name = "N")]
+    pub(crate) node: Option<u16>,
     /// How long the node still serves after it has said that it is not ready, in milliseconds.
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub(crate) drain_delay: u64,
@@ -141,6 +149,53 @@ pub(crate) struct Verify {
     #[arg(long, default_value = "data")]
     pub(crate) data: PathBuf,
     /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enter {
+    /// What the record says, such as `top-up`.
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// What you know it by: the same record under the same reference is entered once.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reference: String,
+    /// The record as a JSON object; without it and without --file, it is read from standard input.
+    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    pub(crate) record: Option<String>,
+    /// A file with the record; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Who enters it; it stays in the log.
+    #[arg(long, env = "USER", default_value = "command line", value_name = "NAME")]
+    pub(crate) actor: String,
+    /// The config folder.
+    #[arg(long, default_value = "config")]
+    pub(crate) config: PathBuf,
+    /// The data folder; it may be in use.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Records {
+    /// Those of one buyer.
+    #[arg(long, value_name = "ACCOUNT_ID")]
+    pub(crate) buyer: Option<String>,
+    /// Those of one kind.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// The config folder.
+    #[arg(long, default_value = "config")]
+    pub(crate) config: PathBuf,
+    /// The data folder; it may be in use.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Prints one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
 }

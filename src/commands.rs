@@ -1,6 +1,8 @@
 //! What each command does.
 
 pub(crate) mod backups;
+pub(crate) mod finance;
+mod terms;
 
 use std::io::{IsTerminal, Write};
 use std::net::TcpListener;
@@ -10,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pmpx::clock::Clock;
 use pmpx::control::config::{self, Moment};
-use pmpx::ids::IdBook;
+use pmpx::ids::{IdBook, NodeId};
 use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
 use pmpx::store::SqliteReader;
@@ -66,6 +68,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         cores,
         clock: Clock::system(),
         watch: true,
+        node: arguments.node.map(NodeId),
         unpin: arguments.unpin,
         variable,
     })?;

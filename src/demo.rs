@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Demo) -> Result<ExitCode> {
         cores: all_cores(),
         clock: Clock::system(),
         watch: true,
+        node: None,
         unpin: false,
         variable: |_| None,
     })?;

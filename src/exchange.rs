@@ -5,6 +5,7 @@ mod asking;
 mod award;
 mod click;
 mod core;
+mod elsewhere;
 mod known;
 mod live;
 mod notices;

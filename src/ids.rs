@@ -128,6 +128,12 @@ impl AuctionId {
         UnixMillis((self.0 >> 80) as u64)
     }
 
+    /// On which node it was.
+    #[must_use]
+    pub const fn node(self) -> NodeId {
+        NodeId((self.0 >> 64) as u16)
+    }
+
     /// Big-endian bytes: they sort as the ids do.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
@@ -231,6 +237,15 @@ impl IdBook {
         self.numbers.insert((kind, wire.into()), number);
     }
 
+    /// Whether any of these numbers, or their strings, means something else in this book.
+    #[must_use]
+    pub fn contradicts(&self, given: &[(IdKind, u32, Box<str>)]) -> bool {
+        given.iter().any(|(kind, number, wire)| match self.numbers.get(&(*kind, wire.clone())) {
+            Some(known) => known != number,
+            None => *number < self.counts[*kind as usize],
+        })
+    }
+
     /// The entries that the store does not have yet; empties the list.
     pub fn fresh(&mut self) -> Vec<(IdKind, u32, Box<str>)> {
         std::mem::take(&mut self.fresh)
@@ -262,6 +277,8 @@ mod tests {
         assert_eq!(id.to_string().as_bytes(), id.to_hex());
         assert_eq!(id.to_string(), "018bcfe56800000100000100".to_owned() + "00000000");
         assert_eq!(AuctionId::from_bytes(id.to_bytes()), id);
+        let far = AuctionIds::new(NodeId(65_535), Boot(0xff_ffff), Lane(255)).next(UnixMillis(1));
+        assert_eq!((id.node(), far.node(), far.at()), (NodeId(1), NodeId(65_535), UnixMillis(1)));
     }
 
     #[test]
@@ -278,6 +295,9 @@ mod tests {
         }
         assert_eq!(restored.find::<DealId>("PDB-2"), Some(second));
         assert_eq!(restored.assign::<DealId>("PD-3"), DealId(2));
+        let means = |number, wire: &str| restored.contradicts(&[(IdKind::Deal, number, wire.into())]);
+        assert_eq!([means(0, "PDB-1"), means(3, "PD-4")], [false; 2]);
+        assert_eq!([means(1, "PDB-1"), means(0, "PD-4")], [true; 2]);
         assert_eq!(restored.fresh().len(), 1);
     }
 }

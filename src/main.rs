@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check(&check),
         Command::Backup(backup) => commands::backups::backup(&backup),
         Command::Restore(restore) => commands::backups::restore(&restore),
+        Command::Enter(enter) => commands::finance::enter(&enter),
+        Command::Records(records) => commands::finance::records(&records),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),
     };
     match done {

@@ -15,11 +15,11 @@ use std::time::Duration;
 use crate::bidding::{Notifier, Setup, StartError as NoticesError, Times};
 use crate::clock::{Chance, Clock, UnixMillis};
 use crate::control::admin::Stand;
-use crate::control::publish::{By, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
+use crate::control::publish::{By, Choice, Desk, Opened, Ports, Published, Refused, Stored, Trouble, Watch, choose};
 use crate::event::{Ledger, StoreUnavailable, Trigger};
 use crate::exchange::{Exchange, Seed};
 use crate::http::DataPlane;
-use crate::ids::Lane;
+use crate::ids::{Lane, NodeId};
 use crate::store::{OpenError, Options, SqliteReader, SqliteStore};
 
 use desk::ControlPlane;
@@ -27,6 +27,9 @@ pub use drain::Hurry;
 
 use drain::Drain;
 use keeper::{Duty, Keeper};
+
+/// How often in a row another process may publish while this one starts.
+const MOST_RACES: u32 = 5;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Whether changes of the config folder's files are served by themselves.
     pub watch: bool,
+    /// The node's number; `None`: the config's. Each process of a data folder has one of its own.
+    pub node: Option<NodeId>,
     /// Whether a pin of an earlier rollback ends.
     pub unpin: bool,
     /// Looks up `env:NAME` secrets.
@@ -93,42 +98,29 @@ impl Node {
     /// # Errors
     /// [`StartError`] in words for the operator; nothing is left running.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config: folder, data, listener, control, cores, clock, watch, unpin, variable } = settings;
+        let Settings { config: folder, data, listener, control, cores, clock, watch, node, unpin, variable } = settings;
         let now = clock.now();
         let watch = watch.then(|| Watch::new(&folder));
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
         let choice = choose(&folder, newest_generation(&data, now)?, unpin, variable, now)?;
-        let node = choice.node();
+        let node = node.unwrap_or(choice.node());
         let metrics = Arc::new(Exchange::metrics());
         let timings = metrics.clone();
         let on_commit = move |took, _| timings.journal_commit_seconds.note(took);
         let options =
             Options { on_commit: Some(Box::new(on_commit)), clock: clock.clone(), ..Options::new(&data, node) };
         let store = Arc::new(SqliteStore::open(options, now)?);
-        let books = store.snapshot()?;
-        let ledger = store.clone();
-        let ports = Ports {
-            identities: store.clone(),
-            top_ups: Box::new(move |buyer, top_up, now| {
-                let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
-                booked.map(|_| ()).map_err(|error| error.to_string())
-            }),
-            operations: store.clone(),
-            data: data.clone(),
-            variable,
-        };
-        let opened = Desk::open(&folder, choice, books.load_ids()?, ports, now)?;
-        let Opened { market, tokens, opening } = opened;
+        let start = Start { config: &folder, data: &data, store: &store, unpin, variable, now };
+        let Opened { market, tokens, opening } = start.open(choice)?;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
         }
         let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
-        exchange.attribution.restore(&books.tallies_of(now.shanghai_day())?);
-        drop(books);
+        exchange.attribution.restore(&store.counts_here(now.shanghai_day())?);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
-        let control = ControlPlane::start(publisher, store.clone(), control, watch)?;
-        let notifier = start_notifier(&exchange, &store)?;
-        let keeper = Keeper::start(exchange.clone(), store.clone())?;
+        let control = ControlPlane::start(publisher.clone(), store.clone(), control, watch)?;
+        let notifier = start_notifier(node, &exchange, &store)?;
+        let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
@@ -206,9 +198,10 @@ impl Node {
 }
 
 /// The thread that calls DSPs; it goes on with what an earlier start owed them.
-fn start_notifier(exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<Notifier, NoticesError> {
+fn start_notifier(node: NodeId, exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<Notifier, NoticesError> {
     let of = exchange.clone();
     let setup = Setup {
+        node,
         clock: exchange.clock.clone(),
         chance: Chance::unpredictable(),
         market: Box::new(move || of.market.load_full()),
@@ -216,6 +209,52 @@ fn start_notifier(exchange: &Arc<Exchange>, store: &Arc<SqliteStore>) -> Result<
         times: Times::default(),
     };
     Notifier::start(&exchange.notices, setup)
+}
+
+/// What a start works with.
+struct Start<'s> {
+    config: &'s Path,
+    data: &'s Path,
+    store: &'s Arc<SqliteStore>,
+    unpin: bool,
+    variable: fn(&str) -> Option<String>,
+    now: UnixMillis,
+}
+
+impl Start<'_> {
+    /// Compiles the first market and makes it durable. Where another process has published in between, it is chosen anew.
+    fn open(&self, mut choice: Choice) -> Result<Opened, StartError> {
+        for left in (0..MOST_RACES).rev() {
+            let known = choice.newest();
+            let ids = self.store.snapshot()?.load_ids()?;
+            let trouble = match Desk::open(self.config, choice, ids, self.ports(), self.now) {
+                Ok(opened) => return Ok(opened),
+                Err(trouble) => trouble,
+            };
+            let newest = newest_generation(self.data, self.now)?;
+            let overtaken = newest.as_ref().map_or(0, |it| it.generation.number) != known;
+            if left == 0 || !overtaken {
+                return Err(trouble.into());
+            }
+            choice = choose(self.config, newest, self.unpin, self.variable, self.now)?;
+        }
+        Err(StoreUnavailable("other processes publish without a break".to_owned()).into())
+    }
+
+    fn ports(&self) -> Ports {
+        let (ledger, books) = (self.store.clone(), self.store.clone());
+        Ports {
+            identities: self.store.clone(),
+            stored_ids: Box::new(move || books.snapshot()?.load_ids()),
+            top_ups: Box::new(move |buyer, top_up, now| {
+                let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
+                booked.map(|_| ()).map_err(|error| error.to_string())
+            }),
+            operations: self.store.clone(),
+            data: self.data.to_owned(),
+            variable: self.variable,
+        }
+    }
 }
 
 /// The newest generation of a data folder, if it has one.
@@ -226,6 +265,6 @@ fn newest_generation(data: &Path, now: UnixMillis) -> Result<Option<Stored>, Sta
     Ok(sources.map(|sources| Stored { generation, sources }))
 }
 
-fn seed(index: u8, node: crate::ids::NodeId, store: &SqliteStore) -> Seed {
+fn seed(index: u8, node: NodeId, store: &SqliteStore) -> Seed {
     Seed { lane: Lane(index), node, boot: store.boot(), chance: Chance::unpredictable() }
 }

@@ -16,7 +16,7 @@ mod sqlite;
 
 pub use memory::MemoryStore;
 pub use sqlite::{
-    BackupError, BackupFile, JournalStats, Manifest, OnCommit, OpenError, Options, Restoring, SqliteReader,
+    BackupError, BackupFile, JournalStats, Manifest, OnCommit, OpenError, Options, Pulse, Restoring, SqliteReader,
     SqliteStore, backup,
 };
 

@@ -77,7 +77,11 @@ fn per_auction(market: Market, warm: usize, told: bool) -> u64 {
         let of = exchange.clone();
         let market = Box::new(move || of.market.load_full());
         let (clock, chance, outbox) = (clock.clone(), Chance::seeded(2), Arc::new(MemoryStore::new()));
-        Notifier::start(&exchange.notices, Setup { clock, chance, market, outbox, times: Times::default() }).unwrap()
+        Notifier::start(
+            &exchange.notices,
+            Setup { node: NodeId(1), clock, chance, market, outbox, times: Times::default() },
+        )
+        .unwrap()
     });
     let core = Core::new(exchange, seed);
     let body = Bytes::from_static(REQUEST);

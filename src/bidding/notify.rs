@@ -29,7 +29,7 @@ use tokio::sync::{Notify, oneshot};
 use super::dial::{Lookup, system_lookup};
 use crate::clock::{Chance, Clock, UnixMillis};
 use crate::event::{ChargeKey, NoticeKind, Outbox, StoreUnavailable};
-use crate::ids::DspId;
+use crate::ids::{DspId, NodeId};
 use crate::market::Market;
 use crate::metrics::{Metrics, MonitorOutcome, NoticeOutcome};
 use desk::Desk;
@@ -171,6 +171,8 @@ impl Default for Times {
 
 /// What a notifier is started with.
 pub struct Setup {
+    /// Whose auctions are this process's own.
+    pub node: NodeId,
     /// Time.
     pub clock: Clock,
     /// Its draws.

@@ -64,6 +64,8 @@ struct Cell {
 pub struct Budgets {
     balances: Cells<BuyerId, Cell>,
     commitments: Cells<DealId, Cell>,
+    /// Whether other nodes lease from the same sources.
+    shared: AtomicBool,
 }
 
 /// A source that must be funded now.
@@ -164,9 +166,15 @@ impl Budgets {
                     cell.committed.store(mark, Ordering::Release);
                 }
             }
-            cell.renew(need, leases, lives, now)?;
+            cell.renew(need, leases, lives, now, self.shared.load(Ordering::Relaxed))?;
         }
         Ok(())
+    }
+
+    /// Says whether other nodes lease from the same sources. Where money is short, a node then holds none that nobody has asked it for, nor
+    /// what cannot pay what was asked for: parts that lie about at several nodes would pay for nothing.
+    pub fn share(&self, shared: bool) {
+        self.shared.store(shared, Ordering::Relaxed);
     }
 
     /// Retires every lease: the node awards nothing any more.
@@ -208,7 +216,14 @@ impl Cell {
         (tried_at..tried_at + RETRY_MS).contains(&now.0)
     }
 
-    fn renew(&self, need: &Need, leases: &dyn Leases, lives: Lives, now: UnixMillis) -> Result<(), StoreUnavailable> {
+    fn renew(
+        &self,
+        need: &Need,
+        leases: &dyn Leases,
+        lives: Lives,
+        now: UnixMillis,
+        shared: bool,
+    ) -> Result<(), StoreUnavailable> {
         let old = self.held.load_full();
         let fresh = old.as_ref().is_some_and(|held| held.serves(need.source, now.plus_ms(RENEW_BEFORE_MS)));
         let left = old.as_ref().map_or(0, |held| held.left.load(Ordering::Acquire).max(0));
@@ -218,6 +233,10 @@ impl Cell {
         let ample = left > 0 && left >= amount / 4 && (left >= missed || self.empty.load(Ordering::Relaxed));
         let patient = !self.empty.load(Ordering::Relaxed) || self.tried_lately(now);
         if (fresh && ample || old.is_none() && self.empty.load(Ordering::Relaxed)) && patient {
+            return Ok(());
+        }
+        let idle = shared && missed == 0 && left == amount;
+        if idle && old.is_none() && self.empty.load(Ordering::Relaxed) {
             return Ok(());
         }
         // A lease that was used up before its window bears too little: the next one is twice as large.
@@ -235,12 +254,19 @@ impl Cell {
             // Money is short: what is left of the lease goes back first, so that the rest can be leased as one.
             self.replace(None, leases)?;
         }
-        if granted.is_none() {
+        if granted.is_none() && !idle {
             granted = leases.grant(request)?;
         }
+        let short = granted.is_none_or(|lease| lease.amount < want);
         self.tried_at.store(now.0, Ordering::Relaxed);
         self.next.store(want.0, Ordering::Relaxed);
-        self.empty.store(granted.is_none_or(|lease| lease.amount < want), Ordering::Release);
+        self.empty.store(short, Ordering::Release);
+        if shared && short && (idle || granted.is_some_and(|lease| lease.amount.0 < missed)) {
+            if let Some(lease) = granted {
+                leases.retire(lease.id, MicroYuan(0))?;
+            }
+            return self.replace(None, leases);
+        }
         match granted {
             Some(lease) => self.replace(Some(lease), leases),
             None => Ok(()),

@@ -6,10 +6,13 @@
 //!
 //! Two locks: one for a whole reload, which may take seconds, and one for the moment of a swap. A kill switch (`switches`) takes only
 //! the second, so that it never waits for a reload.
+//!
+//! Several processes may publish on one data folder: each catches up with what the others have stored before it decides (`follow`).
 
 mod background;
 mod desk;
 mod diff;
+mod follow;
 mod keys;
 mod pack;
 mod report;
@@ -17,13 +20,14 @@ mod start;
 mod switches;
 mod watch;
 
-pub use desk::{BookTopUp, Desk, Ports};
+pub use desk::{BookTopUp, Desk, Ports, StoredIds};
 pub use diff::{Changes, Diff, Names};
 pub use report::{By, LastReload, Published, Refused, Trouble};
 pub use start::{Choice, Opened, Stored, choose};
 pub use switches::{Switched, Thrown, Unswitched};
 pub use watch::Watch;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::config::{Compiled, Diagnostic, Moment, Sources, TokenKeySource, load};
@@ -45,6 +49,8 @@ pub struct Publisher {
     /// Held for a swap of the market, and for the commit of a kill switch.
     overlay: Mutex<Overlay>,
     standing: Mutex<Standing>,
+    /// The newest generation of another process that cannot be served here; 0: none.
+    passed_over: AtomicU64,
 }
 
 /// How the market that is served stands to its folder.
@@ -66,6 +72,14 @@ pub struct Standing {
 struct Candidate<'c> {
     sources: &'c Sources,
     by: &'c By,
+    restores: Option<u64>,
+}
+
+/// A generation that is to be in force.
+struct Made<'m> {
+    sources: &'m Sources,
+    number: u64,
+    pinned: bool,
     restores: Option<u64>,
 }
 
@@ -160,17 +174,17 @@ impl Publisher {
     fn try_to(
         &self,
         by: &By,
-        attempt: impl FnOnce(&mut Desk, &Market) -> Result<Published, Trouble> + Send,
+        attempt: impl Fn(&mut Desk, &Market) -> Result<Published, Trouble> + Send,
     ) -> Result<Published, Refused> {
         let mut desk = held(&self.desk);
-        let serving = self.exchange.market.load_full();
         let desk = &mut *desk;
         let ended = background::run(|| {
             drop(desk.take_dead());
-            attempt(desk, &serving)
+            self.after_catching_up(desk, attempt)
         });
         let outcome = ended.unwrap_or_else(|error| Err(Trouble::Thread(error.to_string())));
-        let outcome = outcome.map_err(|trouble| Refused { trouble, generation: serving.generation });
+        let generation = self.exchange.market.load().generation;
+        let outcome = outcome.map_err(|trouble| Refused { trouble, generation });
         self.tell(by, &outcome);
         outcome
     }
@@ -203,20 +217,41 @@ impl Publisher {
 
     fn publish(&self, desk: &mut Desk, serving: &Market, candidate: &Candidate<'_>) -> Result<Published, Trouble> {
         let Candidate { sources, by, restores } = *candidate;
-        let newest = self.operations.generations(u64::MAX, 1)?.first().map_or(0, |it| it.number);
-        let number = newest.max(serving.generation) + 1;
+        let number = self.newest()?.max(serving.generation) + 1;
+        let pinned = restores.is_some();
+        let words = generation_words(serving.generation, self.standing().pinned, self.standing().restores);
+        let action = if pinned { "rollback" } else { "publish" };
+        let audit = self.audit(by, action, "market", words, generation_words(number, pinned, restores));
+        let made = Made { sources, number, pinned, restores };
+        self.put_in_force(desk, serving, &made, |diff| {
+            let stored = store(&*self.operations, &audit, diff, number, candidate);
+            stored.map_err(|error| {
+                if self.newest().is_ok_and(|newest| newest >= number) {
+                    Trouble::Overtaken(number)
+                } else {
+                    error.into()
+                }
+            })
+        })
+    }
+
+    /// Serves a generation: its numbers and keys are made durable, then itself by `keep`, and then it is in force.
+    fn put_in_force(
+        &self,
+        desk: &mut Desk,
+        serving: &Market,
+        made: &Made<'_>,
+        keep: impl FnOnce(&Diff) -> Result<(), Trouble>,
+    ) -> Result<Published, Trouble> {
+        let Made { sources, number, pinned, restores } = *made;
         let at = Moment { now: self.exchange.clock.now(), generation: number };
         let Compiled { market, mut warnings, node, token_keys, .. } = desk.prepare(sources, &at)?;
         let turn = desk.turn(&token_keys, &market, at.now)?;
         warnings.extend(desk.needs_restart(node));
         warnings.extend(desk.key_warnings(&turn));
         let diff = Diff::between(serving, &market);
-        let pinned = restores.is_some();
-        let words = generation_words(serving.generation, self.standing().pinned, self.standing().restores);
-        let action = if pinned { "rollback" } else { "publish" };
-        let audit = self.audit(by, action, "market", words, generation_words(number, pinned, restores));
         desk.promise(&turn)?;
-        store(&*self.operations, &audit, &diff, number, candidate).inspect_err(|_| desk.keys.withdraw())?;
+        keep(&diff).inspect_err(|_| desk.keys.withdraw())?;
         let old = self.swap(&market);
         self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);
@@ -224,6 +259,11 @@ impl Publisher {
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);
         Ok(Published { generation: number, changed: true, pinned, diff, warnings })
+    }
+
+    /// The number of the newest generation that is stored; 0 for none.
+    fn newest(&self) -> Result<u64, StoreUnavailable> {
+        Ok(self.operations.generations(u64::MAX, 1)?.first().map_or(0, |it| it.number))
     }
 
     /// Seals and opens with the keys of a turn, whose promise is durable.

@@ -17,8 +17,10 @@ const NOON_MS: u64 = 12 * 3_600_000;
 struct Counts {
     /// What is not in the journal yet.
     fresh: [Box<[AtomicU64]>; 2],
-    /// All of the bank's day.
+    /// All of the bank's day on this node.
     total: [Box<[AtomicU64]>; 2],
+    /// What other nodes have counted on the bank's day, as far as that is known here.
+    elsewhere: [Box<[AtomicU64]>; 2],
     /// All since the process started.
     ever: Box<[AtomicU64]>,
 }
@@ -26,7 +28,8 @@ struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         let bank = || (0..measures().len()).map(|_| AtomicU64::new(0)).collect();
-        Self { fresh: [bank(), bank()], total: [bank(), bank()], ever: bank() }
+        let banks = || [bank(), bank()];
+        Self { fresh: banks(), total: banks(), elsewhere: banks(), ever: bank() }
     }
 }
 
@@ -64,17 +67,24 @@ impl Attribution {
         counts.filter(|(_, count)| *count > 0)
     }
 
-    /// How often something happened to a deal on a day, the journal's count at start included; 0 for a day that no bank
-    /// stands for.
+    /// How often something happened to a deal on a day, the journal's count at start and what was told of other nodes included; 0 for a
+    /// day that no bank stands for.
     #[must_use]
     pub fn today(&self, deal: DealId, day: ShanghaiDay, measure: Measure) -> u64 {
         let (Some(counts), Some(row), Some(bank)) = (self.deals.get(deal), row_of(measure), self.bank(day)) else {
             return 0;
         };
-        counts.total[bank][row].load(Ordering::Relaxed)
+        counts.total[bank][row].load(Ordering::Relaxed) + counts.elsewhere[bank][row].load(Ordering::Relaxed)
     }
 
-    /// Restores what the journal knows of a day at start, after the first [`Attribution::turn`].
+    /// Notes how often something has happened on all other nodes, and says how much more that is than was known.
+    pub fn note_elsewhere(&self, tally: &Tally) -> u64 {
+        let place = (self.deals.get(tally.deal), row_of(tally.measure), self.bank(tally.day));
+        let (Some(counts), Some(row), Some(bank)) = place else { return 0 };
+        tally.count.saturating_sub(counts.elsewhere[bank][row].swap(tally.count, Ordering::Relaxed))
+    }
+
+    /// Restores what the journal knows of this node's day at start, after the first [`Attribution::turn`].
     pub fn restore(&self, tallies: &[Tally]) {
         for tally in tallies {
             let (Some(counts), Some(row)) = (self.deals.get(tally.deal), row_of(tally.measure)) else { continue };
@@ -105,6 +115,7 @@ impl Attribution {
         for (deal, counts) in self.deals.touched() {
             for (row, measure) in measures().iter().enumerate() {
                 counts.total[bank][row].store(0, Ordering::Relaxed);
+                counts.elsewhere[bank][row].store(0, Ordering::Relaxed);
                 let count = counts.fresh[bank][row].swap(0, Ordering::Relaxed);
                 if let Some(day) = old.filter(|_| count > 0) {
                     *self.late().entry((day, deal, *measure)).or_default() += count;
@@ -228,6 +239,20 @@ mod tests {
         let mut drained = counts.drain();
         drained.sort_by_key(|tally| tally.day);
         assert_eq!(drained, [row(yesterday, OFFERED, 2), row(TODAY, OFFERED, 1), row(tomorrow, OFFERED, 1)]);
+    }
+
+    #[test]
+    fn r_makegood_what_other_nodes_count_is_seen_and_written_by_nobody_twice() {
+        let counts = at_hour(TODAY, 9);
+        counts.count(DEAL, TODAY, OFFERED);
+        let told = [(7, 7), (7, 0), (12, 5)].map(|(count, _)| counts.note_elsewhere(&row(TODAY, OFFERED, count)));
+        assert_eq!(told, [7, 0, 5], "what is more than before");
+        assert_eq!(counts.today(DEAL, TODAY, OFFERED), 13);
+        assert_eq!(counts.drain(), [row(TODAY, OFFERED, 1)], "each node writes its own");
+        counts.turn(TODAY.next().starts_at().plus_ms(13 * 3_600_000));
+        let later = ShanghaiDay(TODAY.0 + 2);
+        assert_eq!(counts.today(DEAL, later, OFFERED), 0, "a new day begins from nothing");
+        assert_eq!(counts.note_elsewhere(&row(TODAY, OFFERED, 12)), 0, "no bank stands for that day any more");
     }
 
     #[test]

@@ -94,6 +94,23 @@ impl Pacing {
         cell.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok()
     }
 
+    /// Takes note of `more` opportunities that other nodes have taken: the next one is due here as if they had been taken here, so that all
+    /// nodes together keep the pace of one. `offered` counts them already.
+    pub fn note_elsewhere(&self, deal: DealId, promise: Promise<'_>, more: u64, offered: u64, now: UnixMillis) {
+        let Some(cell) = self.deals.get(deal) else { return };
+        let known = |stored: u64| (stored >> 48 == day_mark(now)).then(|| of_day(today(stored, now) + more, now));
+        // Nothing was taken here today: the count alone says it.
+        let _ = cell.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, known);
+        let taken = today(cell.taken.load(Ordering::Relaxed), now).max(offered);
+        let step = step(promise.plan.passed_at(now), promise.offers.saturating_sub(taken).max(1));
+        // Before the first opportunity here the count alone says how the day stands.
+        let moved = |stored: u64| {
+            let due = today(stored, now).checked_sub(1)?;
+            Some(of_day(due.saturating_add(step.saturating_mul(more)).min(DayPlan::WHOLE) + 1, now))
+        };
+        let _ = cell.due.fetch_update(Ordering::AcqRel, Ordering::Relaxed, moved);
+    }
+
     /// Gives back an opportunity that was taken and then neither offered nor withheld.
     pub fn give_back(&self, deal: DealId, now: UnixMillis) {
         let Some(cell) = self.deals.get(deal) else { return };
@@ -268,6 +285,51 @@ mod tests {
         assert!(!pacing.take(DEAL, promise, 0, at(DAY_MS - 1)), "both are taken, though they are not counted yet");
         let restarted = Pacing::default();
         assert!(restarted.take(DEAL, promise, 1, at(DAY_MS / 2)) && !restarted.take(DEAL, promise, 1, at(DAY_MS - 1)));
+    }
+
+    /// Several nodes serve a day, with traffic in other measure; each hears once a second what the others had counted a second before. Returns
+    /// offers by hour.
+    fn shared_day(plan: &DayPlan, offers: u64, gaps_ms: &[u64]) -> Vec<u64> {
+        let (promise, nodes) = (Promise { offers, plan }, gaps_ms.len());
+        let pacings: Vec<_> = gaps_ms.iter().map(|_| Pacing::default()).collect();
+        let (mut own, mut flushed, mut heard) = (vec![0; nodes], vec![0; nodes], vec![0; nodes]);
+        let mut hours = vec![0; 24];
+        for ms in (0..DAY_MS).step_by(100) {
+            if ms.is_multiple_of(1_000) {
+                let all: u64 = flushed.iter().sum();
+                for node in 0..nodes {
+                    let elsewhere = all - flushed[node];
+                    let more = elsewhere - heard[node];
+                    heard[node] = elsewhere;
+                    if more > 0 {
+                        pacings[node].note_elsewhere(DEAL, promise, more, own[node] + elsewhere, at(ms));
+                    }
+                }
+                flushed.clone_from(&own);
+            }
+            for node in (0..nodes).filter(|node| ms.is_multiple_of(gaps_ms[*node])) {
+                let known = own[node] + heard[node];
+                let behind = matches!(pacings[node].pace(DEAL, promise, known, at(ms)), Pace::Behind(_));
+                if behind && pacings[node].take(DEAL, promise, known, at(ms)) {
+                    own[node] += 1;
+                    hours[(ms / HOUR_MS) as usize] += 1;
+                }
+            }
+        }
+        hours
+    }
+
+    #[test]
+    fn r_push_several_nodes_keep_the_pace_of_one_and_pass_the_promise_by_seconds_at_most() {
+        let offers = 172_800;
+        // Two a second are due. Traffic is even, uneven, and at one node only now and then.
+        for gaps in [&[100, 100][..], &[100, 700], &[100, 100, 200], &[100, 5_000]] {
+            let hours = shared_day(&DayPlan::flat(ALL), offers, gaps);
+            let (all, further) = (hours.iter().sum::<u64>(), gaps.len() as u64 - 1);
+            // Five seconds of the plan for each further node.
+            assert!((offers..=offers + further * 10).contains(&all), "{gaps:?}: {all}");
+            assert!(hours.iter().all(|hour| hour.abs_diff(7_200) <= 72), "{gaps:?}: {hours:?}");
+        }
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::control::admin::{self, ControlState, Readiness, Stand};
 use crate::control::publish::{By, Publisher, Watch};
-use crate::event::{Ledger, Trigger};
+use crate::event::Trigger;
+use crate::store::SqliteStore;
 
 /// The running control plane, with or without a listener.
 #[derive(Debug)]
@@ -19,20 +21,24 @@ pub(super) struct ControlPlane {
     readiness: Arc<Readiness>,
     address: Option<SocketAddr>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    watching: Option<(SyncSender<()>, JoinHandle<()>)>,
+    following: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
 
+/// How often it is looked whether another process has published; the folder is looked at every second time.
+const LOOK: Duration = Duration::from_millis(250);
+const LOOKS_PER_WATCH: u32 = (Watch::PAUSE.as_millis() / LOOK.as_millis()) as u32;
+
 impl ControlPlane {
-    /// Starts serving, where there is a listener, and watching, where there is something to watch.
+    /// Starts serving, where there is a listener, following what other processes publish, and watching, where there is something to watch.
     pub(super) fn start(
         publisher: Arc<Publisher>,
-        ledger: Arc<dyn Ledger>,
+        store: Arc<SqliteStore>,
         listener: Option<TcpListener>,
         watch: Option<Watch>,
     ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness::default());
-        let watching = watch.map(|watch| follow(publisher.clone(), watch)).transpose()?;
-        let mut plane = Self { publisher, readiness, address: None, running: None, watching };
+        let following = Some(follow(publisher.clone(), store.clone(), watch)?);
+        let mut plane = Self { publisher, readiness, address: None, running: None, following };
         let Some(listener) = listener else { return Ok(plane) };
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -41,7 +47,7 @@ impl ControlPlane {
         }
         listener.set_nonblocking(true)?;
         plane.address = Some(address);
-        let state = Arc::new(ControlState::new(plane.publisher.clone(), ledger, plane.readiness.clone()));
+        let state = Arc::new(ControlState::new(plane.publisher.clone(), store, plane.readiness.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
@@ -78,7 +84,7 @@ impl ControlPlane {
 
     /// Ends after the requests that are open.
     pub(super) fn stop(self) {
-        if let Some((stop, thread)) = self.watching {
+        if let Some((stop, thread)) = self.following {
             let _ = stop.try_send(());
             let _ = thread.join();
         }
@@ -89,17 +95,27 @@ impl ControlPlane {
     }
 }
 
-/// Serves what the config folder says whenever its files have changed.
-fn follow(publisher: Arc<Publisher>, mut watch: Watch) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
+/// Serves what other processes publish, and what the config folder says whenever its files have changed.
+fn follow(
+    publisher: Arc<Publisher>,
+    store: Arc<SqliteStore>,
+    mut watch: Option<Watch>,
+) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
     let (stop, stopped) = sync_channel(1);
     let look = move || {
-        while stopped.recv_timeout(Watch::PAUSE) == Err(RecvTimeoutError::Timeout) {
-            if watch.look() {
+        let mut looks = 0_u32;
+        while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            looks = looks.wrapping_add(1);
+            // A store that cannot be read is told by the keeper.
+            if store.pulse().is_ok_and(|pulse| publisher.is_behind(pulse.generation, pulse.pinned)) {
+                publisher.follow();
+            }
+            if looks.is_multiple_of(LOOKS_PER_WATCH) && watch.as_mut().is_some_and(Watch::look) {
                 // The publisher logs what comes of it.
                 let _ = publisher.reload(&By::trigger(Trigger::File));
             }
         }
     };
-    let thread = std::thread::Builder::new().name("pmpx-watch".into()).spawn(look)?;
+    let thread = std::thread::Builder::new().name("pmpx-follow".into()).spawn(look)?;
     Ok((stop, thread))
 }

@@ -1,4 +1,7 @@
 //! The cold plane's housekeeping, on a thread of its own: leases, counts, the ledger, and whether the store can be written.
+//!
+//! Each process tends its own leases, writes its own counts, and sees what the others did. What concerns the data folder as a whole, the
+//! ledger and the days that are over, is done by the one that leads (`SqliteStore::leads`).
 
 use std::io;
 use std::sync::Arc;
@@ -8,6 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::archivist::Archivist;
+use crate::clock::{Clock, UnixMillis};
+use crate::control::publish::Publisher;
+use crate::event::BookError;
 use crate::exchange::Exchange;
 use crate::settlement::ledger;
 use crate::store::SqliteStore;
@@ -19,6 +25,9 @@ const BEATS_PER_FLUSH: u32 = 5;
 /// A journal that has committed nothing for so many beats is asked whether it could.
 const BEATS_PER_PROBE: u32 = 25;
 
+/// By how much a wall clock may fall behind a steady one between two beats before leases are taken anew, ms.
+const SET_BACK_MS: u64 = 1_000;
+
 /// The running housekeeper.
 pub(super) struct Keeper {
     stop: SyncSender<()>,
@@ -28,9 +37,14 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Tends the leases once, so that the first request finds money, and goes on from there.
-    pub(super) fn start(exchange: Arc<Exchange>, store: Arc<SqliteStore>) -> io::Result<Self> {
+    pub(super) fn start(
+        exchange: Arc<Exchange>,
+        store: Arc<SqliteStore>,
+        publisher: Arc<Publisher>,
+    ) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let duty = Arc::new(Duty { exchange, store });
+        let duty = Arc::new(Duty { exchange, store, publisher });
+        duty.count_elsewhere();
         duty.tend();
         let running = duty.clone();
         let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || running.run(&stopped))?;
@@ -51,22 +65,52 @@ impl Keeper {
     }
 }
 
+/// Where the clock's hands were. A clock that is set back gives each lease a window that is longer than was granted.
+struct Hands {
+    wall: UnixMillis,
+    /// Goes on whatever becomes of the wall clock.
+    steady: tokio::time::Instant,
+}
+
+impl Hands {
+    fn of(clock: &Clock) -> Self {
+        Self { wall: clock.now(), steady: clock.instant() }
+    }
+
+    /// Whether the wall clock was set back since the last look.
+    fn were_set_back(&mut self, clock: &Clock) -> bool {
+        let before = std::mem::replace(self, Self::of(clock));
+        let passed = self.steady.saturating_duration_since(before.steady);
+        let passed = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        // A clock that stands still is a test's.
+        self.wall != before.wall && self.wall.plus_ms(SET_BACK_MS) < before.wall.plus_ms(passed)
+    }
+}
+
 /// What is to be kept.
 pub(super) struct Duty {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
+    publisher: Arc<Publisher>,
 }
 
 impl Duty {
     fn run(&self, stopped: &Receiver<()>) {
         let mut beat = 0_u32;
+        let mut hands = Hands::of(&self.exchange.clock);
         let mut seen = self.journal();
         let mut archivist = Archivist::default();
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
+            self.follow_switches();
+            if hands.were_set_back(&self.exchange.clock) {
+                tracing::warn!("the clock was set back: all leases are given back and taken anew");
+                self.close_leases();
+            }
             self.tend();
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush_counts();
+                self.count_elsewhere();
                 self.derive_ledger();
             }
             let now = self.journal();
@@ -79,7 +123,7 @@ impl Duty {
                 self.confirm();
             }
             seen = now;
-            if self.exchange.metrics.health.is_writable() {
+            if self.exchange.metrics.health.is_writable() && self.store.leads() {
                 archivist.beat(&self.exchange, &*self.store);
             }
         }
@@ -131,10 +175,56 @@ impl Duty {
         }
     }
 
-    /// Derives the ledger to the journal's end.
-    pub(super) fn derive_ledger(&self) {
-        if let Err(error) = ledger::derive(&*self.store, self.exchange.clock.now()) {
-            tracing::error!(%error, "the ledger does not follow the journal");
+    /// Sees how far other nodes are with what guaranteed deals are promised.
+    fn count_elsewhere(&self) {
+        let now = self.exchange.clock.now();
+        let counted = self.store.has_company().and_then(|company| {
+            self.exchange.budgets.share(company);
+            let deals = if company { self.exchange.paced_deals(now) } else { Vec::new() };
+            self.store.counts_elsewhere(now.shanghai_day(), &deals, &Exchange::PACED)
+        });
+        match counted {
+            Ok(counts) => self.exchange.count_elsewhere(&counts, now),
+            Err(error) => tracing::warn!(%error, "what other nodes have offered could not be read"),
         }
+    }
+
+    /// Suspends and resumes what was suspended and resumed at another process.
+    fn follow_switches(&self) {
+        let followed = self.store.pulse().and_then(|pulse| self.publisher.follow_switches(pulse.switches));
+        if let Err(error) = followed {
+            tracing::warn!(%error, "kill switches of other processes could not be read");
+        }
+    }
+
+    /// Derives the ledger to the journal's end, unless another process does.
+    pub(super) fn derive_ledger(&self) {
+        if !self.store.leads() {
+            return;
+        }
+        match ledger::derive(&*self.store, self.exchange.clock.now()) {
+            // Whoever led before was still at it.
+            Ok(_) | Err(BookError::NotNext { .. }) => {}
+            Err(error) => tracing::error!(%error, "the ledger does not follow the journal"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_and_one_that_stands_or_goes_on_is_not() {
+        let clock = Clock::manual(UnixMillis(1_795_312_800_000));
+        let mut hands = Hands::of(&clock);
+        let mut look_at = |change: i64| {
+            clock.set(UnixMillis(clock.now().0.saturating_add_signed(change)));
+            hands.were_set_back(&clock)
+        };
+        assert_eq!(
+            [0, 1, 3_600_000, -900, -1_001, 0, -3_600_000].map(&mut look_at),
+            [false, false, false, false, true, false, true]
+        );
     }
 }

@@ -14,10 +14,20 @@
 
 pub mod amounts;
 mod check;
+mod csv;
+mod format;
+mod html;
+mod json;
 pub mod numerals;
+mod paper;
+mod text;
 mod wire;
+mod words;
+mod xlsx;
 
 pub use check::StatementError;
+pub use format::{Format, WriteError};
+pub use words::Language;
 
 use std::collections::BTreeMap;
 
@@ -234,6 +244,14 @@ pub struct Printed {
     pub deductions: Vec<Fen>,
     /// The sum of the deductions.
     pub deducted: Fen,
+    /// All deals beside the minimum: with the shortfall, or with what is still to be consumed, it adds up to the minimum.
+    pub consumption: Fen,
+    /// What is still to be consumed while the month runs.
+    pub still_to_consume: Fen,
+    /// The forecast, where there is one; with its shortfall it adds up to the minimum, if it is under it.
+    pub forecast: Option<Fen>,
+    /// What the forecast is under the minimum.
+    pub forecast_shortfall: Fen,
 }
 
 /// A statement: a draft that passed the checks, and what follows from it.
@@ -332,6 +350,18 @@ fn printed(draft: &Draft, sums: &Sums) -> Printed {
     let shortfall = adjustments.remove(0);
     let grants: Vec<_> = draft.deals.iter().map(|line| line.from_grants).collect();
     let deductions: Vec<_> = draft.deductions.iter().map(|line| line.amount).collect();
+    let (mut consumption, still_to_consume) = pair(sums.consumption, sums.still_to_consume);
+    let minimum = draft.minimum.unwrap_or_default();
+    if sums.shortfall.is_positive() {
+        // The shortfall is printed as a line of the total; what stands beside it follows.
+        consumption = Fen(minimum.to_fen().0 - shortfall.0);
+    }
+    let forecast = match draft.status {
+        Status::Provisional { forecast: Some(forecast), .. } => {
+            Some(pair(forecast, MicroYuan((minimum.0 - forecast.0).max(0))))
+        }
+        _ => None,
+    };
     Printed {
         deals,
         shortfall,
@@ -340,6 +370,18 @@ fn printed(draft: &Draft, sums: &Sums) -> Printed {
         granted: sums.from_grants.to_fen(),
         deductions: apportion(&deductions, sums.deductions),
         deducted: sums.deductions.to_fen(),
+        consumption,
+        still_to_consume,
+        forecast: forecast.map(|(forecast, _)| forecast),
+        forecast_shortfall: forecast.map_or(Fen(0), |(_, shortfall)| shortfall),
+    }
+}
+
+/// Two amounts as they are printed beside their sum.
+fn pair(first: MicroYuan, second: MicroYuan) -> (Fen, Fen) {
+    match apportion(&[first, second], first + second).as_slice() {
+        [first, second] => (*first, *second),
+        _ => (first.to_fen(), second.to_fen()),
     }
 }
 

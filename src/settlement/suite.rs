@@ -10,6 +10,7 @@ mod model;
 mod operations;
 pub(crate) mod outbox;
 mod seals;
+mod several;
 mod sums;
 
 use std::sync::Arc;
@@ -132,6 +133,13 @@ macro_rules! suite {
                 let folder = tempfile::tempdir().unwrap();
                 let options = super::Options::new(folder.path(), super::NodeId(1));
                 super::$case(&super::SqliteStore::open(options, super::noon()).unwrap());
+            })+
+        }
+        mod several_sqlite_stores {
+            $(#[test] fn $case() {
+                // The same places for each call on every run.
+                super::$case(&super::several::Several::open(2, 11));
+                super::$case(&super::several::Several::open(3, 12));
             })+
         }
     };

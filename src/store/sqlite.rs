@@ -1,10 +1,12 @@
-//! The durable store: one data folder with one SQLite file, one thread that writes, read-only connections beside it.
+//! The durable store: one data folder with one SQLite file, in each process one thread that writes, read-only connections beside it.
 //!
-//! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. A second process that would write is
-//! refused; any number may read ([`SqliteReader`]).
+//! WAL with `synchronous = FULL`: a commit has reached the disk when it returns. Several processes may write, each as a node of its own
+//! number or to enter bookings only; any number may read ([`SqliteReader`]).
 
 mod archive;
 mod backup;
+mod claim;
+mod elsewhere;
 mod facts;
 mod journal;
 mod leases;
@@ -16,6 +18,7 @@ mod schema;
 mod sums;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
+pub use elsewhere::Pulse;
 pub use journal::{JournalStats, OnCommit};
 pub use reader::SqliteReader;
 pub use schema::OpenError;
@@ -26,6 +29,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
+use claim::{Claim, Lead};
 use journal::{Message, Submission, Writer};
 
 use super::Registry;
@@ -59,56 +63,90 @@ impl Options {
     }
 }
 
-/// The durable store of one node. Dropping it closes it.
+/// The durable store of one process. Dropping it closes it.
 pub struct SqliteStore {
     folder: PathBuf,
-    boot: Boot,
+    /// `None`: for bookings only.
+    node: Option<(NodeId, Boot)>,
     queue: SyncSender<Message>,
     /// Receipts in flight per lane: made on a lane's first posting.
     boards: Box<[OnceLock<Arc<LaneBoard>>]>,
     /// How many messages may wait.
     bound: u64,
     stats: Arc<JournalStats>,
-    thread: Mutex<Option<(JoinHandle<()>, std::fs::File)>>,
+    lead: Mutex<Lead>,
+    /// For short looks at what other processes did.
+    glances: Mutex<Option<rusqlite::Connection>>,
+    thread: Mutex<Option<(JoinHandle<()>, Claim)>>,
 }
 
 impl SqliteStore {
-    /// Opens the data folder for writing, brings its schema up to date, and starts this node once more.
+    /// Opens the data folder for writing, brings its schema up to date, and starts this node once more. Other processes may serve from it
+    /// under other numbers.
     ///
     /// # Errors
     /// [`OpenError`]; the file is not changed.
     pub fn open(options: Options, now: UnixMillis) -> Result<Self, OpenError> {
+        let claim = Claim::as_node(&options.folder, options.node, now)?;
+        let node = options.node;
+        Self::start(options, claim, |connection| Ok(leases::boot(connection, node)?.map(|boot| Some((node, boot)))))
+    }
+
+    /// Opens the data folder to enter bookings and operators' records, whether or not nodes serve from it: [`Ledger`] and
+    /// [`Operations`](crate::event::Operations). It is no node: it starts none, leases nothing, and takes no posting, count or click.
+    ///
+    /// # Errors
+    /// [`OpenError`], also when no exchange has been started on the folder yet; the file is not changed.
+    pub fn open_for_entry(folder: impl Into<PathBuf>, now: UnixMillis) -> Result<Self, OpenError> {
+        // Nothing is ever submitted as this node.
+        let options = Options { queue: 64, ..Options::new(folder, NodeId::default()) };
+        let claim = Claim::as_visitor(&options.folder, now)?;
+        Self::start(options, claim, |_| Ok(Some(None)))
+    }
+
+    /// Starts the thread that writes. `register` says as which node; not at all when its starts are used up.
+    fn start(
+        options: Options,
+        claim: Claim,
+        register: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Option<Option<(NodeId, Boot)>>>,
+    ) -> Result<Self, OpenError> {
         let Options { folder, node, queue, clock, on_commit } = options;
-        let lock = schema::lock(&folder)?;
         let file = schema::file_in(&folder);
-        let mut connection = schema::open_for_writing(&folder, now)?;
+        let mut connection = schema::open_beside_others(&folder)?;
         let started = (|| {
-            let transaction = connection.transaction()?;
-            let boot = leases::boot(&transaction, node)?;
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let node = register(&transaction)?;
             transaction.commit()?;
-            Ok(boot)
+            Ok(node)
         })();
-        let boot = started.map_err(|error| OpenError::database(&file, error))?.ok_or(OpenError::Boots(node.0))?;
+        let node = started.map_err(|error| OpenError::database(&file, error))?.ok_or(OpenError::Boots(node.0))?;
         let stats = Arc::new(JournalStats::default());
         let head =
             journal::head_seq(&connection).map_err(|why| OpenError::NotOurs { path: file, why: why.to_string() })?;
         stats.head_seq.store(head, Ordering::Release);
         let (sender, receiver) = sync_channel(queue.max(1));
-        let writer = Writer::new(connection, node, boot, clock, stats.clone(), on_commit);
+        let writer = Writer::new(connection, node, clock, stats.clone(), on_commit);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver))
             .map_err(|source| OpenError::Folder { path: folder.clone(), source })?;
         let boards = (0..=usize::from(u8::MAX)).map(|_| OnceLock::new()).collect();
         let bound = queue.max(1) as u64;
-        let thread = Mutex::new(Some((thread, lock)));
-        Ok(Self { folder, boot, queue: sender, boards, bound, stats, thread })
+        let (thread, lead, glances) = (Mutex::new(Some((thread, claim))), Mutex::default(), Mutex::default());
+        Ok(Self { folder, node, queue: sender, boards, bound, stats, lead, glances, thread })
     }
 
-    /// How many times this node has started: part of its auction ids.
+    /// How many times this node has started: part of its auction ids. 0 where only bookings are entered.
     #[must_use]
-    pub const fn boot(&self) -> Boot {
-        self.boot
+    pub fn boot(&self) -> Boot {
+        self.node.map_or_else(Boot::default, |(_, boot)| boot)
+    }
+
+    /// Whether this process does what one of a data folder's processes does for all: from now on, if none does it. It leads until it is
+    /// closed or ends, however it ends; then another one that asks does.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.node.is_some() && self.lead.lock().unwrap_or_else(PoisonError::into_inner).take(&self.folder)
     }
 
     /// The journal's figures.
@@ -117,7 +155,7 @@ impl SqliteStore {
         &self.stats
     }
 
-    /// The last durable row of the journal.
+    /// The last durable row of the journal, as far as this process has seen it.
     #[must_use]
     pub fn head_seq(&self) -> u64 {
         self.stats.head_seq.load(Ordering::Acquire)
@@ -130,7 +168,8 @@ impl SqliteStore {
     /// [`StoreUnavailable`] when nothing can be written.
     pub fn confirm(&self) -> Result<(), StoreUnavailable> {
         self.call(|connection, writer| {
-            connection.execute("UPDATE node SET boot = boot WHERE node = ?1", [writer.node.0])?;
+            let (node, _) = writer.node()?;
+            connection.execute("UPDATE node SET boot = boot WHERE node = ?1", [node.0])?;
             Ok(())
         })
     }
@@ -138,11 +177,13 @@ impl SqliteStore {
     /// Commits what is queued, empties the log, and gives the folder free. Later submissions get `Closed`. Blocks until done.
     pub fn close(&self) {
         let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((thread, lock)) = running {
+        if let Some((thread, claim)) = running {
             self.stats.queued.fetch_add(1, Ordering::Relaxed);
             let _ = self.queue.send(Message::Stop);
             let _ = thread.join();
-            drop(lock);
+            self.lead.lock().unwrap_or_else(PoisonError::into_inner).end();
+            self.glances.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(claim);
         }
     }
 
@@ -158,6 +199,9 @@ impl SqliteStore {
     /// Takes a place in the queue. Before a ticket is issued: a ticket that is only refused would use up a place on the lane's
     /// board, and under overload push out outcomes that were not read yet.
     fn reserve(&self) -> Result<(), Unrecorded> {
+        if self.node.is_none() {
+            return Err(Unrecorded::Closed);
+        }
         let place = |queued| (queued < self.bound).then_some(queued + 1);
         if self.stats.queued.fetch_update(Ordering::AcqRel, Ordering::Relaxed, place).is_err() {
             self.stats.refused.fetch_add(1, Ordering::Relaxed);
@@ -270,14 +314,21 @@ impl Journal for SqliteStore {
 
 impl Leases for SqliteStore {
     fn grant(&self, request: LeaseRequest) -> Result<Option<Lease>, StoreUnavailable> {
-        self.call(move |connection, writer| leases::grant(connection, writer.node, writer.boot, &request))
+        self.call(move |connection, writer| {
+            let (node, boot) = writer.node()?;
+            leases::grant(connection, node, boot, &request)
+        })
     }
 
     fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Result<(), StoreUnavailable> {
         self.call(move |connection, _| leases::retire(connection, lease, awarded))
     }
 
+    /// Only the process that leads closes any: one clock says which are over.
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        if !self.leads() {
+            return Ok(0);
+        }
         self.call(move |connection, _| leases::close_dead(connection, now))
     }
 

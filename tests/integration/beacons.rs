@@ -272,6 +272,7 @@ fn start(config: &Path, data: &Path) -> Node {
         cores: 3,
         clock: Clock::manual(moment(NOON)),
         watch: false,
+        node: None,
         unpin: false,
         variable: |_| None,
     };

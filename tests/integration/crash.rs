@@ -9,6 +9,7 @@
 mod media;
 mod moment;
 mod reopen;
+mod several;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
@@ -92,7 +93,7 @@ impl Suite {
             self.kill_under_load(round, moment);
         }
         let acknowledged = self.told.count().acknowledged;
-        let posted = reopen::proved_after_kill(self.data.path(), &self.told);
+        let posted = reopen::proved_after_kill(self.data.path(), &self.told, &[1]);
         println!("round {round}: killed {moment}; {acknowledged} acknowledged and {posted} posted so far");
         assert!(posted >= self.posted, "the journal has lost rows");
         self.posted = posted;
@@ -131,7 +132,7 @@ impl Suite {
         }
         // Whatever the first start of all left there, the second one serves.
         drop(start_with_control(&self.runtime, self.config.path(), &first, "error"));
-        reopen::proved_after_kill(&first, &Told::default());
+        reopen::proved_after_kill(&first, &Told::default(), &[1]);
     }
 }
 
@@ -170,11 +171,16 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Starts the binary.
+/// Starts the binary as the node that the config says.
 fn spawn(config: &Path, data: &Path, log: &str) -> (Server, SocketAddr, SocketAddr) {
+    spawn_with(config, data, log, &[])
+}
+
+fn spawn_with(config: &Path, data: &Path, log: &str, more: &[&str]) -> (Server, SocketAddr, SocketAddr) {
     let (address, control) = (free_address(), free_address());
     let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
     command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", log]);
+    command.args(more);
     command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
     let server = Server(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     (server, address, control)
@@ -188,6 +194,11 @@ pub(crate) fn start_with_control(
     log: &str,
 ) -> (Server, SocketAddr, SocketAddr) {
     let (server, address, control) = spawn(config, data, log);
+    wait_until_ready(runtime, address);
+    (server, address, control)
+}
+
+fn wait_until_ready(runtime: &Runtime, address: SocketAddr) {
     let client = client_of(address);
     let ready = async {
         while !client.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
@@ -195,5 +206,4 @@ pub(crate) fn start_with_control(
         }
     };
     runtime.block_on(async { tokio::time::timeout(PATIENCE, ready).await }).expect("the server is ready in time");
-    (server, address, control)
 }

@@ -197,6 +197,7 @@ fn nobody_is_asked_for_a_client_that_left_before() {
         cores: 1,
         clock: Clock::manual(moment(NOON)),
         watch: false,
+        node: None,
         unpin: false,
         variable: |_| None,
     };

@@ -334,6 +334,7 @@ fn start_node(config: &Path, data: &Path, clock: &Clock) -> Node {
         cores: 1,
         clock: clock.clone(),
         watch: false,
+        node: None,
         unpin: false,
         variable: |_| None,
     };

@@ -93,7 +93,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(setup: Setup, lookup: Lookup, metrics: Arc<Metrics>, stored: Vec<ChargeKey>) -> Rc<Self> {
-        let Setup { clock, chance, market, outbox, times } = setup;
+        let Setup { node, clock, chance, market, outbox, times } = setup;
         let now = clock.instant();
         Rc::new(Self {
             lines: Lines::new(clock.clone(), lookup, times.call),
@@ -103,7 +103,7 @@ impl Desk {
             market,
             outbox,
             metrics,
-            waiting: RefCell::new(Waiting::new(stored)),
+            waiting: RefCell::new(Waiting::new(node, stored)),
             outlets: RefCell::default(),
             round: RefCell::default(),
             trying: RefCell::default(),

@@ -14,7 +14,7 @@ use super::super::dial::{Lookup, system_lookup};
 use super::{BidNotice, Notices, Notifier, Setup, Tidings, Times};
 use crate::clock::{Chance, Clock, ShanghaiDay, UnixMillis};
 use crate::event::{ChargeKey, KeptNotice, NoticeFilter, NoticeKind, Outbox};
-use crate::ids::{AuctionId, DspId, ImpIndex, Slot};
+use crate::ids::{AuctionId, DspId, ImpIndex, NodeId, Slot};
 use crate::market::demand::{Dsp, Endpoint};
 use crate::market::{ExchangeTerms, Market, Parts};
 use crate::metrics::{Metrics, NoticeOutcome};
@@ -93,6 +93,7 @@ impl Bench {
     fn begin(&mut self) {
         let market = Arc::new(market());
         let setup = Setup {
+            node: NodeId(0),
             clock: Clock::following(noon()),
             chance: Chance::seeded(1),
             market: Box::new(move || market.clone()),

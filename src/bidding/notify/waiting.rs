@@ -1,25 +1,31 @@
 //! Won bids until it is known whether they were displayed: each `nurl` and each `burl` at most once, in whatever order the media's
 //! words come. No I/O; what is in the store is only known by its key.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clock::UnixMillis;
-use crate::event::{ChargeKey, Owed, WonBid};
+use crate::event::{ChargeKey, Owed, WAITING_GRACE_MS, WonBid};
+use crate::ids::NodeId;
 
 /// Won bids in memory at most: ten seconds of 20,000 a second.
 const MOST: usize = 200_000;
 
+/// How long after its end a won bid in the store is not asked for any more, ms: the store has let it go, or another node tells it.
+const FORGOTTEN_MS: u64 = 2 * WAITING_GRACE_MS;
+
 /// Won bids in memory and in the store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiting {
+    /// Whose auctions are this process's own.
+    node: NodeId,
     wins: HashMap<ChargeKey, WonBid>,
     /// In the order in which they came; those that ended meanwhile too.
     order: VecDeque<(Instant, ChargeKey)>,
-    /// In the store, or on the way there.
-    stored: HashSet<ChargeKey>,
+    /// In the store, or on the way there, with their ends; those of an earlier start without.
+    stored: HashMap<ChargeKey, Option<UnixMillis>>,
     /// To be asked of the store.
     shown: Vec<ChargeKey>,
     posted: Vec<(ChargeKey, UnixMillis)>,
@@ -27,8 +33,20 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Those in the store are known by their keys.
-    pub(super) fn new(stored: Vec<ChargeKey>) -> Self {
-        Self { stored: stored.into_iter().collect(), ..Self::default() }
+    pub(super) fn new(node: NodeId, stored: Vec<ChargeKey>) -> Self {
+        let stored = stored.into_iter().map(|key| (key, None)).collect();
+        let (shown, posted) = (Vec::new(), Vec::new());
+        Self { node, wins: HashMap::new(), order: VecDeque::new(), stored, shown, posted }
+    }
+
+    /// Whether the store may know of a bid that is not in memory: another node's media may tell this one.
+    fn may_be_stored(&self, key: ChargeKey) -> bool {
+        key.auction.node() != self.node || self.stored.contains_key(&key)
+    }
+
+    /// Forgets those that are over: another node may have told and settled them.
+    pub(super) fn forget_over(&mut self, now: UnixMillis) {
+        self.stored.retain(|_, end| end.is_none_or(|end| now < end.plus_ms(FORGOTTEN_MS)));
     }
 
     /// A bid won. `false`: there is no room.
@@ -47,7 +65,7 @@ impl Waiting {
     /// The media says that it won: its bid, if its DSP is to hear so now.
     pub(super) fn shown(&mut self, key: ChargeKey) -> Option<WonBid> {
         let Some(win) = self.wins.get_mut(&key) else {
-            if self.stored.contains(&key) {
+            if self.may_be_stored(key) {
                 self.shown.push(key);
             }
             return None;
@@ -66,7 +84,7 @@ impl Waiting {
     /// Its charge was posted: its bid as it was before, if its DSP is to hear so now; it waits no more.
     pub(super) fn posted(&mut self, key: ChargeKey, at: UnixMillis) -> Option<WonBid> {
         let win = self.wins.remove(&key);
-        if win.is_none() && self.stored.contains(&key) {
+        if win.is_none() && self.may_be_stored(key) {
             self.posted.push((key, at));
         }
         win
@@ -81,7 +99,7 @@ impl Waiting {
         {
             self.order.pop_front();
             if let Some(win) = self.wins.remove(&key) {
-                self.stored.insert(key);
+                self.stored.insert(key, Some(win.expires_at));
                 overdue.push(win);
             }
         }

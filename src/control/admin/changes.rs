@@ -244,6 +244,7 @@ fn refusal(refused: &Refused) -> Outcome {
         }
         Trouble::NotKept(_) => (StatusCode::NOT_FOUND, "not_found", told, Vec::new(), 0),
         Trouble::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", told, Vec::new(), 0),
+        Trouble::Overtaken(_) => (StatusCode::SERVICE_UNAVAILABLE, "overtaken", told, Vec::new(), 0),
         Trouble::Thread(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_thread", told, Vec::new(), 0),
     };
     let value = json!({

@@ -18,14 +18,21 @@ use crate::store::Registry;
 const MOST_RETIRED: usize = 8;
 /// Numbers that are stored in one commit at most: billing notices wait for it.
 const NUMBERS: usize = 2_048;
+/// How often in a row another process may be faster.
+pub(super) const MOST_RACES: u32 = 5;
 
 /// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
 pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
+
+/// Reads the numbers that are stored.
+pub type StoredIds = Box<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
 
 /// What the publisher writes to.
 pub struct Ports {
     /// Numbers of names.
     pub identities: Arc<dyn Registry>,
+    /// All that are stored: another process may have given some.
+    pub stored_ids: StoredIds,
     /// Opening balances.
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
@@ -132,11 +139,16 @@ impl Desk {
     /// A market that may be served: its numbers are durable and its opening balances are booked.
     pub(super) fn prepare(&mut self, sources: &Sources, at: &Moment) -> Result<Compiled, Trouble> {
         let mut compiled = compile(sources, &mut self.book, at)?;
-        self.unsaved.extend(self.book.fresh());
-        for batch in self.unsaved.chunks(NUMBERS) {
-            self.ports.identities.save_ids(batch)?;
+        for left in (0..MOST_RACES).rev() {
+            let Err(error) = self.save_numbers() else { break };
+            let stored = (self.ports.stored_ids)()?;
+            if left == 0 || !stored.contradicts(&self.unsaved) {
+                return Err(error.into());
+            }
+            // Another process has given them other meanings first. None of these is in use: those that count are stored.
+            (self.book, self.unsaved) = (stored, Vec::new());
+            compiled = compile(sources, &mut self.book, at)?;
         }
-        self.unsaved = Vec::new();
         let top_ups = std::mem::take(&mut compiled.top_ups);
         let mut problems = Vec::new();
         for (buyer, top_up) in &top_ups {
@@ -148,6 +160,15 @@ impl Desk {
             }
         }
         if problems.is_empty() { Ok(compiled) } else { Err(Diagnostics::from(problems).into()) }
+    }
+
+    fn save_numbers(&mut self) -> Result<(), StoreUnavailable> {
+        self.unsaved.extend(self.book.fresh());
+        for batch in self.unsaved.chunks(NUMBERS) {
+            self.ports.identities.save_ids(batch)?;
+        }
+        self.unsaved = Vec::new();
+        Ok(())
     }
 
     /// What the folder asks for and only a restart brings.

@@ -90,7 +90,9 @@ impl TokenKeys {
             }
             keys.push(key);
         }
+        let turn = own::alone(&self.data)?;
         keys.extend(own::read(&self.data, keys.is_empty())?.map(|secret| TokenKey { id: OWN, secret }));
+        drop(turn);
         let mut warnings = Vec::new();
         for record in &records {
             self.keep(record, &mut keys, &mut warnings, now);

@@ -71,6 +71,9 @@ pub enum Trouble {
     /// It may be right; what it needs could not be stored.
     #[error(transparent)]
     Store(#[from] StoreUnavailable),
+    /// Other processes of this data folder published at the same moments.
+    #[error("another process published generation {0} at the same moment; ask again")]
+    Overtaken(u64),
     /// The machine gave no thread.
     #[error("no thread to compile on: {0}")]
     Thread(String),

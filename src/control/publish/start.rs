@@ -1,6 +1,7 @@
 //! What is served first: the pinned generation, the config folder, or the last good generation where the folder is wrong.
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use super::keys::Turn;
@@ -44,6 +45,12 @@ impl Choice {
     #[must_use]
     pub const fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// The newest generation that it knows of; 0 for none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |it| it.generation.number)
     }
 }
 
@@ -139,7 +146,7 @@ impl Opening {
         }
         let operations = desk.operations().clone();
         let (desk, overlay, standing) = (Mutex::new(desk), Mutex::new(overlay), Mutex::new(standing));
-        Publisher { exchange, operations, desk, overlay, standing }
+        Publisher { exchange, operations, desk, overlay, standing, passed_over: AtomicU64::new(0) }
     }
 }
 

@@ -16,12 +16,14 @@ pub type Thrown = BTreeMap<(IdKind, u32), Suspension>;
 /// What is laid over each market. Readers share the map; a switch makes the next one.
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    thrown: Arc<Thrown>,
+    pub(super) thrown: Arc<Thrown>,
+    /// The store's last switch when another process's were last taken over.
+    pub(super) seq: u64,
 }
 
 impl Overlay {
     pub(super) fn of(thrown: Vec<Suspension>) -> Self {
-        Self { thrown: Arc::new(thrown.into_iter().map(|it| ((it.kind, it.number), it)).collect()) }
+        Self { thrown: Arc::new(thrown.into_iter().map(|it| ((it.kind, it.number), it)).collect()), seq: 0 }
     }
 
     /// As the hot plane reads them.
@@ -82,6 +84,7 @@ impl Publisher {
         reason: &str,
     ) -> Result<Switched, Unswitched> {
         let mut overlay = held(&self.overlay);
+        self.catch_up_with_switches(&mut overlay)?;
         let market = self.exchange.market.load_full();
         let unknown = || Unswitched::Unknown { kind, name: name.to_owned() };
         let in_market = find(&market, kind, name);

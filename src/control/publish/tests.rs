@@ -1,6 +1,7 @@
 //! Reloads of a copy of the repository's example.
 
 mod flaky;
+mod follow;
 mod generations;
 mod kill_switches;
 mod rotation;
@@ -45,7 +46,12 @@ impl Registry for Numbers {
         if *held(&self.broken) {
             return Err(StoreUnavailable("disk full".to_owned()));
         }
-        held(&self.saved).extend(fresh.iter().cloned());
+        if book_of(&self.saved).contradicts(fresh) {
+            return Err(StoreUnavailable("a number contradicts one that was given before".to_owned()));
+        }
+        let known = |it: &(IdKind, u32, Box<str>)| held(&self.saved).contains(it);
+        let news: Vec<_> = fresh.iter().filter(|it| !known(it)).cloned().collect();
+        held(&self.saved).extend(news);
         Ok(())
     }
 }
@@ -58,6 +64,7 @@ pub(in crate::control) struct Bench {
     broken: Arc<Mutex<bool>>,
     booked: Arc<Mutex<Vec<String>>>,
     store: MemoryStore,
+    rival: flaky::Rival,
 }
 
 impl Bench {
@@ -79,9 +86,14 @@ impl Bench {
         edits.iter().for_each(|(file, old, new)| edit(folder.path(), file, old, new));
         let saved = Saved::default();
         std::fs::create_dir(folder.path().join("data")).unwrap();
-        let (broken, booked, store) = (Arc::default(), Arc::default(), MemoryStore::new());
-        let publisher = open(folder.path(), (&saved, &broken), &booked, &store, false).unwrap();
-        Self { folder, publisher, saved, broken, booked, store }
+        let (broken, booked, store, rival) = (Arc::default(), Arc::default(), MemoryStore::new(), Arc::default());
+        let publisher = open(folder.path(), (&saved, &broken, &rival), &booked, &store, false).unwrap();
+        Self { folder, publisher, saved, broken, booked, store, rival }
+    }
+
+    /// The publisher of another process on the same store.
+    fn beside(&self, folder: &Path, unpin: bool) -> Result<Arc<Publisher>, Trouble> {
+        open(folder, (&self.saved, &self.broken, &self.rival), &self.booked, &self.store, unpin)
     }
 
     /// Its books.
@@ -91,7 +103,7 @@ impl Bench {
 
     /// Starts again on the same store, with the folder as it is now.
     fn restart(&mut self, unpin: bool) -> Result<(), Trouble> {
-        self.publisher = open(self.folder.path(), (&self.saved, &self.broken), &self.booked, &self.store, unpin)?;
+        self.publisher = self.beside(self.folder.path(), unpin)?;
         Ok(())
     }
 
@@ -121,7 +133,7 @@ impl Bench {
 
 fn open(
     folder: &Path,
-    (saved, broken): (&Saved, &Arc<Mutex<bool>>),
+    (saved, broken, rival): (&Saved, &Arc<Mutex<bool>>, &flaky::Rival),
     booked: &Arc<Mutex<Vec<String>>>,
     store: &MemoryStore,
     unpin: bool,
@@ -134,12 +146,13 @@ fn open(
         held(&bank).push(top_up.reference.clone());
         Ok(())
     };
-    let mut book = IdBook::default();
-    held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
+    let book = book_of(saved);
     let identities = Arc::new(Numbers { saved: saved.clone(), broken: broken.clone() });
-    let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone() });
-    let ports =
-        Ports { identities, top_ups: Box::new(book_top_up), operations, data: folder.join("data"), variable: |_| None };
+    let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone(), rival: rival.clone() });
+    let stored = saved.clone();
+    let stored_ids = Box::new(move || Ok(book_of(&stored)));
+    let top_ups = Box::new(book_top_up);
+    let ports = Ports { identities, stored_ids, top_ups, operations, data: folder.join("data"), variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;
@@ -148,6 +161,12 @@ fn open(
     let exchange =
         Arc::new(Exchange::new(opened.market, opened.tokens, Arc::new(Nowhere), metrics, Clock::manual(noon())));
     Ok(Arc::new(opened.opening.publisher(exchange)))
+}
+
+fn book_of(saved: &Saved) -> IdBook {
+    let mut book = IdBook::default();
+    held(saved).iter().for_each(|(kind, number, wire)| book.restore(*kind, *number, wire));
+    book
 }
 
 fn noon() -> UnixMillis {

@@ -118,6 +118,10 @@ fn head(draft: &Draft) -> Result<(), StatementError> {
     period("the publishing period", draft, draft.first_day, draft.last_day)?;
     if let Some(minimum) = draft.minimum {
         amount("the minimum", minimum, "R-MINIMUM")?;
+        if minimum.0 % 10_000 != 0 {
+            let (field, problem) = ("the minimum".to_owned(), "is finer than a fen");
+            return Err(StatementError::Amount { field, amount: minimum, problem, rule: "R-MINIMUM" });
+        }
     }
     match draft.status {
         Status::Provisional { through, forecast } => {

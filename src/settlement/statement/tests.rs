@@ -11,6 +11,7 @@ fn r_minimum_worked_example_1() {
     assert_eq!(made.sums().consumption, MicroYuan(85_116_745_000));
     assert_eq!(made.sums().shortfall, MicroYuan(14_883_255_000));
     assert_eq!((made.printed().deals[0], made.printed().shortfall), (Fen(8_511_675), Fen(1_488_325)));
+    assert_eq!(made.printed().consumption, Fen(8_511_675));
     assert_eq!(made.taxed(), Taxed { total: Fen(10_000_000), net: Fen(9_433_962), vat: Fen(566_038) });
     assert_eq!(numerals::in_capitals(made.taxed().total), "人民币壹拾万元整");
 }
@@ -56,6 +57,12 @@ fn r_minimum_the_shortfall_stands_only_when_the_month_is_over() {
     assert_eq!(running.sums().consumption, MicroYuan(48_232_835_000));
     assert_eq!((running.sums().shortfall, running.sums().still_to_consume), (MicroYuan(0), MicroYuan(51_767_165_000)));
     assert_eq!(running.taxed().total, Fen(4_823_284));
+    // Both end in half a fen; beside the minimum they must add up to it, so only one is rounded up.
+    assert_eq!((running.printed().consumption, running.printed().still_to_consume), (Fen(4_823_284), Fen(5_176_716)));
+    assert_eq!(
+        (running.printed().forecast, running.printed().forecast_shortfall),
+        (Some(Fen(9_135_027)), Fen(864_973))
+    );
     let over = Status::Provisional { through: day("2026-11-30"), forecast: None };
     let over = made(Draft { status: over, ..provisional() });
     assert_eq!((over.sums().shortfall, over.sums().still_to_consume), (MicroYuan(51_767_165_000), MicroYuan(0)));
@@ -92,7 +99,8 @@ fn a_draft_is_kept_and_read_back() {
 #[test]
 fn what_cannot_be_said_is_refused_by_name() {
     type Spoil = fn(&mut Draft);
-    let cases: [(Spoil, &str); 25] = [
+    let cases: [(Spoil, &str); 26] = [
+        (|it| it.minimum = Some(MicroYuan(5_000)), "the minimum: ¥0.005 is finer than a fen (R-MINIMUM)"),
         (|it| it.number = " ".into(), "the statement number is empty"),
         (|it| it.invoice_title = "a\u{7}b".into(), "the invoice title has a control character"),
         (|it| it.buyer = "x\u{202e}y".into(), "the buyer's name has a control character"),
@@ -149,3 +157,5 @@ fn sums_beyond_the_limit_are_refused() {
     draft.joint_parties = vec!["x".to_owned(); MOST_LINES + 1];
     assert_eq!(Statement::new(draft), Err(StatementError::TooManyLines(MOST_LINES + 1)));
 }
+
+mod formats;

@@ -8,7 +8,7 @@ use super::*;
 
 /// One step of a history. The index of a lease is taken modulo one more than there are: sometimes it is unknown.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     TopUp { buyer: u32, reference: u8, amount: i64 },
     Commit { buyer: u32, deal: u32, amount: i64 },
     Grant { source: usize, want: i64, life_ms: u64 },
@@ -18,7 +18,7 @@ enum Step {
     Derive,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0..2_u32, 0..8_u8, 1..300_i64).prop_map(|(buyer, reference, amount)| Step::TopUp { buyer, reference, amount }),
         1 => (0..2_u32, 0..3_u32, 0..150_i64).prop_map(|(buyer, deal, amount)| Step::Commit { buyer, deal, amount }),
@@ -198,7 +198,7 @@ fn agree(store: &dyn Engine, model: &Model) {
     }
 }
 
-fn check(store: &dyn Engine, history: &[Step]) {
+pub(super) fn check(store: &dyn Engine, history: &[Step]) {
     let mut model = Model::default();
     for step in history {
         apply(store, &mut model, step);

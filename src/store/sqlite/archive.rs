@@ -8,17 +8,30 @@ use super::{SqliteStore, reader};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Archive, ClickGroup, Group, Seal, StoreUnavailable};
 
+impl SqliteStore {
+    /// Days are sealed and let go in several commits, by the process that leads.
+    fn must_lead(&self) -> Result<(), StoreUnavailable> {
+        if self.leads() {
+            return Ok(());
+        }
+        Err(StoreUnavailable("another process seals days and lets them go".to_owned()))
+    }
+}
+
 impl Archive for SqliteStore {
     fn lay(&self, day: ShanghaiDay, charges: &[Group], clicks: &[ClickGroup]) -> Result<(), StoreUnavailable> {
+        self.must_lead()?;
         let (charges, clicks) = (charges.to_vec(), clicks.to_vec());
         self.call(move |connection, _| lay(connection, day, &charges, &clicks))
     }
 
     fn clear(&self, day: ShanghaiDay, limit: u32) -> Result<bool, StoreUnavailable> {
+        self.must_lead()?;
         self.call(move |connection, _| clear(connection, day, limit))
     }
 
     fn seal(&self, seal: &Seal) -> Result<(), StoreUnavailable> {
+        self.must_lead()?;
         let seal = *seal;
         self.call(move |connection, writer| {
             writer.forget_days();
@@ -27,6 +40,7 @@ impl Archive for SqliteStore {
     }
 
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Result<(), StoreUnavailable> {
+        self.must_lead()?;
         self.call(move |connection, writer| {
             writer.forget_days();
             let_go(connection, day, now)
@@ -34,6 +48,7 @@ impl Archive for SqliteStore {
     }
 
     fn sweep(&self, limit: u32) -> Result<bool, StoreUnavailable> {
+        self.must_lead()?;
         // Looked for on a connection of its own: mostly there is nothing.
         match remains(self.reader()?.connection())? {
             Some(table) => self.call(move |connection, _| sweep(connection, &table, limit)).map(|()| true),
@@ -89,6 +104,15 @@ fn put(connection: &Connection, seal: &Seal) -> Result<(), StoreUnavailable> {
     }
     if reader::booked::cursor(connection)? < seal.last_seq {
         return refuse("the ledger is not past its last row");
+    }
+    // Should another process have begun anew in between, not all of them are there.
+    let laid = "SELECT coalesce(sum(count), 0) FROM sealed_charge WHERE day = ?1";
+    let laid: u64 = connection.prepare_cached(laid)?.query_row([seal.day.0], |row| row.get(0))?;
+    let known =
+        "SELECT EXISTS (SELECT 1 FROM click_day WHERE day = ?1) = EXISTS (SELECT 1 FROM sealed_click WHERE day = ?1)";
+    let clicks: bool = connection.prepare_cached(known)?.query_row([seal.day.0], |row| row.get(0))?;
+    if laid != seal.rows || !clicks {
+        return refuse("its groups are not all laid down");
     }
     let (rows, last) = (seal.rows.cast_signed(), seal.last_seq.cast_signed());
     connection.execute(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{OpenError, journal, schema};
+use super::{OpenError, claim, journal, schema};
 use crate::clock::UnixMillis;
 
 const MANIFEST: &str = "backup.json";
@@ -140,7 +140,7 @@ impl Restoring {
                 return Err(no_backup(&from.join(&file.name), "is not what was backed up: its size or digest differs"));
             }
         }
-        let lock = schema::lock(&folder.0)?;
+        let lock = claim::alone(&folder.0)?;
         let connection = schema::open_for_writing(&folder.0, now)?;
         let sound = "SELECT integrity_check FROM pragma_integrity_check LIMIT 1";
         let sound: String = connection

@@ -1,7 +1,8 @@
-//! The journal's thread: it owns the one write connection, commits whatever is queued, and announces each lane once.
+//! The journal's thread: it owns this process's write connection, commits whatever is queued, and announces each lane once.
 //!
 //! A batch is all or nothing. What a failed batch leaves behind is nothing: every ticket is told so, and what the thread
-//! knows about the file is read again before the next batch.
+//! knows about the file is read again before the next batch. So it is when another process has committed in between: a transaction begins by
+//! taking the one write lock of the file, and only then asks whether what is known still holds.
 
 mod batch;
 mod clicks;
@@ -21,11 +22,15 @@ use rusqlite::Connection;
 use crate::clock::{Clock, ShanghaiDay};
 use crate::event::{Click, LaneBoard, Posting, Recorded, StoreUnavailable, Tally, Ticket, Unrecorded};
 use crate::ids::{Boot, NodeId};
+use crate::store::sqlite::claim::pause;
 use batch::{Batch, Done};
 use days::Days;
 
 /// The most messages of one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 4_096;
+/// How long this process leaves the file alone after a commit when another one commits too: longer than that one sleeps between two attempts,
+/// so that they take turns.
+const GAP: Duration = Duration::from_micros(1_500);
 
 /// Called after each successful commit of postings: how long it took, and how many postings it made durable.
 pub type OnCommit = Box<dyn Fn(Duration, usize) + Send>;
@@ -94,11 +99,15 @@ impl Drop for Submission {
 /// The write connection and what its thread knows.
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    pub(super) node: NodeId,
-    pub(super) boot: Boot,
+    /// Who leases and counts; nobody, where only bookings are entered.
+    node: Option<(NodeId, Boot)>,
     clock: Clock,
     stats: Arc<JournalStats>,
     on_commit: Option<OnCommit>,
+    /// SQLite's mark of what other connections have committed, as it was when the rest was read.
+    data_version: Option<i64>,
+    /// When the last commit ended, if another process had committed before it.
+    crowded: Option<tokio::time::Instant>,
     /// The seq of the next row; `None` when it must be read again.
     next_seq: Option<u64>,
     /// What is known of the days; `None` when it must be read again.
@@ -114,15 +123,34 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        node: NodeId,
-        boot: Boot,
+        node: Option<(NodeId, Boot)>,
         clock: Clock,
         stats: Arc<JournalStats>,
         on_commit: Option<OnCommit>,
     ) -> Self {
         let (tallies, clicks) = (BTreeMap::new(), Vec::new());
         let (days, days_changed) = (None, Cell::new(false));
-        Self { connection, node, boot, clock, stats, on_commit, next_seq: None, days, days_changed, tallies, clicks }
+        let (data_version, crowded, next_seq) = (None, None, None);
+        Self {
+            connection,
+            node,
+            clock,
+            stats,
+            on_commit,
+            data_version,
+            crowded,
+            next_seq,
+            days,
+            days_changed,
+            tallies,
+            clicks,
+        }
+    }
+
+    /// Which node this is, and its how manieth start.
+    pub(super) fn node(&self) -> Result<(NodeId, Boot), StoreUnavailable> {
+        self.node
+            .ok_or_else(|| StoreUnavailable("it was opened for bookings only; a node leases and counts".to_owned()))
     }
 
     /// Serves until told to stop or until nobody can send any more; then commits what is left and empties the log.
@@ -158,7 +186,8 @@ impl Writer {
             }
         }
         while !self.clicks.is_empty() && self.commit(&mut batch) {}
-        // A failure here costs nothing: the next start reads the log.
+        // A failure here costs nothing: the next start reads the log. Nobody waits for it, neither this process nor others.
+        let _ = self.connection.busy_timeout(Duration::ZERO);
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;");
     }
 
@@ -190,10 +219,13 @@ impl Writer {
         if batch.is_empty() && self.tallies.is_empty() && self.clicks.is_empty() {
             return true;
         }
+        self.give_way();
         let started = self.clock.instant();
         let outcomes = self.write(batch);
         let durable = outcomes.is_ok();
-        let took = self.clock.instant().saturating_duration_since(started);
+        let ended = self.clock.instant();
+        let took = ended.saturating_duration_since(started);
+        self.crowded = self.crowded.map(|_| ended);
         match outcomes {
             Ok(outcomes) => {
                 self.count_commit(took, batch.len());
@@ -219,6 +251,30 @@ impl Writer {
         durable
     }
 
+    /// Lets another process commit that wants to.
+    fn give_way(&self) {
+        let rest = self.crowded.map(|ended| GAP.saturating_sub(self.clock.instant().saturating_duration_since(ended)));
+        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+            pause(rest);
+        }
+    }
+
+    /// Forgets what another process may have changed. Within a transaction that has the write lock: nobody changes it any more.
+    fn look_around(&mut self) -> Result<(), StoreUnavailable> {
+        let mut version = self.connection.prepare_cached("PRAGMA data_version")?;
+        let version = version.query_row((), |row| row.get(0))?;
+        let others = self.data_version.is_some_and(|known| known != version);
+        if others || self.days_changed.take() {
+            self.days = None;
+        }
+        if others {
+            self.next_seq = None;
+        }
+        self.crowded = others.then(|| self.clock.instant());
+        self.data_version = Some(version);
+        Ok(())
+    }
+
     fn count_commit(&self, took: Duration, postings: usize) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.stats.commits.fetch_add(1, Ordering::Relaxed);
@@ -237,16 +293,29 @@ impl Writer {
         }
     }
 
+    /// Adds pending counts to this node's own.
+    fn save_tallies(&self) -> Result<(), StoreUnavailable> {
+        if self.tallies.is_empty() {
+            return Ok(());
+        }
+        let (node, _) = self.node()?;
+        let mut upsert = self.connection.prepare_cached(
+            "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )?;
+        for ((day, deal, measure), count) in &self.tallies {
+            upsert.execute((day.0, deal, measure, node.0, count.cast_signed()))?;
+        }
+        Ok(())
+    }
+
     /// Writes postings and pending tallies in one transaction.
     fn write(&mut self, batch: &[Submission]) -> Result<Vec<Recorded>, StoreUnavailable> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.look_around()?;
         let first = match self.next_seq {
             Some(next) => next,
             None => head_seq(&self.connection)? + 1,
         };
-        if self.days_changed.take() {
-            self.days = None;
-        }
         let mut days = match self.days.take() {
             Some(known) => known,
             None => Days::load(&self.connection)?,
@@ -254,15 +323,7 @@ impl Writer {
         let mut work = Batch::new(&self.connection, first, &mut days);
         let outcomes = batch.iter().map(|it| work.record(&it.posting)).collect::<Result<Vec<_>, _>>()?;
         let Done { next_seq: next, beyond, sealed } = work.finish()?;
-        {
-            let mut upsert = self.connection.prepare_cached(
-                "INSERT INTO tally VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            )?;
-            for ((day, deal, measure), count) in &self.tallies {
-                upsert.execute((day.0, deal, measure, self.node.0, count.cast_signed()))?;
-            }
-        }
+        self.save_tallies()?;
         let clicks = self.clicks.len().min(BATCH);
         clicks::save(&self.connection, &days, &self.clicks[..clicks])?;
         self.connection.execute_batch("COMMIT")?;

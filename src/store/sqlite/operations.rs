@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::claim;
 use super::reader::{rows, unknown};
 use super::{SqliteReader, SqliteStore};
 use crate::clock::UnixMillis;
@@ -14,23 +15,8 @@ const PART: usize = 512 << 10;
 
 impl Operations for SqliteStore {
     fn publish(&self, generation: &Generation, sources: &[u8], audit: &Audit) -> Result<(), StoreUnavailable> {
-        let digest = generation.digest;
-        let known = self.call(move |connection, _| kept_size(connection, digest))?;
-        if known.is_none() {
-            self.call(move |connection, _| forget_sources(connection, digest))?;
-            for (part, bytes) in sources.chunks(PART).enumerate() {
-                let bytes = bytes.to_vec();
-                self.call(move |connection, _| save_part(connection, digest, part as u64, &bytes))?;
-            }
-        }
-        let size = known.unwrap_or(sources.len() as u64);
-        let generation = Generation { size, ..generation.clone() };
-        let audit = audit.clone();
-        self.call(move |connection, _| {
-            save_generation(connection, &generation)?;
-            save_audit(connection, &audit)?;
-            prune(connection)
-        })
+        // Its parts are several commits: those of two processes must not mix.
+        claim::while_publishing(&self.folder, || self.publish_alone(generation, sources, audit))
     }
 
     fn unpin(&self, number: u64, audit: &Audit) -> Result<(), StoreUnavailable> {
@@ -133,6 +119,28 @@ impl Operations for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    fn publish_alone(&self, generation: &Generation, sources: &[u8], audit: &Audit) -> Result<(), StoreUnavailable> {
+        let digest = generation.digest;
+        let known = self.call(move |connection, _| kept_size(connection, digest))?;
+        if known.is_none() {
+            self.call(move |connection, _| forget_sources(connection, digest))?;
+            for (part, bytes) in sources.chunks(PART).enumerate() {
+                let bytes = bytes.to_vec();
+                self.call(move |connection, _| save_part(connection, digest, part as u64, &bytes))?;
+            }
+        }
+        let size = known.unwrap_or(sources.len() as u64);
+        let generation = Generation { size, ..generation.clone() };
+        let audit = audit.clone();
+        self.call(move |connection, _| {
+            save_generation(connection, &generation)?;
+            save_audit(connection, &audit)?;
+            prune(connection)
+        })
+    }
+}
+
 impl SqliteReader {
     /// At most `limit` kept generations with a number below, the newest first.
     ///
@@ -203,7 +211,13 @@ fn save_part(connection: &Connection, digest: [u8; 32], part: u64, bytes: &[u8])
     Ok(())
 }
 
+/// Numbers rise: one that another process has given in between is refused.
 fn save_generation(connection: &Connection, it: &Generation) -> Result<(), StoreUnavailable> {
+    let taken =
+        connection.prepare_cached("SELECT 1 FROM generation WHERE number >= ?1")?.exists([it.number.cast_signed()])?;
+    if taken {
+        return Err(StoreUnavailable(format!("generation {} was given before", it.number)));
+    }
     let insert = "INSERT INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     connection.execute(
         insert,

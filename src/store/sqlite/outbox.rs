@@ -1,19 +1,22 @@
 //! What DSPs are owed: one transaction a round, on the write connection, between two batches of the journal.
+//!
+//! A won bid is told by one node: by whichever marks it as shown or posted, in a transaction. What that node did not get told is told by its
+//! next start, or, while it is away, by the process that leads. Kept notices are sent by the process that leads alone.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::SqliteStore;
 use super::operations::{bounded, save_audit};
 use super::reader::{rows, unknown};
 use super::schema::charge_table;
+use super::{SqliteStore, claim};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     Attempt, Audit, ChargeKey, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind,
     NoticeWords, Outbox, OutboxRound, Owed, OwedNotice, Resend, StoreUnavailable, WAITING_GRACE_MS, WonBid,
 };
-use crate::ids::{AuctionId, DspId, ImpIndex, Slot};
+use crate::ids::{AuctionId, DspId, ImpIndex, NodeId, Slot};
 use crate::money::{Currency, Quantity};
 
 const WAITING: &str = "auction, imp, slot, dsp, expires_at_ms, told, price, bid, currency, quantity, imp_id, response, seat, ad, \
@@ -21,38 +24,54 @@ const WAITING: &str = "auction, imp, slot, dsp, expires_at_ms, told, price, bid,
 const NOTICE: &str = "id, auction, imp, slot, dsp, kind, url, attempts, next_at_ms, error, made_at_ms";
 /// A time so far ahead is a clock that was wrong, ms.
 const FAR_AHEAD_MS: u64 = 3_600_000;
+/// How long after its end a won bid of a node that is away is kept, ms: nodes tidy every half a minute.
+const AWAY_GRACE_MS: u64 = 3 * WAITING_GRACE_MS;
 
 type Done<T> = Result<T, StoreUnavailable>;
 
 impl Outbox for SqliteStore {
     fn keep(&self, round: &OutboxRound) -> Done<Owed> {
         let round = round.clone();
-        self.call(move |connection, _| keep(connection, &round))
+        self.call(move |connection, writer| {
+            let (node, _) = writer.node()?;
+            keep(connection, node, &round)
+        })
     }
 
     fn resume(&self) -> Done<(Vec<ChargeKey>, Owed)> {
-        self.call(|connection, _| {
-            let keys = rows(connection, "SELECT auction, imp, slot FROM notice_waiting", (), |row| key_of(row, 0))?;
-            let marked = format!("SELECT {WAITING} FROM notice_waiting WHERE posted_at_ms IS NOT NULL");
-            let mut owed = Owed::default();
-            for (win, at) in rows(connection, &marked, (), win_of)? {
-                owed.posted.extend(at.map(|at| (win, at)));
-            }
+        self.call(|connection, writer| {
+            let (node, _) = writer.node()?;
+            connection.execute("UPDATE notice_waiting SET node = ?1 WHERE node IS NULL", [node.0])?;
+            let mine = "SELECT auction, imp, slot FROM notice_waiting WHERE node = ?1";
+            let keys = rows(connection, mine, [node.0], |row| key_of(row, 0))?;
+            let mut owed = Owed { posted: marked(connection, node)?, ..Owed::default() };
             let mut days = Days::default();
             for key in &keys {
                 if let Some(at) = posted_at(connection, &mut days, *key)? {
-                    post(connection, *key, at, &mut owed)?;
+                    post(connection, node, *key, at, &mut owed)?;
                 }
             }
             Ok((keys, owed))
         })
     }
 
+    /// Each node lets its own won bids go; the one that leads also those of nodes that are away.
     fn tidy(&self, now: UnixMillis, limit: usize) -> Done<Owed> {
-        self.call(move |connection, _| tidy(connection, now, limit))
+        let leads = self.leads();
+        let mut owed = self.call(move |connection, writer| {
+            let (node, _) = writer.node()?;
+            tidy(connection, node, leads, now, limit)
+        })?;
+        if leads {
+            self.take_over(&mut owed)?;
+        }
+        Ok(owed)
     }
 
     fn due(&self, now: UnixMillis, most: usize) -> Done<Vec<KeptNotice>> {
+        if !self.leads() {
+            return Ok(Vec::new());
+        }
         let reader = self.reader()?;
         let connection = reader.connection();
         let (now_ms, far) = (now.0.cast_signed(), now.plus_ms(FAR_AHEAD_MS).0.cast_signed());
@@ -108,13 +127,41 @@ impl Outbox for SqliteStore {
     }
 }
 
-fn keep(connection: &Connection, round: &OutboxRound) -> Done<Owed> {
+impl SqliteStore {
+    /// Has this node tell what nodes have marked that are away.
+    fn take_over(&self, owed: &mut Owed) -> Done<()> {
+        let Some((mine, _)) = self.node else { return Ok(()) };
+        let others = "SELECT DISTINCT node FROM notice_waiting WHERE posted_at_ms IS NOT NULL AND node <> ?1";
+        let others: Vec<u16> = rows(self.reader()?.connection(), others, [mine.0], |row| row.get(0))?;
+        for node in others.into_iter().map(NodeId) {
+            let taken = claim::while_away(&self.folder, node, || {
+                self.call(move |connection, _| {
+                    let found = marked(connection, node)?;
+                    let take = "UPDATE notice_waiting SET node = ?2 WHERE posted_at_ms IS NOT NULL AND node = ?1";
+                    connection.execute(take, (node.0, mine.0))?;
+                    Ok::<_, StoreUnavailable>(found)
+                })
+            });
+            owed.posted.extend(taken.transpose()?.unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+/// Won bids that a node has marked as posted and has not settled.
+fn marked(connection: &Connection, node: NodeId) -> Done<Vec<(WonBid, UnixMillis)>> {
+    let marked = format!("SELECT {WAITING} FROM notice_waiting WHERE posted_at_ms IS NOT NULL AND node = ?1");
+    let found = rows(connection, &marked, [node.0], win_of)?;
+    Ok(found.into_iter().filter_map(|(win, at)| at.map(|at| (win, at))).collect())
+}
+
+fn keep(connection: &Connection, node: NodeId, round: &OutboxRound) -> Done<Owed> {
     let mut owed = Owed::default();
     let mut days = Days::default();
     for win in &round.waiting {
-        save_waiting(connection, win)?;
+        save_waiting(connection, node, win)?;
         if let Some(at) = posted_at(connection, &mut days, win.key)? {
-            post(connection, win.key, at, &mut owed)?;
+            post(connection, node, win.key, at, &mut owed)?;
         }
     }
     for key in &round.shown {
@@ -126,7 +173,7 @@ fn keep(connection: &Connection, round: &OutboxRound) -> Done<Owed> {
         }
     }
     for (key, at) in &round.posted {
-        post(connection, *key, *at, &mut owed)?;
+        post(connection, node, *key, *at, &mut owed)?;
     }
     for key in &round.settled {
         forget(connection, *key)?;
@@ -140,31 +187,42 @@ fn keep(connection: &Connection, round: &OutboxRound) -> Done<Owed> {
     Ok(owed)
 }
 
-/// Marks a kept win as posted, once, and owes it.
-fn post(connection: &Connection, key: ChargeKey, at: UnixMillis, owed: &mut Owed) -> Done<()> {
+/// Marks a kept win as posted, once, and owes it: this node tells it.
+fn post(connection: &Connection, node: NodeId, key: ChargeKey, at: UnixMillis, owed: &mut Owed) -> Done<()> {
     let Some((win, None)) = waiting(connection, key)? else { return Ok(()) };
-    let mark = "UPDATE notice_waiting SET told = 1, posted_at_ms = ?4 WHERE auction = ?1 AND imp = ?2 AND slot = ?3";
+    let mark = "UPDATE notice_waiting SET told = 1, posted_at_ms = ?4, node = ?5 WHERE auction = ?1 AND imp = ?2 AND slot = ?3";
     let (auction, imp, slot) = columns(key);
-    connection.prepare_cached(mark)?.execute((auction, imp, slot, at.0.cast_signed()))?;
+    connection.prepare_cached(mark)?.execute((auction, imp, slot, at.0.cast_signed(), node.0))?;
     owed.posted.push((win, at));
     Ok(())
 }
 
-fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
+fn tidy(connection: &Connection, node: NodeId, leads: bool, now: UnixMillis, limit: usize) -> Done<Owed> {
     let mut owed = Owed::default();
     let end = now.0.saturating_sub(WAITING_GRACE_MS).cast_signed();
-    let over = "SELECT auction, imp, slot FROM notice_waiting WHERE expires_at_ms <= ?1 AND posted_at_ms IS NULL
-                ORDER BY expires_at_ms LIMIT ?2";
+    // Those of a node that is there are gone by then.
+    let long_over = if leads { now.0.saturating_sub(AWAY_GRACE_MS).cast_signed() } else { -1 };
+    let over = "SELECT auction, imp, slot FROM notice_waiting
+                WHERE expires_at_ms <= ?1 AND posted_at_ms IS NULL AND (node = ?2 OR expires_at_ms <= ?3)
+                ORDER BY expires_at_ms LIMIT ?4";
     let mut days = Days::default();
-    for key in rows(connection, over, (end, limit), |row| key_of(row, 0))? {
+    for key in rows(connection, over, (end, node.0, long_over, limit), |row| key_of(row, 0))? {
         match posted_at(connection, &mut days, key)? {
-            Some(at) => post(connection, key, at, &mut owed)?,
+            Some(at) => post(connection, node, key, at, &mut owed)?,
             None => {
                 forget(connection, key)?;
                 owed.over.push(key);
             }
         }
     }
+    if leads {
+        tidy_all(connection, now, limit, &mut owed)?;
+    }
+    Ok(owed)
+}
+
+/// What is kept beyond its bounds, whoever keeps it.
+fn tidy_all(connection: &Connection, now: UnixMillis, limit: usize, owed: &mut Owed) -> Done<()> {
     let kept: u64 = connection.query_row("SELECT count(*) FROM notice_waiting", (), |row| row.get(0))?;
     let first =
         "SELECT auction, imp, slot FROM notice_waiting WHERE posted_at_ms IS NULL ORDER BY expires_at_ms LIMIT ?1";
@@ -180,7 +238,7 @@ fn tidy(connection: &Connection, now: UnixMillis, limit: usize) -> Done<Owed> {
     if gone > 0 {
         tracing::error!(notices = gone, "more notices to DSPs failed than are kept; the oldest are forgotten");
     }
-    Ok(owed)
+    Ok(())
 }
 
 /// Which days' charges are there, as far as was asked.
@@ -245,9 +303,9 @@ fn win_of(row: &Row<'_>) -> rusqlite::Result<(WonBid, Option<UnixMillis>)> {
     Ok((win, row.get::<_, Option<u64>>(16)?.map(UnixMillis)))
 }
 
-fn save_waiting(connection: &Connection, win: &WonBid) -> Done<()> {
+fn save_waiting(connection: &Connection, node: NodeId, win: &WonBid) -> Done<()> {
     let insert = format!(
-        "INSERT INTO notice_waiting ({WAITING}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NULL)
+        "INSERT INTO notice_waiting ({WAITING}, node) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NULL, ?17)
          ON CONFLICT DO NOTHING"
     );
     let (auction, imp, slot) = columns(win.key);
@@ -268,6 +326,7 @@ fn save_waiting(connection: &Connection, win: &WonBid) -> Done<()> {
         win.words.ad,
         win.win,
         win.bill,
+        node.0,
     ])?;
     Ok(())
 }

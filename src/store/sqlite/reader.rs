@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Row};
 
+use super::claim::Claim;
 use super::leases::{LEASE_COLUMNS, lease_of, source_of};
 use super::schema::{self, OpenError, charge_table};
 use super::{facts, journal, sums};
@@ -39,15 +40,15 @@ impl SqliteReader {
     /// Opens the data folder, brought to this program's schema; `None` where there is no store yet.
     ///
     /// # Errors
-    /// [`OpenError`], also when another process serves from it.
+    /// [`OpenError`], also when it is older and another process works on it.
     pub fn open_current(folder: &Path, now: UnixMillis) -> Result<Option<Self>, OpenError> {
         if !schema::file_in(folder).exists() {
             return Ok(None);
         }
-        let lock = schema::lock(folder)?;
-        drop(schema::open_for_writing(folder, now)?);
-        drop(lock);
-        Self::open(folder).map(Some)
+        let claim = Claim::as_visitor(folder, now)?;
+        let opened = Self::open(folder).map(Some);
+        drop(claim);
+        opened
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_notices.sql"),
     include_str!("0005_facts.sql"),
     include_str!("0007_books.sql"),
+    include_str!("0008_notices_of_nodes.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.
@@ -36,9 +37,23 @@ pub enum OpenError {
     /// Opened for reading, and there is nothing.
     #[error("{0}: there is no store in this folder; is it the data folder of an exchange that has started once?")]
     Missing(PathBuf),
-    /// Another process serves from it.
-    #[error("{0}: another process has this data folder open for writing")]
+    /// Another process works on it, and one of the two needs it alone: an older or a newer program, or a restore.
+    #[error(
+        "{0}: another process works on this data folder: a program of another version, which must end first, or one that brings it up \
+         to date or restores it; try again in a moment"
+    )]
     InUse(PathBuf),
+    /// Another process is that node.
+    #[error(
+        "{path}: another process is node {node} of this data folder: give each a number of its own (`--node`, PMPX_NODE, or `node` in \
+         exchange.toml)"
+    )]
+    NodeInUse {
+        /// Which folder.
+        path: PathBuf,
+        /// The node's number.
+        node: u16,
+    },
     /// A file, but not ours, or damaged.
     #[error("{path} is not a store of pmpx, or it is damaged: {why}")]
     NotOurs {
@@ -105,47 +120,37 @@ pub(super) fn file_in(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// Makes the folder (0700) and takes the lock of the one writer; dropping the file gives it back.
-pub(super) fn lock(folder: &Path) -> Result<std::fs::File, OpenError> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Folder { path, source }
-    };
-    let mut builder = std::fs::DirBuilder::new();
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        builder.mode(0o700);
-        options.mode(0o600);
-    }
-    builder.recursive(true).create(folder).map_err(fail(folder))?;
-    let path = folder.join("pmpx.lock");
-    let file = options.open(&path).map_err(fail(&path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => return Err(OpenError::Folder { path, source }),
-    }
-    // SQLite gives its -wal and -shm files the mode of the main file, so that one is made here.
-    let database = file_in(folder);
-    options.open(&database).map_err(fail(&database))?;
-    Ok(file)
+/// The longest that a statement waits for another process's commit, in sleeps of a millisecond: five seconds and the time it takes to wake.
+const MOST_WAITS: i32 = 5_000;
+
+/// SQLite's own pauses grow to a tenth of a second; a process that commits without a break would leave others no chance.
+fn wait_for_turn(waits: i32) -> bool {
+    super::claim::pause(std::time::Duration::from_millis(1));
+    waits < MOST_WAITS
 }
 
-/// Opens the one write connection and brings the schema up to date.
+/// Whether the file has this program's schema; `false` for an older one, and where there is none yet.
+pub(super) fn is_current(folder: &Path) -> Result<bool, OpenError> {
+    let path = file_in(folder);
+    let connection = Connection::open(&path).map_err(|source| OpenError::database(&path, source))?;
+    Ok(check(&connection, &path)? == MIGRATIONS.len())
+}
+
+/// Opens a connection that writes, beside those of other processes: the file must have this program's schema.
+pub(super) fn open_beside_others(folder: &Path) -> Result<Connection, OpenError> {
+    let path = file_in(folder);
+    let (connection, applied) = connect(&path)?;
+    if applied != MIGRATIONS.len() {
+        return Err(OpenError::Older { path, found: applied as i64, known: MIGRATIONS.len() as i64 });
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that writes and brings the schema up to date: for who has the folder alone.
 pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connection, OpenError> {
     let path = file_in(folder);
     let database = |source| OpenError::database(&path, source);
-    let mut connection = Connection::open(&path).map_err(database)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(database)?;
-    let applied = check(&connection, &path)?;
-    // 64 MiB of page cache; a checkpoint every 16 MiB of log instead of every 4, so that fewer commits pay for one.
-    let tuning = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;";
-    connection.execute_batch(tuning).map_err(database)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    let (mut connection, applied) = connect(&path)?;
     for (index, sql) in MIGRATIONS.iter().enumerate().skip(applied) {
         let version = index as i64 + 1;
         let transaction = connection.transaction().map_err(database)?;
@@ -157,6 +162,20 @@ pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connect
         transaction.commit().map_err(database)?;
     }
     Ok(connection)
+}
+
+/// A connection that writes, and how many migrations the file has.
+fn connect(path: &Path) -> Result<(Connection, usize), OpenError> {
+    let database = |source| OpenError::database(path, source);
+    let mut connection = Connection::open(path).map_err(database)?;
+    connection.busy_handler(Some(wait_for_turn)).map_err(database)?;
+    let applied = check(&connection, path)?;
+    // 64 MiB of page cache; a checkpoint every 16 MiB of log instead of every 4, so that fewer commits pay for one.
+    let tuning = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;";
+    connection.execute_batch(tuning).map_err(database)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok((connection, applied))
 }
 
 /// Opens a connection that cannot write, also while another process serves.

@@ -15,6 +15,8 @@ const MOST_WRITTEN: usize = 512;
 const MOST_TIDIED: usize = 2_048;
 /// Kept notices of one DSP that are queued at a time.
 const MOST_LOADED: usize = 256;
+/// How many looks are left out while nothing is known to be due: other nodes may have kept something.
+const LOOKS_AT_REST: u32 = 9;
 /// How long a store is left alone that took nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -85,11 +87,13 @@ impl Desk {
             return;
         }
         self.patience.set(None);
-        let look = now >= self.look.get() && self.retrying.get();
+        let rest = if self.retrying.get() { Duration::ZERO } else { self.times.look * LOOKS_AT_REST };
+        let look = now >= self.look.get() + rest;
         let due = look.then(|| self.look.set(now + self.times.look));
         let tidy = now >= self.tidy.get();
         if tidy {
             self.tidy.set(now + self.times.tidy);
+            self.waiting.borrow_mut().forget_over(self.clock.now());
         }
         let round = std::mem::take(&mut *self.round.borrow_mut());
         if !round.failed.is_empty() || !round.tried.is_empty() {

@@ -286,6 +286,7 @@ fn a_store_that_takes_nothing_for_a_while_loses_nothing() {
     let notices = Notices::new(Arc::new(Metrics::new(vec![], vec![], vec![], vec![])));
     let market = Arc::new(market());
     let setup = Setup {
+        node: NodeId(0),
         clock: Clock::following(noon()),
         chance: Chance::seeded(1),
         market: Box::new(move || market.clone()),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::waiting::Waiting;
 use super::*;
 use crate::event::{Journal, OutboxRound, Owed, Recorded, WAITING_GRACE_MS, WonBid};
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId, NodeId};
 use crate::settlement::suite;
 
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ fn check(events: &[Event]) {
     let store = MemoryStore::new();
     suite::top_up(&store, "bank", 1_000).unwrap();
     let lease = suite::grant(&store, crate::event::Source::Balance(suite::BUYER), 1_000).unwrap().id;
-    let mut waiting = Waiting::new(Vec::new());
+    let mut waiting = Waiting::new(NodeId(0), Vec::new());
     let (mut heard, mut round) = (Heard::default(), OutboxRound::default());
     let (mut known, mut posted) = (Vec::new(), Vec::new());
     let now = Instant::now();
@@ -129,7 +129,7 @@ fn check(events: &[Event]) {
                 write(&mut waiting, &mut round, &mut heard, true);
                 write(&mut waiting, &mut round, &mut heard, true);
                 let (keys, owed) = store.resume().unwrap();
-                waiting = Waiting::new(keys);
+                waiting = Waiting::new(NodeId(0), keys);
                 heard.owed(&owed, &store, &mut waiting);
             }
         }

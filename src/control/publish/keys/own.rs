@@ -1,6 +1,6 @@
 //! The key that the exchange makes for itself where the config names none: enough for one node.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -22,6 +22,17 @@ pub(super) fn read(data: &Path, needed: bool) -> Result<Option<[u8; 64]>, KeyErr
     secret.map_err(|error| KeyError::File(path, error))
 }
 
+/// Keeps other processes of the data folder from its keys until it is dropped. They have it for some writes at most.
+pub(super) fn alone(data: &Path) -> Result<File, KeyError> {
+    let path = data.join("token-keys.lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let locked = options.open(&path).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| KeyError::File(path, error))
+}
+
 /// A new key, durable under its name before it is used: a token must never outlive its key.
 fn make(path: &Path) -> io::Result<[u8; 64]> {
     let secret = secret_bytes::<64>()?;
@@ -41,5 +52,5 @@ pub(super) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)?;
-    std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

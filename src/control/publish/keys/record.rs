@@ -81,6 +81,7 @@ pub(super) fn load(data: &Path) -> Result<Vec<Record>, KeyError> {
 
 pub(super) fn save(data: &Path, records: &[Record]) -> Result<(), KeyError> {
     let path = data.join(FILE);
+    let _alone = own::alone(data)?;
     let written = serde_json::to_vec_pretty(records).map_err(io::Error::from);
     written.and_then(|text| own::write(&path, &text)).map_err(|error| KeyError::File(path, error))
 }

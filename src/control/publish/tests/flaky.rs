@@ -7,10 +7,14 @@ use crate::control::publish::held;
 use crate::event::{Audit, Generation, Operations, Remembered, StoreUnavailable, Suspension};
 use crate::store::MemoryStore;
 
+/// What another process does in the moment before something is published; once.
+pub(super) type Rival = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
 /// Reads always succeed, writes do unless it is broken.
 pub(super) struct Flaky {
     pub(super) store: MemoryStore,
     pub(super) broken: Arc<Mutex<bool>>,
+    pub(super) rival: Rival,
 }
 
 impl Flaky {
@@ -21,6 +25,10 @@ impl Flaky {
 
 impl Operations for Flaky {
     fn publish(&self, generation: &Generation, sources: &[u8], audit: &Audit) -> Result<(), StoreUnavailable> {
+        let rival = held(&self.rival).take();
+        if let Some(acts) = rival {
+            acts();
+        }
         self.whole()?.publish(generation, sources, audit)
     }
 

@@ -1,0 +1,88 @@
+//! `pmpx enter` and `pmpx records`: money records from the command line, also while nodes serve from the data folder.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use pmpx::event::{Booking, FactKind, KeptFact, Ledger};
+use pmpx::settlement::office::{self, LARGEST_BODY, Submission};
+use pmpx::store::{SqliteReader, SqliteStore};
+use serde_json::{Value, json};
+
+use super::{say, terms};
+use crate::arguments::{Enter, Records};
+
+/// `pmpx enter`.
+pub(crate) fn enter(arguments: &Enter) -> Result<ExitCode> {
+    let kinds: Vec<_> = office::kinds().collect();
+    let Some(kind) = FactKind::from_label(&arguments.kind).filter(|kind| kinds.contains(&kind.label())) else {
+        bail!("no such kind of record: {:?}; there are {}", arguments.kind, kinds.join(", "));
+    };
+    let body = read(arguments)?;
+    let now = terms::now();
+    let store = SqliteStore::open_for_entry(&arguments.data, now)?;
+    let market = terms::of(&arguments.config, &*store.snapshot()?)?;
+    let submission = Submission { kind, reference: &arguments.reference, actor: &arguments.actor, body: &body };
+    let receipt = office::enter(&submission, &market, &store, now)?;
+    let entered = receipt.booking == Booking::Booked;
+    if arguments.json {
+        say(&json!({ "entered": entered, "kind": kind.label(), "reference": arguments.reference }).to_string())?;
+    } else {
+        let words = if entered { "entered" } else { "was entered before, nothing changed" };
+        say(&format!("{} {}: {words}", kind.label(), arguments.reference))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The record: an argument, a file, or standard input.
+fn read(arguments: &Enter) -> Result<Vec<u8>> {
+    let most = LARGEST_BODY as u64 + 1;
+    let mut body = Vec::new();
+    match (&arguments.record, &arguments.file) {
+        (Some(record), _) => body.extend_from_slice(record.as_bytes()),
+        (None, Some(path)) if path.as_os_str() != "-" => {
+            let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+            file.take(most).read_to_end(&mut body).with_context(|| path.display().to_string())?;
+        }
+        (None, _) => {
+            std::io::stdin().take(most).read_to_end(&mut body).context("reading standard input")?;
+        }
+    }
+    Ok(body)
+}
+
+/// `pmpx records`.
+pub(crate) fn records(arguments: &Records) -> Result<ExitCode> {
+    let kind = match &arguments.kind {
+        Some(label) => Some(FactKind::from_label(label).with_context(|| format!("no such kind of record: {label:?}"))?),
+        None => None,
+    };
+    let books = SqliteReader::open(&arguments.data)?;
+    let market = terms::of(&arguments.config, &books)?;
+    let buyer = match &arguments.buyer {
+        Some(account) => {
+            let known = market.buyers.iter().find(|buyer| buyer.account == *account);
+            Some(known.with_context(|| format!("buyer {account:?} is not known"))?.id)
+        }
+        None => None,
+    };
+    let wanted = |kept: &&KeptFact| {
+        kind.is_none_or(|kind| kept.fact.kind == kind) && buyer.is_none_or(|buyer| kept.fact.buyer == Some(buyer))
+    };
+    for kept in office::facts_of(&books)?.iter().filter(wanted) {
+        let fact = &kept.fact;
+        let account = fact.buyer.and_then(|buyer| market.buyers.get(buyer)).map_or("-", |it| it.account.as_str());
+        if arguments.json {
+            let record: Value = serde_json::from_str(&fact.body).unwrap_or_default();
+            say(&json!({
+                "seq": kept.seq, "kind": fact.kind.label(), "reference": fact.reference, "buyer": account,
+                "day": fact.day.to_string(), "at": fact.at.to_rfc3339(), "actor": fact.actor, "record": record,
+            })
+            .to_string())?;
+        } else {
+            let (at, kind) = (fact.at.to_rfc3339(), fact.kind.label());
+            say(&format!("{}  {at}  {}  {kind}  {}  {account}  {}", kept.seq, fact.actor, fact.reference, fact.body))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
