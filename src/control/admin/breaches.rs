@@ -26,11 +26,7 @@ fn facts(state: &ControlState) -> Result<Vec<KeptFact>, StoreUnavailable> {
 }
 
 /// Answers what is said of a buyer, off the thread that feeds the dashboard.
-async fn told(
-    state: Shared,
-    account: Named,
-    say: fn(&Market, &Buyer, &[KeptFact], ShanghaiDay) -> Value,
-) -> Response {
+async fn told(state: Shared, account: Named, say: fn(&Market, &Buyer, &[KeptFact], ShanghaiDay) -> Value) -> Response {
     let state = state.0;
     let work = move || {
         let market = state.market();

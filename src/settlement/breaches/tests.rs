@@ -10,7 +10,9 @@ fn violation(on: &str, breach: Value) -> Value {
         "expected": "the page as it was approved", "found": "another page", "at": format!("{on}T08:00:00+08:00"),
         "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     });
-    json!({ "buyer": "8001", "day": on, "breach": breach, "evidence": evidence })
+    let mut violation = json!({ "buyer": "8001", "day": on, "evidence": evidence });
+    violation["breach"] = breach;
+    violation
 }
 
 fn page_change(on: &str) -> Value {
@@ -159,9 +161,7 @@ fn r_late_fees_run_until_paid_and_stop_delivery() {
         let end = |on: &str| json!({"buyer": "8001", "by": "exchange", "end": on, "ground": {"because": "late-payment", "violation": "l1"}});
         assert!(desk.refused(FactKind::Termination, end("2026-11-20")).contains("R-LATE: it may end on 2026-11-21"));
         desk.at("2026-11-15");
-        assert!(
-            desk.refused(FactKind::Receipt, receipt("6000.01", "2026-11-15")).contains("R-LATE: ¥6000.00 is owed")
-        );
+        assert!(desk.refused(FactKind::Receipt, receipt("6000.01", "2026-11-15")).contains("R-LATE: ¥6000.00 is owed"));
         desk.enter(FactKind::Receipt, "r2", receipt("6000", "2026-11-15")).unwrap();
         assert_eq!(desk.holds(AccountKind::LateFees), yuan(600 + 1_800));
         assert_eq!(desk.holds(AccountKind::BuyerReceivable), yuan(2_400), "the fees; what was overdue is paid");

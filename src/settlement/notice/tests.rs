@@ -57,7 +57,9 @@ fn r_notice_contacts_change_five_working_days_ahead() {
 }
 
 fn termination(by: &str, end: &str, ground: Value) -> Value {
-    json!({"buyer": "8001", "by": by, "end": end, "ground": ground})
+    let mut termination = json!({"buyer": "8001", "by": by, "end": end});
+    termination["ground"] = ground;
+    termination
 }
 
 #[test]

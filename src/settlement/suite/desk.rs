@@ -126,15 +126,15 @@ impl Desk<'_> {
         self.now = day(text).starts_at().plus_ms(36_000_000);
     }
 
-    pub(crate) fn enter(&self, kind: FactKind, reference: &str, body: Value) -> Result<Receipt, Refusal> {
-        let body = body.to_string();
+    pub(crate) fn enter(&self, kind: FactKind, reference: &str, body: impl Into<Value>) -> Result<Receipt, Refusal> {
+        let body = body.into().to_string();
         let submission = Submission { kind, reference, actor: "finance", body: body.as_bytes() };
         enter(&submission, &self.market, self.store, self.now)
     }
 
     /// What is said against a record.
     #[track_caller]
-    pub(crate) fn refused(&self, kind: FactKind, body: Value) -> String {
+    pub(crate) fn refused(&self, kind: FactKind, body: impl Into<Value>) -> String {
         self.enter(kind, "refused", body).unwrap_err().to_string()
     }
 
