@@ -47,6 +47,9 @@ fn r_damage_change_three_changes_are_deducted_and_the_fourth_ends_the_cooperatio
         let again = desk.enter(FactKind::Violation, "v3", page_change("2026-11-10")).unwrap();
         assert_eq!(again.booking, Booking::AlreadyBooked, "the same words are the same record");
         assert_eq!(breaches(&desk).stops_delivery(day("2026-11-10")), None);
+        // What comes in later pays what is owed first.
+        desk.top_up("bank 2", 100_000);
+        assert_eq!((desk.free(), breaches(&desk).owed()), (yuan(0), yuan(170_000)));
 
         desk.at("2026-11-12");
         desk.enter(FactKind::Violation, "v4", page_change("2026-11-11")).unwrap();
@@ -59,9 +62,8 @@ fn r_damage_change_three_changes_are_deducted_and_the_fourth_ends_the_cooperatio
         let last = last_days(&desk.facts(), buyer, &desk.market.terms.figures).unwrap();
         assert_eq!((last.cooperation, last.of_use), (day("2026-11-11"), day("2026-11-11")), "for good: no extension");
 
-        // What comes in later pays what is owed first.
-        desk.top_up("bank 2", 100_000);
-        assert_eq!((desk.free(), breaches(&desk).owed()), (yuan(0), yuan(170_000)));
+        let late = json!({"buyer": "8001", "amount": "1.00"});
+        assert!(desk.refused(FactKind::TopUp, late).contains("R-TERM: the cooperation ended on 2026-11-11"));
         let receipt = |amount: &str| json!({"buyer": "8001", "amount": amount, "from": "bank", "day": "2026-11-12"});
         assert!(desk.refused(FactKind::Receipt, receipt("170000.01")).contains("R-DEDUCT: ¥170000.00 is owed"));
         desk.enter(FactKind::Receipt, "r1", receipt("170000")).unwrap();

@@ -9,6 +9,7 @@ use crate::ids::BuyerId;
 use crate::money::MicroYuan;
 use crate::settlement::breaches::{Breaches, Payment};
 use crate::settlement::damages::Means;
+use crate::settlement::notice::last_days;
 
 /// A payment of a buyer arrived (R-PREPAY).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,13 @@ impl Deed for TopUp {
         }
         let amount = payment("amount", self.amount)?;
         let buyer = view.buyer(&self.buyer)?;
+        let known = view.market.buyers.get(buyer);
+        let last = known.and_then(|known| last_days(view.facts, known, &view.market.terms.figures));
+        if let Some(last) = last.filter(|last| last.cooperation < view.today()) {
+            let why =
+                format!("the cooperation ended on {}: no top-ups; what is owed is paid by a receipt", last.cooperation);
+            return Err(Refusal::rule("R-TERM", why));
+        }
         let breaches = Breaches::of(view.facts, buyer);
         if breaches.owed().is_positive() {
             self.collected = breaches.pays(amount.min(Means::of(view, buyer)?.receivable));
