@@ -8,13 +8,47 @@ use super::office::{Refusal, View};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Account, AccountKind, Source, Transaction, TransactionKind, Unbalanced};
 use crate::ids::BuyerId;
-use crate::market::figures::{BasisPoints, DatedFigures, Figures};
+use crate::market::figures::{BasisPoints, DatedFigures, Figures, PartOrLeast};
 use crate::money::MicroYuan;
 
-/// An amount in whole fen, half up.
-#[must_use]
-pub fn in_fen(amount: MicroYuan) -> MicroYuan {
-    MicroYuan(amount.to_fen().0.saturating_mul(10_000))
+/// An exact amount: basis points of a micro-yuan. Rounded once, by [`Exact::in_fen`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(i128);
+
+impl Exact {
+    /// A part of an amount.
+    #[must_use]
+    pub fn part(part: BasisPoints, amount: MicroYuan) -> Self {
+        Self(i128::from(amount.0) * i128::from(part.0))
+    }
+
+    /// The higher of a part of an amount and the least.
+    #[must_use]
+    pub fn higher(figure: PartOrLeast, amount: MicroYuan) -> Self {
+        Self::part(figure.part, amount).max(figure.least.into())
+    }
+
+    /// In whole fen, half up.
+    #[must_use]
+    pub fn in_fen(self) -> MicroYuan {
+        let fen = i128::from(BasisPoints::WHOLE) * 10_000;
+        let rounded = (self.0 + fen / 2).div_euclid(fen) * 10_000;
+        MicroYuan(i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX }))
+    }
+}
+
+impl From<MicroYuan> for Exact {
+    fn from(amount: MicroYuan) -> Self {
+        Self(i128::from(amount.0) * i128::from(BasisPoints::WHOLE))
+    }
+}
+
+impl std::ops::Add for Exact {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
 }
 
 /// What a page change costs: the damages of its step of the ladder, from 1; `None` beyond the last step, where the cooperation ends
@@ -28,14 +62,15 @@ pub fn of_page_change(step: usize, figures: &Figures) -> Option<MicroYuan> {
 #[must_use]
 pub fn of_content(loss: MicroYuan, figures: &Figures) -> (MicroYuan, MicroYuan) {
     let fixed = figures.content_damages;
-    (fixed, in_fen((loss - fixed).max(MicroYuan::ZERO)))
+    (fixed, Exact::from((loss - fixed).max(MicroYuan::ZERO)).in_fen())
 }
 
 /// What a cancelled order costs without notice and confirmation, beyond what was used and is settled as ordered: the inventory that was
 /// locked and reserved, less what of it was sold again, and the higher of a part of the order and an amount (R-DAMAGE-CANCEL).
 #[must_use]
 pub fn of_cancellation(order: MicroYuan, locked: MicroYuan, resold: MicroYuan, figures: &Figures) -> MicroYuan {
-    in_fen((locked - resold).max(MicroYuan::ZERO) + figures.cancellation_damages.of(order))
+    let locked = Exact::from((locked - resold).max(MicroYuan::ZERO));
+    (locked + Exact::higher(figures.cancellation_damages, order)).in_fen()
 }
 
 /// What a delay costs: the part a day of the amount, simple, for each day after the one on which it was due, by the figures of that day
@@ -44,10 +79,7 @@ pub fn of_cancellation(order: MicroYuan, locked: MicroYuan, resold: MicroYuan, f
 pub fn of_delay(amount: MicroYuan, due: ShanghaiDay, until: ShanghaiDay, figures: &DatedFigures) -> MicroYuan {
     let days = (due.0.saturating_add(1)..=until.0).map(ShanghaiDay);
     let parts: u64 = days.map(|day| u64::from(figures.on(day).late_fee_a_day.0)).sum();
-    let product = i128::from(amount.0) * i128::from(parts);
-    let whole = i128::from(BasisPoints::WHOLE) * 10_000;
-    let fen = (product + whole / 2).div_euclid(whole);
-    MicroYuan(i64::try_from(fen * 10_000).unwrap_or(i64::MAX))
+    Exact(i128::from(amount.0) * i128::from(parts)).in_fen()
 }
 
 /// What the exchange is liable for.
@@ -204,6 +236,9 @@ mod tests {
         assert_eq!(of(149_000, 1_000, 0), yuan(31_000), "20 % would be 29,800");
         assert_eq!(of(360_000, 100_000, 60_000), yuan(40_000 + 72_000));
         assert_eq!(of(360_000, 10_000, 60_000), yuan(72_000), "what is sold dearer is not the buyer's");
+        // 20 % of it are 0.49998 fen above whole yuan: rounded once, not first to a micro-yuan.
+        let order = MicroYuan(200_000_024_999);
+        assert_eq!(of_cancellation(order, yuan(0), yuan(0), &figures), yuan(40_000));
     }
 
     #[test]

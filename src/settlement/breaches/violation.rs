@@ -8,7 +8,7 @@ use crate::event::{Account, AccountKind, FactKind, Transaction, TransactionKind}
 use crate::ids::BuyerId;
 use crate::market::figures::Figures;
 use crate::money::MicroYuan;
-use crate::settlement::damages::{Means, Taken, in_fen, of_content, of_page_change};
+use crate::settlement::damages::{Exact, Means, Taken, of_content, of_page_change};
 use crate::settlement::notice::{moment, said_something, workdays_after};
 use crate::settlement::office::{Deed, Refusal, View, payment};
 
@@ -195,9 +195,13 @@ impl Violation {
                 (damages.unwrap_or_default() + content, damages.is_none())
             }
             Breach::Infringement { review_proven: true, .. } | Breach::LatePayment { .. } => (MicroYuan::ZERO, false),
-            Breach::Infringement { fees, .. } => (figures.infringement_damages.of(*fees), false),
-            Breach::Resale { rate_card_value } => (figures.resale_damages.of(*rate_card_value), false),
-            Breach::Bribery { contract_amount } => (figures.bribery_damages.of(*contract_amount), false),
+            Breach::Infringement { fees, .. } => (Exact::higher(figures.infringement_damages, *fees).in_fen(), false),
+            Breach::Resale { rate_card_value } => {
+                (Exact::part(figures.resale_damages, *rate_card_value).in_fen(), false)
+            }
+            Breach::Bribery { contract_amount } => {
+                (Exact::higher(figures.bribery_damages, *contract_amount).in_fen(), false)
+            }
             Breach::Poaching {} => (figures.poaching_damages, false),
         }
     }
@@ -227,7 +231,7 @@ impl Deed for Violation {
         let figures = view.market.terms.figures.on(self.day);
         let step = Breaches::of(view.facts, buyer).next_step();
         let (cost, ends) = self.cost(step, figures);
-        let taken = Means::of(view, buyer)?.take(in_fen(cost));
+        let taken = Means::of(view, buyer)?.take(cost);
         let step = matches!(self.breach, Breach::PageChange { .. }).then_some(step);
         self.charged = Some(Charged { step, taken, due: self.due(view.today(), figures)?, ends });
         Ok(())
