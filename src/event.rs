@@ -13,13 +13,11 @@ mod journal;
 mod ledger;
 mod operation;
 mod outbox;
+mod position;
 mod seal;
 mod sums;
 
-pub use books::{
-    BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Sums, Totals,
-    sums_by_source,
-};
+pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use fact::{Entered, Fact, FactKind, KeptFact};
@@ -33,6 +31,7 @@ pub use outbox::{
     Attempt, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind, NoticeWords, Outbox,
     OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
 };
+pub use position::{Position, Sums, sums_by_source};
 pub use seal::{AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, Seal, Sealed};
 pub use sums::{DaySum, Delivered, SumKey};
 

@@ -1,6 +1,7 @@
 //! Where money records are entered: each is judged by its rules against the books as they are, and entered with the transactions that it
 //! makes, once, by its author's reference. The admin API and the command line both come here.
 
+pub mod accounts;
 mod receipts;
 
 use std::collections::BTreeMap;
@@ -190,7 +191,18 @@ type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Effects), Refusal>;
 
 /// The kinds that can be entered.
 fn judges() -> BTreeMap<FactKind, Judge> {
-    BTreeMap::from([of::<TopUp>()])
+    BTreeMap::from([
+        of::<TopUp>(),
+        of::<accounts::Grant>(),
+        of::<accounts::Transfer>(),
+        of::<accounts::Refund>(),
+        of::<accounts::Rebate>(),
+        of::<accounts::Deposit>(),
+        of::<accounts::Credit>(),
+        of::<accounts::Restriction>(),
+        of::<accounts::Rectification>(),
+        of::<accounts::AccountClosing>(),
+    ])
 }
 
 const fn of<D: Deed>() -> (FactKind, Judge) {
