@@ -78,6 +78,14 @@ impl ShanghaiDay {
         Self(self.0 + 1)
     }
 
+    /// The same day some months later, or that month's last where it has no such day.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        let later = self.civil().checked_add(jiff::Span::new().months(i64::from(months.min(12_000))));
+        let days = later.and_then(|later| later.since(EPOCH)).map(|since| since.get_days());
+        days.ok().and_then(|days| u32::try_from(days).ok()).map_or(self, Self)
+    }
+
     /// The day of the week: Monday is 0, Sunday 6.
     #[must_use]
     pub fn weekday(self) -> u8 {

@@ -15,11 +15,12 @@ mod journal;
 mod ledger;
 mod operation;
 mod outbox;
+mod position;
 mod seal;
 mod sums;
 
 pub use booking::{BookError, Booking, Ledger};
-pub use books::{Books, Journaled, LeaseRecord, LeaseState, Position, Stored, Sums, Totals, sums_by_source};
+pub use books::{Books, Journaled, LeaseRecord, LeaseState, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use closing::{ClosedDay, DayClosing};
@@ -34,6 +35,7 @@ pub use outbox::{
     Attempt, KeptNotice, MOST_NOTICES, MOST_WAITING, NOTICE_LIFE_MS, NoticeFilter, NoticeKind, NoticeWords, Outbox,
     OutboxRound, Owed, OwedNotice, Resend, WAITING_GRACE_MS, WonBid,
 };
+pub use position::{Position, Sums, sums_by_source};
 pub use seal::{AFTER_MIDNIGHT_MS, Archive, ClickGroup, ClickKey, Group, GroupKey, Seal, Sealed};
 pub use sums::{DaySum, Delivered, SumKey};
 

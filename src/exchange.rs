@@ -129,12 +129,14 @@ impl Exchange {
     pub fn needs(&self, now: UnixMillis) -> Vec<Need> {
         let market = self.market.load();
         let day = now.shanghai_day();
+        let ended = market.ended_uses(day);
         let running =
             market.deals.iter().filter(|deal| market.deal_state(deal) == DealState::Active && deal.runs_on(day));
         let mut needs: Vec<Need> = Vec::new();
         for deal in running {
-            let source = source_of(deal.method, deal.id, deal.buyer, day);
-            let need = Need { source, buyer: deal.buyer, commitment: deal.commitment_on(day) };
+            let source = source_of(deal, day);
+            let ended = ended.iter().any(|(buyer, _)| *buyer == deal.buyer);
+            let need = Need { source, buyer: deal.buyer, commitment: deal.commitment_on(day), ended };
             // Commitments first: what is promised is set aside before preferred deals lease the rest (R-COMMIT).
             if !deal.method.is_guaranteed() {
                 if !needs.iter().any(|known| known.source == source) {

@@ -280,6 +280,21 @@ impl Catalog {
         }
     }
 
+    /// The last day on which a buyer's money may be used: its cooperation's last and the months of extension after it (R-TERM);
+    /// `None` where the cooperation has no end.
+    #[must_use]
+    pub fn last_day_of_use(&self, buyer: BuyerId) -> Option<ShanghaiDay> {
+        let until = self.buyers.get(buyer)?.cooperation?.until;
+        Some(until.plus_months(self.terms.figures.on(until).extension_months))
+    }
+
+    /// The buyers whose last day of use is before a day, with that day.
+    #[must_use]
+    pub fn ended_uses(&self, today: ShanghaiDay) -> Vec<(BuyerId, ShanghaiDay)> {
+        let last = |buyer: &Buyer| Some((buyer.id, self.last_day_of_use(buyer.id)?));
+        self.buyers.iter().filter_map(last).filter(|(_, last)| *last < today).collect()
+    }
+
     /// The request key with that id.
     #[must_use]
     pub fn key(&self, key_id: &str) -> Option<&MediaKey> {

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{DayCommitment, Lease, LeaseRequest, Leases, Method, Source, StoreUnavailable};
+use crate::event::{DayCommitment, Lease, LeaseRequest, Leases, Source, StoreUnavailable};
 use crate::ids::{AdvertiserId, BuyerId, Cells, DealId, LeaseId};
 use crate::market::Market;
+use crate::market::deal::Deal;
 use crate::money::MicroYuan;
 
 /// The longest window of a lease, ms.
@@ -78,6 +79,8 @@ pub struct Need {
     pub buyer: BuyerId,
     /// For a guaranteed deal's day: what is set aside for it, and from what (R-COMMIT).
     pub commitment: Option<DayCommitment>,
+    /// Whether the buyer's last day of use is over: nothing is set aside or leased any more, which is the buyer's cause (R-TERM).
+    pub ended: bool,
 }
 
 /// How long leases and tokens live.
@@ -152,6 +155,11 @@ impl Budgets {
         leases.close_dead(now)?;
         for need in needs {
             let Some(cell) = self.cell(need.source) else { continue };
+            if need.ended {
+                cell.empty.store(true, Ordering::Release);
+                cell.replace(None, leases)?;
+                continue;
+            }
             if let Some(commitment) = &need.commitment {
                 let mark = u64::from(commitment.day.0) + 1;
                 if cell.committed.load(Ordering::Acquire) != mark {
@@ -288,8 +296,8 @@ impl Cell {
 
 /// What a deal draws on, on a day.
 #[must_use]
-pub fn source_of(method: Method, deal: DealId, buyer: BuyerId, day: ShanghaiDay) -> Source {
-    if method.is_guaranteed() { Source::Commitment(deal, day) } else { Source::Balance(buyer) }
+pub fn source_of(deal: &Deal, day: ShanghaiDay) -> Source {
+    if deal.method.is_guaranteed() { Source::Commitment(deal.id, day) } else { deal.payer() }
 }
 
 #[cfg(test)]
@@ -354,7 +362,7 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_795_312_800_000);
 
     fn need() -> Need {
-        Need { source: Source::Balance(BuyerId(3)), buyer: BuyerId(3), commitment: None }
+        Need { source: Source::Balance(BuyerId(3)), buyer: BuyerId(3), commitment: None, ended: false }
     }
 
     fn need_of_day() -> Need {
@@ -362,7 +370,7 @@ mod tests {
         let price = crate::money::CpmMicroYuan::new(1_000).unwrap();
         let terms = DayTerms { ordered: 5, price, push: (1, 1), amount: MicroYuan(5) };
         let commitment = DayCommitment { deal, day, buyer, payer: Source::Balance(buyer), terms };
-        Need { source: Source::Commitment(deal, day), buyer, commitment: Some(commitment) }
+        Need { source: Source::Commitment(deal, day), buyer, commitment: Some(commitment), ended: false }
     }
 
     fn award(budgets: &Budgets, amount: i64, now: UnixMillis) -> Result<LeaseId, Shortage> {
@@ -422,6 +430,17 @@ mod tests {
         let Need { source, .. } = need_of_day();
         budgets.tend(&[need_of_day()], &purse, LIVES, NOW).unwrap();
         assert_eq!(budgets.award(source, MicroYuan(1), NOW), Err(Shortage::Empty));
+    }
+
+    #[test]
+    fn r_term_after_the_last_day_of_use_nothing_is_held_and_that_is_the_buyers_reason() {
+        let purse = Purse::with(1_000_000_000);
+        let budgets = Budgets::default();
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
+        assert!(award(&budgets, 1, NOW).is_ok());
+        budgets.tend(&[Need { ended: true, ..need() }], &purse, LIVES, NOW).unwrap();
+        assert_eq!(award(&budgets, 1, NOW), Err(Shortage::Empty));
+        assert_eq!(purse.0.lock().unwrap().available, 999_999_999, "the lease went back");
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl Progress {
 impl DealPage {
     pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
         let market = now.market;
-        let source = source_of(deal.method, deal.id, deal.buyer, now.day());
+        let source = source_of(deal, now.day());
         let reached = |stage: &Stage| Reached { stage: stage.label(), count: now.today(deal, Measure::Stage(*stage)) };
         Self {
             line: DealLine::of(now, deal),

@@ -41,7 +41,7 @@ impl Core {
         if deal.frequency.is_some_and(|cap| !frequency.take(deal.id, cap, live.user, live.now)) {
             return Err(Cause::FrequencyCapped);
         }
-        let source = source_of(deal.method, deal.id, deal.buyer, live.day);
+        let source = source_of(deal, live.day);
         self.exchange.budgets.award(source, deal.price.cost(imp.quantity), live.now).map_err(|shortage| {
             deal.frequency.iter().for_each(|cap| frequency.give_back(deal.id, *cap, live.user, live.now));
             match shortage {

@@ -53,7 +53,7 @@ impl Live<'_> {
 
 impl Delivery for Live<'_> {
     fn standing(&self, deal: &Deal, cost: MicroYuan) -> Standing {
-        let source = source_of(deal.method, deal.id, deal.buyer, self.day);
+        let source = source_of(deal, self.day);
         let funds = match self.exchange.budgets.probe(source, cost, self.now) {
             Ok(()) => Funds::Ready,
             Err(Shortage::Empty) => Funds::Empty,

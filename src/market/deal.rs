@@ -158,6 +158,8 @@ pub struct Deal {
     pub fallback: Option<CreativeId>,
     /// Whether the buyer needs identifiers, where consent allows them (R-CONSENT).
     pub identifiers: bool,
+    /// The client whose own account pays, which is its only advertiser; `None`: the buyer's balance does (R-BALANCE).
+    pub client: Option<AdvertiserId>,
     /// How often one user sees it; `None`: as often as it wins.
     pub frequency: Option<FrequencyCap>,
     /// Where it applies.
@@ -185,13 +187,19 @@ impl Deal {
         MicroYuan(i64::try_from(cost).unwrap_or(i64::MAX))
     }
 
+    /// Whose free money pays for it.
+    #[must_use]
+    pub fn payer(&self) -> Source {
+        self.client.map_or(Source::Balance(self.buyer), Source::Client)
+    }
+
     /// What is set aside for a day of its volume, and on which terms; `None` for preferred deals (R-COMMIT).
     #[must_use]
     pub fn commitment_on(&self, day: ShanghaiDay) -> Option<DayCommitment> {
         let Volume { daily, push } = self.volume?;
         let push = (push.numerator, push.denominator);
         let terms = DayTerms { ordered: daily, price: self.price, push, amount: self.daily_commitment() };
-        Some(DayCommitment { deal: self.id, day, buyer: self.buyer, payer: Source::Balance(self.buyer), terms })
+        Some(DayCommitment { deal: self.id, day, buyer: self.buyer, payer: self.payer(), terms })
     }
 
     /// Whether returns are not allowed, so that `deal.guar = 1` obliges the DSP to bid (R-PUSH).

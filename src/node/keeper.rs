@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::archivist::Archivist;
 use crate::clock::{Clock, UnixMillis};
 use crate::control::publish::Publisher;
-use crate::event::{BookError, Ledger};
+use crate::event::{BookError, Leases, Ledger};
 use crate::exchange::Exchange;
 use crate::settlement::day::make_good_of;
 use crate::settlement::ledger;
@@ -23,6 +23,8 @@ use crate::store::SqliteStore;
 const BEAT: Duration = Duration::from_millis(200);
 /// Counts are flushed and the ledger is derived every so many beats.
 const BEATS_PER_FLUSH: u32 = 5;
+/// Grants that are over are voided every so many beats: once a minute, and at the start.
+const BEATS_PER_EXPIRY: u32 = 300;
 /// A journal that has committed nothing for so many beats is asked whether it could.
 const BEATS_PER_PROBE: u32 = 25;
 
@@ -110,6 +112,9 @@ impl Duty {
                 self.close_leases();
             }
             self.tend();
+            if beat % BEATS_PER_EXPIRY == 1 {
+                self.expire_grants();
+            }
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush_counts();
                 self.count_elsewhere();
@@ -161,6 +166,17 @@ impl Duty {
         let needs = self.exchange.needs(now);
         if let Err(error) = self.exchange.budgets.tend(&needs, &*self.store, self.exchange.lives(), now) {
             tracing::error!(%error, "leases could not be renewed");
+        }
+    }
+
+    /// Voids what is left of grants that are over (R-BALANCE, R-TERM). What could not be voided now is tried again.
+    fn expire_grants(&self) {
+        let now = self.exchange.clock.now();
+        let ends = self.exchange.market.load().ended_uses(now.shanghai_day());
+        match self.store.expire(&ends, now) {
+            Ok(0) => {}
+            Ok(grants) => tracing::info!(grants, "what was left of grants is void"),
+            Err(error) => tracing::error!(%error, "grants that are over could not be voided"),
         }
     }
 

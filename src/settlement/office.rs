@@ -1,6 +1,7 @@
 //! Where money records are entered: each is judged by its rules against the books as they are, and entered with the transactions that it
 //! makes, once, by its author's reference. The admin API and the command line both come here.
 
+pub mod accounts;
 mod receipts;
 mod reversal;
 
@@ -232,6 +233,15 @@ fn judges() -> BTreeMap<FactKind, Judge> {
         of::<breaches::Receipt>(),
         of::<Hold>(),
         of::<HoldEnd>(),
+        of::<accounts::Grant>(),
+        of::<accounts::Transfer>(),
+        of::<accounts::Refund>(),
+        of::<accounts::Rebate>(),
+        of::<accounts::Deposit>(),
+        of::<accounts::Credit>(),
+        of::<accounts::Restriction>(),
+        of::<accounts::Rectification>(),
+        of::<accounts::AccountClosing>(),
     ])
 }
 

@@ -125,7 +125,7 @@ impl Node {
         let (id, media) = names.placements[terms.placement];
         let placement = market.placements.get(id).unwrap();
         let earning: CpmMicroYuan = traded.price.after_margin(market.media.get(media).unwrap().margin);
-        let source = source_of(traded.method, traded.id, traded.buyer, now.shanghai_day());
+        let source = source_of(traded, now.shanghai_day());
         let mut won = Vec::new();
         for ad in 0..ads {
             // A part of a screen's audience now and then (OpenRTB 2.6 §3.2.31).

@@ -505,7 +505,7 @@ impl World {
         let needs = node.exchange.needs(now);
         let short = DEALS.iter().zip(&self.names.deals).filter_map(move |(terms, names)| {
             let deal = market.deals.get(names.id).unwrap();
-            let source = source_of(terms.method, names.id, deal.buyer, now.shanghai_day());
+            let source = source_of(deal, now.shanghai_day());
             let (price, free) = (terms.price[generation], self.model.available(source));
             let funds = node.exchange.budgets.probe(source, MicroYuan(price), now);
             let needed = needs.iter().any(|need| need.source == source);

@@ -245,6 +245,7 @@ fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book:
             fallback: resolved.fallback.map(|row| numbers.creatives[row]),
             identifiers: deal.identifiers,
             advertisers: resolved.advertisers.iter().map(|row| numbers.advertisers[*row]).collect(),
+            client: resolved.advertisers.first().filter(|_| deal.client_pays).map(|row| numbers.advertisers[*row]),
             frequency: deal.frequency,
             targeting,
         });

@@ -28,6 +28,7 @@ const KEYS: &[&str] = &[
     "fallback",
     "identifiers",
     "advertisers",
+    "payer",
     "frequency",
     "exclude",
     // As `targeting::KEYS`.
@@ -59,6 +60,8 @@ const STATES: &[(&str, Standing)] = &[
 ];
 const PERIODS: &[(&str, FrequencyPeriod)] =
     &[("day", FrequencyPeriod::Day), ("week", FrequencyPeriod::Week), ("flight", FrequencyPeriod::Flight)];
+/// Whether the client's own account pays.
+const PAYERS: &[(&str, bool)] = &[("buyer", false), ("client", true)];
 /// Whether they are served.
 const UNKNOWN_USER: &[(&str, bool)] = &[("serve", true), ("skip", false)];
 
@@ -92,6 +95,8 @@ pub(super) struct DealEntry {
     pub(super) fallback: Option<At<String>>,
     pub(super) identifiers: bool,
     pub(super) advertisers: Vec<At<String>>,
+    /// Whether its only advertiser pays from an account of its own.
+    pub(super) client_pays: bool,
     pub(super) frequency: Option<FrequencyCap>,
     pub(super) include: Side,
     pub(super) exclude: Side,
@@ -139,6 +144,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     let fallback = table.optional_at("fallback", wire);
     let identifiers = table.optional("identifiers", flag);
     let advertisers = chosen(table, "advertisers", table.list("advertisers", id));
+    let payer = payer(table, advertisers.as_deref());
     let frequency = frequency(table);
     let include = Side::read(table);
     if include.as_ref().is_some_and(Side::has_no_place) {
@@ -179,11 +185,26 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         fallback: terms.fallback,
         identifiers: identifiers?.unwrap_or(false),
         advertisers: advertisers?,
+        client_pays: payer?,
         frequency: frequency?,
         include: include?,
         exclude: exclude?,
         place: table.place,
     })
+}
+
+/// R-BALANCE: whether the client's own account pays. Whose that is must be said: by exactly one advertiser.
+fn payer(table: Table<'_>, advertisers: Option<&[At<String>]>) -> Option<bool> {
+    let payer = table.optional_at("payer", choice(PAYERS))?;
+    let Some(payer) = payer.filter(|payer| payer.value) else { return Some(false) };
+    let named = advertisers?.len();
+    if named != 1 {
+        let found = if named == 0 { "none is named".to_owned() } else { format!("{named} are") };
+        let why = format!("`payer` is the client, so `advertisers` must name exactly one; {found} (R-BALANCE)");
+        table.report().error(payer.place, why);
+        return None;
+    }
+    Some(true)
 }
 
 /// R-FREQUENCY: whether a user who cannot be recognised is served must be said.

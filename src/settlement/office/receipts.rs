@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deed, Refusal, View, payment};
+use super::{Deed, Refusal, View, accounts, payment};
 use crate::clock::ShanghaiDay;
-use crate::event::{Account, AccountKind, FactKind, Transaction, TransactionKind};
+use crate::event::{Account, AccountChange, AccountKind, FactKind, Transaction, TransactionKind};
 use crate::ids::BuyerId;
 use crate::money::MicroYuan;
 use crate::settlement::breaches::{Breaches, Payment};
@@ -17,6 +17,9 @@ use crate::settlement::notice::last_days;
 pub struct TopUp {
     /// The buyer's ACCOUNT ID.
     pub buyer: String,
+    /// The client to whose own account it goes; left out: the buyer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// How much, in yuan.
     pub amount: MicroYuan,
     /// What of it paid what was owed for breaches, the oldest first (R-DEDUCT). Added when it is entered, not by its author.
@@ -56,15 +59,24 @@ impl Deed for TopUp {
     }
 
     fn judge(&self, reference: &str, view: &View<'_>) -> Result<Vec<Transaction>, Refusal> {
-        let buyer = view.buyer(&self.buyer)?;
-        let mut made = vec![Transaction::top_up(buyer, reference, self.amount, view.now)?];
+        let (amount, buyer) = (payment("amount", self.amount)?, view.buyer(&self.buyer)?);
+        accounts::may_receive(view, buyer, "top-up")?;
+        let to = accounts::cash_of(view, buyer, self.client.as_deref())?.account();
+        let sides = [(Account::single(AccountKind::Bank), amount), (to, -amount)];
+        let mut made = vec![Transaction::of(TransactionKind::TopUp, reference, view.today(), view.now, "", sides)?];
         let collected: MicroYuan = self.collected.iter().map(|payment| payment.amount).sum();
         if collected.is_positive() {
             let owed = Account { kind: AccountKind::BuyerReceivable, owner: buyer.0 };
-            let sides = [(Account::cash(buyer), collected), (owed, -collected)];
+            let sides = [(to, collected), (owed, -collected)];
             let name = format!("{} {reference}", Self::KIND.label());
             made.push(Transaction::of(TransactionKind::Collection, name, view.today(), view.now, "", sides)?);
         }
         Ok(made)
+    }
+
+    fn changes(&self, view: &View<'_>) -> Result<Vec<AccountChange>, Refusal> {
+        let buyer = view.buyer(&self.buyer)?;
+        let client = self.client.as_deref().map(|id| accounts::client(view, buyer, id)).transpose()?;
+        client.map(|client| accounts::opens(view, buyer, client)).into_iter().collect()
     }
 }

@@ -8,9 +8,9 @@ use crate::store::MemoryStore;
 
 const NOW: UnixMillis = UnixMillis(1_795_312_800_000);
 
-/// A market of two buyers, `8001` and `8002`.
-pub(crate) fn market() -> Market {
-    let buyer = |number: u32| Buyer {
+/// Buyer `8001`, `8002` …, without terms of its own.
+pub(crate) fn buyer(number: u32) -> Buyer {
+    Buyer {
         id: BuyerId::from_number(number),
         account: format!("800{}", number + 1),
         name: "A buyer".to_owned(),
@@ -22,7 +22,11 @@ pub(crate) fn market() -> Market {
         cooperation: None,
         parties: vec![],
         monitor: None,
-    };
+    }
+}
+
+/// A market of two buyers, `8001` and `8002`.
+pub(crate) fn market() -> Market {
     let parts = Parts { buyers: vec![buyer(0), buyer(1)], ..Parts::default() };
     Market::assemble(1, NOW, [0; 32], ExchangeTerms::plain(), parts)
 }

@@ -8,7 +8,7 @@ use crate::event::{
 const CLIENT: AdvertiserId = AdvertiserId(5);
 
 /// Enters changes and the money that goes with them as one fact.
-fn enter(
+pub(super) fn enter(
     store: &dyn Engine,
     changes: Vec<AccountChange>,
     transactions: Vec<Transaction>,
@@ -26,7 +26,7 @@ fn enter(
     store.enter(Entered { fact, transactions, changes, after })
 }
 
-fn moved(kind: TransactionKind, from: Account, to: Account, amount: i64, reference: &str) -> Transaction {
+pub(super) fn moved(kind: TransactionKind, from: Account, to: Account, amount: i64, reference: &str) -> Transaction {
     let sides = [(from, MicroYuan(amount)), (to, -MicroYuan(amount))];
     Transaction::of(kind, reference, DAY, noon(), "", sides).unwrap()
 }

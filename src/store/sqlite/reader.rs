@@ -280,6 +280,12 @@ impl Books for SqliteReader {
         funds::positions(&File(&self.0), vault::pots(&self.0)?, open)
     }
 
+    fn positions_of(&self, buyer: BuyerId, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
+        let open = vault::open_parts(&self.0, now.0.cast_signed())?;
+        let file = File(&self.0);
+        funds::positions(&file, file.purses_of(buyer)?, open)
+    }
+
     fn totals(&self) -> Result<Totals, StoreUnavailable> {
         let sealed = "SELECT coalesce(sum(count), 0), coalesce(sum(amount), 0) FROM sealed_charge
                       JOIN gone_day USING (day) WHERE resolution = 0";

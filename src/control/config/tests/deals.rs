@@ -1,6 +1,7 @@
 //! What is said about deals and their targeting, about inventory, and about terms that several files share.
 
 use super::*;
+use crate::event::Source;
 use crate::market::deal::{FrequencyCap, FrequencyPeriod};
 
 const SECOND: &str = "
@@ -101,6 +102,26 @@ fn targeting_that_can_never_match_is_refused() {
     }
     let most = "operating_systems = [\"ios\"]\nexclude = { operating_systems = [\"ios>=15\"], regions = [\"CN-SH\"] }";
     check(&[narrow(most)], &[]);
+}
+
+#[test]
+fn r_balance_a_client_pays_where_it_is_the_only_advertiser() {
+    let deal = |text: &str| with_deals(&SECOND.replace("[[deal]]\n", &format!("[[deal]]\n{text}\n")));
+    check(
+        &[deal("payer = \"client\"")],
+        &[
+            "config/deals.toml:89: `payer` is the client, so `advertisers` must name exactly one; none is named (R-BALANCE)",
+        ],
+    );
+    for (payer, pays) in [("client", true), ("buyer", false)] {
+        let text = format!("advertisers = [\"qinghe-dairy\"]\npayer = \"{payer}\"");
+        let market = edited(&[deal(&text)]).unwrap().market;
+        let found = market.deals.iter().find(|deal| deal.wire == "PDB-SECOND").unwrap();
+        let client = market.advertisers.iter().find(|known| known.wire == "qinghe-dairy").unwrap().id;
+        let expected = if pays { Source::Client(client) } else { Source::Balance(found.buyer) };
+        let committed = found.commitment_on(found.period.0).unwrap().payer;
+        assert_eq!((found.payer(), committed), (expected, expected));
+    }
 }
 
 #[test]
