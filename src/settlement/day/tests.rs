@@ -179,6 +179,11 @@ proptest! {
         for (cause, weight) in weights.iter().filter(|_| sum > 0) {
             let floor = whole * weight / sum;
             prop_assert!((floor..=floor + 1).contains(&parts[cause]));
+            // Whoever got one more had no smaller remainder than any who did not.
+            for (other, less) in &weights {
+                let one_more = parts[cause] > floor && parts[other] == whole * less / sum;
+                prop_assert!(!one_more || whole * weight % sum >= whole * less % sum);
+            }
         }
     }
 }

@@ -79,7 +79,9 @@ fn is_settled(connection: &Connection, day: ShanghaiDay, now: UnixMillis) -> Res
 
 /// The first day that has something to close at `now`, with what of it: each the first open day of its deal.
 pub(super) fn closable(connection: &Connection, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+    // Days are closed in order: those before the last one of which something is closed need no second look.
     let open = "SELECT min(day) FROM commitment WHERE ordered IS NOT NULL AND day < ?1
+                AND day >= coalesce((SELECT max(day) FROM day_closing), 0)
                 AND NOT EXISTS (SELECT 1 FROM day_closing WHERE day_closing.deal = commitment.deal AND day_closing.day = commitment.day)";
     let day: Option<u32> =
         connection.prepare_cached(open)?.query_row([now.shanghai_day().0], |row| row.get(0)).optional()?.flatten();
