@@ -77,7 +77,7 @@ fn state(criterion: &mut Criterion) {
 
     let budgets = Budgets::default();
     let source = Source::Commitment(DEAL, day);
-    let need = Need { source, buyer: BUYER, commitment: MicroYuan(1) };
+    let need = Need { source, buyer: BUYER, commitment: None };
     budgets.tend(&[need], &Endless, Lives { longest_token_ms: 3_600_000, clock_skew_ms: 5_000 }, now).unwrap();
     group.bench_function("award", |bencher| {
         bencher.iter(|| budgets.award(black_box(source), black_box(MicroYuan(60_000)), now).unwrap());

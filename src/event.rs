@@ -16,11 +16,16 @@ mod outbox;
 mod seal;
 mod sums;
 
-pub use books::{BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Totals};
+pub use books::{
+    BookError, Booking, Books, Journaled, LeaseRecord, LeaseState, Ledger, Position, Stored, Sums, Totals,
+    sums_by_source,
+};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use fact::{Entered, Fact, FactKind, KeptFact};
-pub use fund::{Fund, GrantId, Pot};
+pub use fund::{
+    AccountChange, DayCommitment, DayTerms, Fund, GrantId, GrantTerms, KeptCommitment, LeasePart, Pot, Standing,
+};
 pub use journal::{Journal, LaneBoard, Receipt, Recorded, Ticket, Unrecorded};
 pub use ledger::{Account, AccountKind, DeliveryLine, Draft, Entry, Span, Transaction, TransactionKind, Unbalanced};
 pub use operation::{Audit, Generation, Operations, REMEMBERED_MS, Remembered, Suspension, Trigger};
@@ -230,6 +235,8 @@ pub struct Tally {
 pub enum Source {
     /// The buyer's own balance: preferred deals (R-PREPAY).
     Balance(BuyerId),
+    /// A client's own account: preferred deals that it pays itself (R-BALANCE).
+    Client(AdvertiserId),
     /// What was set aside for one day of a guaranteed deal (R-COMMIT).
     Commitment(DealId, ShanghaiDay),
 }
@@ -282,19 +289,20 @@ pub trait Leases: Send + Sync {
     /// [`StoreUnavailable`] when it cannot be made durable.
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable>;
 
-    /// Sets aside the day's volume of a guaranteed deal from the buyer's balance, once: `false` when the balance does not
-    /// cover it (R-COMMIT). A second call for a funded day changes nothing; one for a refused day tries again until the day ends.
+    /// Sets aside the day's volume of a guaranteed deal from what is free of its payer, once and all of it: `false` when that does not
+    /// cover it (R-COMMIT). Its terms are kept with it. A second call for a funded day changes nothing; one for a refused day tries
+    /// again until the day ends.
     ///
     /// # Errors
     /// [`StoreUnavailable`] when it cannot be made durable.
-    fn commit_day(
-        &self,
-        deal: DealId,
-        day: ShanghaiDay,
-        buyer: BuyerId,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<bool, StoreUnavailable>;
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Result<bool, StoreUnavailable>;
+
+    /// Voids what is free of grants whose last day is over (R-BALANCE): of those of a buyer in `ends` also once its last day of use is
+    /// over, if that is earlier (R-TERM). What comes back later from leases and commitments is voided by a later call. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when it cannot be made durable.
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Result<u64, StoreUnavailable>;
 }
 
 /// The store could not make something durable.

@@ -130,7 +130,7 @@ impl Exchange {
         let mut needs: Vec<Need> = Vec::new();
         for deal in running {
             let source = source_of(deal.method, deal.id, deal.buyer, day);
-            let need = Need { source, buyer: deal.buyer, commitment: deal.daily_commitment() };
+            let need = Need { source, buyer: deal.buyer, commitment: deal.commitment_on(day) };
             // Commitments first: what is promised is set aside before preferred deals lease the rest (R-COMMIT).
             if !deal.method.is_guaranteed() {
                 if !needs.iter().any(|known| known.source == source) {

@@ -5,11 +5,12 @@
 //! | [`SqliteStore`] | serving; one data folder, nothing to install | a commit is on disk before it is acknowledged |
 //! | [`MemoryStore`] | simulation and tests; every call is done when it returns | no |
 //!
-//! What may be granted, posted and closed is decided once, in `purse`; the engines only load and keep.
+//! What may be granted, posted and closed is decided once, in `funds` and `purse`; the engines only load and keep.
 //! Both pass the same suite, and a model-based test compares them with a third, plain account of the same rules. The suite is in
 //! `settlement::suite`: it ends with the proof of the books, which the store must not know.
 
 mod bounds;
+mod funds;
 mod memory;
 mod purse;
 mod sqlite;

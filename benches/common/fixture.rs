@@ -12,8 +12,8 @@ use pmpx::auction::eligibility::{Delivery, Funds, Invited, Standing, invite};
 use pmpx::auction::matching::match_deals;
 use pmpx::clock::{Chance, ShanghaiDay, UnixMillis};
 use pmpx::control::config::{Moment, compile, load};
-use pmpx::event::{Lease, LeaseRequest, Leases, StoreUnavailable};
-use pmpx::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId};
+use pmpx::event::{DayCommitment, Lease, LeaseRequest, Leases, StoreUnavailable};
+use pmpx::ids::{AuctionId, BuyerId, IdBook, LeaseId};
 use pmpx::market::deal::Deal;
 use pmpx::market::supply::Media;
 use pmpx::market::{Market, Parts};
@@ -121,14 +121,11 @@ impl Leases for Endless {
         Ok(0)
     }
 
-    fn commit_day(
-        &self,
-        _: DealId,
-        _: ShanghaiDay,
-        _: BuyerId,
-        _: MicroYuan,
-        _: UnixMillis,
-    ) -> Result<bool, StoreUnavailable> {
+    fn commit_day(&self, _: &DayCommitment, _: UnixMillis) -> Result<bool, StoreUnavailable> {
         Ok(true)
+    }
+
+    fn expire(&self, _: &[(BuyerId, ShanghaiDay)], _: UnixMillis) -> Result<u64, StoreUnavailable> {
+        Ok(0)
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{Lease, LeaseRequest, Leases, Method, Source, StoreUnavailable};
-use crate::ids::{BuyerId, Cells, DealId, LeaseId};
+use crate::event::{DayCommitment, Lease, LeaseRequest, Leases, Method, Source, StoreUnavailable};
+use crate::ids::{AdvertiserId, BuyerId, Cells, DealId, LeaseId};
 use crate::market::Market;
 use crate::money::MicroYuan;
 
@@ -59,10 +59,11 @@ struct Cell {
     missed: AtomicI64,
 }
 
-/// The budgets of a node: one cell per buyer's balance and per guaranteed deal.
+/// The budgets of a node: one cell per buyer's balance, per client's own account and per guaranteed deal.
 #[derive(Debug, Default)]
 pub struct Budgets {
     balances: Cells<BuyerId, Cell>,
+    clients: Cells<AdvertiserId, Cell>,
     commitments: Cells<DealId, Cell>,
     /// Whether other nodes lease from the same sources.
     shared: AtomicBool,
@@ -75,8 +76,8 @@ pub struct Need {
     pub source: Source,
     /// Who pays.
     pub buyer: BuyerId,
-    /// For a guaranteed deal's day: what is set aside for it (R-COMMIT).
-    pub commitment: MicroYuan,
+    /// For a guaranteed deal's day: what is set aside for it, and from what (R-COMMIT).
+    pub commitment: Option<DayCommitment>,
 }
 
 /// How long leases and tokens live.
@@ -151,14 +152,14 @@ impl Budgets {
         leases.close_dead(now)?;
         for need in needs {
             let Some(cell) = self.cell(need.source) else { continue };
-            if let Source::Commitment(deal, day) = need.source {
-                let mark = u64::from(day.0) + 1;
+            if let Some(commitment) = &need.commitment {
+                let mark = u64::from(commitment.day.0) + 1;
                 if cell.committed.load(Ordering::Acquire) != mark {
                     if cell.tried_lately(now) {
                         continue;
                     }
                     cell.tried_at.store(now.0, Ordering::Relaxed);
-                    let funded = leases.commit_day(deal, day, need.buyer, need.commitment, now)?;
+                    let funded = leases.commit_day(commitment, now)?;
                     cell.empty.store(!funded, Ordering::Release);
                     if !funded {
                         continue;
@@ -183,7 +184,8 @@ impl Budgets {
     /// [`StoreUnavailable`]; leases that were not retired come back when their tokens are dead.
     pub fn close(&self, leases: &dyn Leases) -> Result<(), StoreUnavailable> {
         let balances = self.balances.touched().map(|(_, cell)| cell);
-        for cell in balances.chain(self.commitments.touched().map(|(_, cell)| cell)) {
+        let clients = self.clients.touched().map(|(_, cell)| cell);
+        for cell in balances.chain(clients).chain(self.commitments.touched().map(|(_, cell)| cell)) {
             cell.replace(None, leases)?;
         }
         Ok(())
@@ -192,6 +194,7 @@ impl Budgets {
     fn cell(&self, source: Source) -> Option<&Cell> {
         match source {
             Source::Balance(buyer) => self.balances.get(buyer),
+            Source::Client(client) => self.clients.get(client),
             Source::Commitment(deal, _) => self.commitments.get(deal),
         }
     }
@@ -292,7 +295,7 @@ pub fn source_of(method: Method, deal: DealId, buyer: BuyerId, day: ShanghaiDay)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::LeaseId;
+    use crate::event::DayTerms;
     use std::sync::Mutex;
 
     /// A purse that grants what it has; the store's own rules are tested with the store.
@@ -324,7 +327,7 @@ mod tests {
             state.next += 1;
             let id = state.next;
             state.open.insert(id, amount);
-            let Need { source, .. } = need(0);
+            let Need { source, .. } = need();
             assert_eq!(request.source, source);
             Ok(Some(Lease { id: LeaseId(id), source, amount: MicroYuan(amount), window_ends: request.window_ends }))
         }
@@ -339,27 +342,31 @@ mod tests {
         fn close_dead(&self, _: UnixMillis) -> Result<u64, StoreUnavailable> {
             Ok(0)
         }
-        fn commit_day(
-            &self,
-            _: DealId,
-            _: ShanghaiDay,
-            _: BuyerId,
-            _: MicroYuan,
-            _: UnixMillis,
-        ) -> Result<bool, StoreUnavailable> {
+        fn commit_day(&self, _: &DayCommitment, _: UnixMillis) -> Result<bool, StoreUnavailable> {
             Ok(self.0.lock().unwrap().funded)
+        }
+        fn expire(&self, _: &[(BuyerId, ShanghaiDay)], _: UnixMillis) -> Result<u64, StoreUnavailable> {
+            Ok(0)
         }
     }
 
     const LIVES: Lives = Lives { longest_token_ms: 1_000, clock_skew_ms: 0 };
     const NOW: UnixMillis = UnixMillis(1_795_312_800_000);
 
-    fn need(amount: i64) -> Need {
-        Need { source: Source::Balance(BuyerId(3)), buyer: BuyerId(3), commitment: MicroYuan(amount) }
+    fn need() -> Need {
+        Need { source: Source::Balance(BuyerId(3)), buyer: BuyerId(3), commitment: None }
+    }
+
+    fn need_of_day() -> Need {
+        let (deal, day, buyer) = (DealId(9), NOW.shanghai_day(), BuyerId(3));
+        let price = crate::money::CpmMicroYuan::new(1_000).unwrap();
+        let terms = DayTerms { ordered: 5, price, push: (1, 1), amount: MicroYuan(5) };
+        let commitment = DayCommitment { deal, day, buyer, payer: Source::Balance(buyer), terms };
+        Need { source: Source::Commitment(deal, day), buyer, commitment: Some(commitment) }
     }
 
     fn award(budgets: &Budgets, amount: i64, now: UnixMillis) -> Result<LeaseId, Shortage> {
-        budgets.award(need(0).source, MicroYuan(amount), now)
+        budgets.award(need().source, MicroYuan(amount), now)
     }
 
     #[test]
@@ -370,7 +377,7 @@ mod tests {
         for step in 0..40_000 {
             if step % 500 == 0 {
                 now = now.plus_ms(1_001);
-                budgets.tend(&[need(0)], &purse, LIVES, now).unwrap();
+                budgets.tend(&[need()], &purse, LIVES, now).unwrap();
             }
             if award(&budgets, 62_000, now).is_ok() {
                 awarded += 62_000;
@@ -389,10 +396,10 @@ mod tests {
         let purse = Purse::with(1_000_000_000);
         let budgets = Budgets::default();
         assert_eq!(award(&budgets, 1, NOW), Err(Shortage::NoLease));
-        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
         assert!(award(&budgets, 1, NOW.plus_ms(LONGEST_WINDOW_MS - 1)).is_ok());
         assert_eq!(award(&budgets, 1, NOW.plus_ms(LONGEST_WINDOW_MS)), Err(Shortage::NoLease));
-        budgets.tend(&[need(0)], &purse, LIVES, NOW.plus_ms(LONGEST_WINDOW_MS)).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, NOW.plus_ms(LONGEST_WINDOW_MS)).unwrap();
         assert!(award(&budgets, 1, NOW.plus_ms(LONGEST_WINDOW_MS)).is_ok());
     }
 
@@ -402,7 +409,7 @@ mod tests {
         let budgets = Budgets::default();
         let midnight = NOW.shanghai_day().next().starts_at();
         let before = UnixMillis(midnight.0 - 10);
-        budgets.tend(&[need(0)], &purse, LIVES, before).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, before).unwrap();
         assert!(award(&budgets, 1, before).is_ok());
         assert_eq!(award(&budgets, 1, midnight), Err(Shortage::NoLease));
     }
@@ -412,9 +419,8 @@ mod tests {
         let purse = Purse::with(0);
         purse.0.lock().unwrap().funded = false;
         let budgets = Budgets::default();
-        let source = Source::Commitment(DealId(9), NOW.shanghai_day());
-        let need = Need { source, buyer: BuyerId(3), commitment: MicroYuan(5) };
-        budgets.tend(&[need], &purse, LIVES, NOW).unwrap();
+        let Need { source, .. } = need_of_day();
+        budgets.tend(&[need_of_day()], &purse, LIVES, NOW).unwrap();
         assert_eq!(budgets.award(source, MicroYuan(1), NOW), Err(Shortage::Empty));
     }
 
@@ -423,12 +429,12 @@ mod tests {
         let purse = Purse::with(10_000_000_000);
         let budgets = Budgets::default();
         let dear = MicroYuan(345_000_000);
-        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
-        assert_eq!(budgets.probe(need(0).source, dear, NOW), Err(Shortage::NoLease));
-        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
+        assert_eq!(budgets.probe(need().source, dear, NOW), Err(Shortage::NoLease));
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
         assert!(award(&budgets, dear.0, NOW).is_ok() && award(&budgets, dear.0, NOW).is_ok());
         let granted = purse.0.lock().unwrap().next;
-        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
         assert_eq!(purse.0.lock().unwrap().next, granted, "what is ample is left alone");
     }
 
@@ -438,7 +444,7 @@ mod tests {
         purse.0.lock().unwrap().funded = false;
         let (budgets, day) = (Budgets::default(), NOW.shanghai_day());
         let commitment = Source::Commitment(DealId(9), day);
-        let needs = [need(0), Need { source: commitment, ..need(5) }];
+        let needs = [need(), need_of_day()];
         budgets.tend(&needs[..1], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
         budgets.tend(&needs[1..], &purse, LIVES, NOW.plus_ms(7_200_000)).unwrap();
         *purse.0.lock().unwrap() = State { available: 1_000, funded: true, ..State::default() };
@@ -453,12 +459,12 @@ mod tests {
     fn threads_that_race_with_a_renewal_neither_lose_nor_make_money() {
         let purse = Purse::with(50_000_000_000);
         let budgets = Budgets::default();
-        budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+        budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
         let awarded: i64 = std::thread::scope(|scope| {
             let spend = || (0..200_000).filter(|_| award(&budgets, 7_000, NOW).is_ok()).count() as i64 * 7_000;
             let threads = [scope.spawn(spend), scope.spawn(spend)];
             while threads.iter().any(|thread| !thread.is_finished()) {
-                budgets.tend(&[need(0)], &purse, LIVES, NOW).unwrap();
+                budgets.tend(&[need()], &purse, LIVES, NOW).unwrap();
             }
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });

@@ -1,9 +1,11 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
+use std::collections::BTreeMap;
+
 use super::{
-    Account, ChargeKey, ClickGroup, Clicked, DaySum, Draft, EVENT_VERSION, Entered, FactKind, Group, GroupKey,
-    KeptFact, Method, Posting, Resolution, Sealed, Source, StoreUnavailable, Tally, Transaction, TransactionKind,
-    Unbalanced,
+    Account, ChargeKey, ClickGroup, Clicked, DaySum, Draft, EVENT_VERSION, Entered, FactKind, GrantTerms, Group,
+    GroupKey, KeptCommitment, KeptFact, LeasePart, Method, Posting, Pot, Resolution, Sealed, Source, Standing,
+    StoreUnavailable, Tally, Transaction, TransactionKind, Unbalanced,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -165,14 +167,17 @@ impl LeaseRecord {
     }
 }
 
-/// The money of one source, in micro-yuan (architecture, invariant 8).
+/// The money of one pot, in micro-yuan (architecture, invariant 8). `funded − settled − held` is never below zero, except on credit that
+/// was cut: then nothing of it can be leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// Which.
+    pub pot: Pot,
+    /// What draws on it.
     pub source: Source,
     /// Whose.
     pub buyer: BuyerId,
-    /// Paid in, less what was moved to commitments.
+    /// Paid in, less what was moved to other pots; of credit: the limit, less what is owed other than by delivery.
     pub funded: MicroYuan,
     /// Posted by closed leases.
     pub settled: MicroYuan,
@@ -183,6 +188,39 @@ pub struct Position {
 }
 
 impl Position {
+    /// Its figures.
+    #[must_use]
+    pub const fn sums(&self) -> Sums {
+        Sums { funded: self.funded, settled: self.settled, open: self.open, holding: self.holding }
+    }
+
+    /// What cannot be leased now.
+    #[must_use]
+    pub fn held(&self) -> MicroYuan {
+        self.sums().held()
+    }
+
+    /// What can be leased now.
+    #[must_use]
+    pub fn available(&self) -> MicroYuan {
+        self.sums().available()
+    }
+}
+
+/// Figures of one or several pots, in micro-yuan; see [`Position`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// See [`Position::funded`].
+    pub funded: MicroYuan,
+    /// See [`Position::settled`].
+    pub settled: MicroYuan,
+    /// See [`Position::open`].
+    pub open: MicroYuan,
+    /// See [`Position::holding`].
+    pub holding: MicroYuan,
+}
+
+impl Sums {
     /// What cannot be leased now.
     #[must_use]
     pub fn held(&self) -> MicroYuan {
@@ -192,8 +230,27 @@ impl Position {
     /// What can be leased now.
     #[must_use]
     pub fn available(&self) -> MicroYuan {
-        self.funded - self.settled - self.held()
+        (self.funded - self.settled - self.held()).max(MicroYuan::ZERO)
     }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.funded += other.funded;
+        self.settled += other.settled;
+        self.open += other.open;
+        self.holding += other.holding;
+    }
+}
+
+/// The figures of all pots that one source draws on.
+#[must_use]
+pub fn sums_by_source(positions: &[Position]) -> BTreeMap<Source, Sums> {
+    let mut sums = BTreeMap::<Source, Sums>::new();
+    for position in positions {
+        *sums.entry(position.source).or_default() += position.sums();
+    }
+    sums
 }
 
 /// What two totals say about the same money (interfaces, `demo`).
@@ -307,7 +364,32 @@ pub trait Books {
     /// See [`Books::head_seq`].
     fn leases(&self, after: u64, limit: u32) -> Result<Vec<LeaseRecord>, StoreUnavailable>;
 
-    /// The money of every source, and how much of it is unspendable at `now`.
+    /// What each of these leases may take from which pots, in order; nothing for a lease that is not known.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn lease_parts(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, Vec<LeasePart>)>, StoreUnavailable>;
+
+    /// The terms of every grant that was given, in order.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable>;
+
+    /// What a buyer and its clients may do with their accounts.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn standing(&self, buyer: BuyerId) -> Result<Standing, StoreUnavailable>;
+
+    /// The days of guaranteed deals that were decided, with a day from `from` to `to`, both included, in order of day and deal.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+
+    /// The money of every pot, and how much of it is unspendable at `now`, in order of the pots.
+    ///
     ///
     /// # Errors
     /// See [`Books::head_seq`].
@@ -402,9 +484,20 @@ pub enum BookError {
         /// Where the delivery starts.
         first_seq: u64,
     },
+    /// An account that was closed, or one that was never opened.
+    #[error("R-RESTRICT: {0}")]
+    NoAccount(String),
+    /// Leases or commitments hold money of an account that is to be closed.
+    #[error("R-RESTRICT: buyer number {} has {held} in leases and commitments: close its accounts when that has come back", buyer.0)]
+    StillHeld {
+        /// Whose.
+        buyer: BuyerId,
+        /// How much.
+        held: MicroYuan,
+    },
     /// Money that is set aside moves only with its deal and day, which entries do not have.
-    #[error("R-COMMIT: only a commitment moves money of buyer number {} to or from what is set aside", .0.0)]
-    MovesCommitment(BuyerId),
+    #[error("R-COMMIT: only a commitment and its day's closing move what is set aside, not an entry on {0}")]
+    MovesCommitment(Account),
     /// Not balanced, or a balance beyond [`MicroYuan::LIMIT`].
     #[error("not a transaction: {0}")]
     Unbalanced(#[from] Unbalanced),

@@ -1,7 +1,7 @@
 //! What was entered about money: top-ups, orders, violations, monitors' figures, closings. Append-only; nothing is erased, a correction
 //! is another fact. The state of an account, an order or a month is what its facts in their order come to.
 
-use super::{Audit, Transaction};
+use super::{AccountChange, Audit, Transaction};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::BuyerId;
 
@@ -146,6 +146,8 @@ pub struct Entered {
     pub fact: Fact,
     /// The transactions that it makes.
     pub transactions: Vec<Transaction>,
+    /// What else it changes of accounts; applied before the transactions.
+    pub changes: Vec<AccountChange>,
     /// The last fact that its author knew: another one since then may change what is right.
     pub after: u64,
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Method;
+use super::{Fund, Method, Pot};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{BuyerId, DealId, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -372,18 +372,20 @@ impl Transaction {
         Self::of(TransactionKind::TopUp, reference, made_at.shanghai_day(), made_at, "", sides)
     }
 
-    /// A funded day of a guaranteed deal: `BuyerCash` to `BuyerCommitted` (R-COMMIT).
+    /// A funded day of a guaranteed deal: each fund's free account to what is set aside of it (R-COMMIT).
     ///
     /// # Errors
-    /// [`Unbalanced`] when the amount is zero or beyond the limit.
+    /// [`Unbalanced`] when there are no parts or one is beyond the limit.
     pub fn commitment(
         deal: DealId,
         day: ShanghaiDay,
         buyer: BuyerId,
-        amount: MicroYuan,
+        parts: &[(Fund, MicroYuan)],
         made_at: UnixMillis,
     ) -> Result<Self, Unbalanced> {
-        let sides = [(Account::cash(buyer), amount), (Account::committed(buyer), -amount)];
+        let sides = parts.iter().flat_map(|(fund, amount)| {
+            [(fund.account(), *amount), (Pot::Committed(deal, day, *fund).account(buyer), -*amount)]
+        });
         Self::of(TransactionKind::Commitment, format!("deal {} on {day}", deal.0), day, made_at, "", sides)
     }
 

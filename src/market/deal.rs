@@ -3,7 +3,7 @@
 use super::few::Few;
 pub use super::targeting::Targeting;
 use crate::clock::ShanghaiDay;
-use crate::event::Method;
+use crate::event::{DayCommitment, DayTerms, Method, Source};
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DspId};
 use crate::money::{CpmMicroYuan, MicroYuan};
 
@@ -166,6 +166,15 @@ impl Deal {
         let ordered = self.volume.map_or(0, |volume| volume.daily);
         let cost = i128::from(self.price.per_impression().0) * i128::from(ordered);
         MicroYuan(i64::try_from(cost).unwrap_or(i64::MAX))
+    }
+
+    /// What is set aside for a day of its volume, and on which terms; `None` for preferred deals (R-COMMIT).
+    #[must_use]
+    pub fn commitment_on(&self, day: ShanghaiDay) -> Option<DayCommitment> {
+        let Volume { daily, push } = self.volume?;
+        let push = (push.numerator, push.denominator);
+        let terms = DayTerms { ordered: daily, price: self.price, push, amount: self.daily_commitment() };
+        Some(DayCommitment { deal: self.id, day, buyer: self.buyer, payer: Source::Balance(self.buyer), terms })
     }
 
     /// Whether returns are not allowed, so that `deal.guar = 1` obliges the DSP to bid (R-PUSH).

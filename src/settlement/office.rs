@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, Entered, Fact, FactKind, KeptFact, Ledger, StoreUnavailable, Transaction, Unbalanced,
+    AccountChange, BookError, Booking, Books, Entered, Fact, FactKind, KeptFact, Ledger, StoreUnavailable, Transaction,
+    Unbalanced,
 };
 use crate::ids::BuyerId;
 use crate::market::Market;
@@ -106,6 +107,11 @@ impl From<BookError> for Refusal {
             BookError::Insufficient { available, asked, .. } => {
                 Self::rule("R-PREPAY", format!("{available} is free, {asked} is needed"))
             }
+            BookError::NoAccount(why) => Self::rule("R-RESTRICT", why),
+            BookError::StillHeld { held, .. } => Self::rule(
+                "R-RESTRICT",
+                format!("{held} is in leases and commitments: close the accounts when it has come back"),
+            ),
             BookError::NotPositive(_) | BookError::MovesCommitment(_) | BookError::Unbalanced(_) => {
                 Self::Malformed(error.to_string())
             }
@@ -181,10 +187,21 @@ pub trait Deed: Serialize + DeserializeOwned {
     /// # Errors
     /// [`Refusal`] names the rule that is against it.
     fn judge(&self, reference: &str, view: &View<'_>) -> Result<Vec<Transaction>, Refusal>;
+
+    /// What it changes of accounts besides the money that it moves; asked only where [`Deed::judge`] has agreed.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the rule that is against it.
+    fn changes(&self, _view: &View<'_>) -> Result<Vec<AccountChange>, Refusal> {
+        Ok(Vec::new())
+    }
 }
 
-/// Judges one submission: what it says in its canonical form, and what it moves.
-type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Vec<Transaction>), Refusal>;
+/// What a fact makes: the money that it moves, and what else it changes of accounts.
+type Effects = (Vec<Transaction>, Vec<AccountChange>);
+
+/// Judges one submission: what it says in its canonical form, and what it makes.
+type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Effects), Refusal>;
 
 /// The kinds that can be entered.
 fn judges() -> BTreeMap<FactKind, Judge> {
@@ -212,21 +229,21 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     judges().into_keys().map(FactKind::label)
 }
 
-fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact, Vec<Transaction>), Refusal> {
+fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact, Effects), Refusal> {
     let mut deed: D = read(submission.body)?;
     let (buyer, day) = deed.concerns(view)?;
     let again = |kept: &&KeptFact| kept.fact.kind == D::KIND && kept.fact.reference == submission.reference;
     // What was entered before is not judged again: it may not be right any more, and it is not entered twice.
-    let transactions = match view.facts.iter().find(again) {
+    let effects = match view.facts.iter().find(again) {
         Some(before) => {
             if let Ok(before) = serde_json::from_str(&before.fact.body) {
                 deed.complete_as(before);
             }
-            Vec::new()
+            Effects::default()
         }
         None => {
             deed.complete(view)?;
-            deed.judge(submission.reference, view)?
+            (deed.judge(submission.reference, view)?, deed.changes(view)?)
         }
     };
     let body = serde_json::to_string(&deed).map_err(|error| Refusal::Malformed(error.to_string()))?;
@@ -239,7 +256,7 @@ fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact,
         actor: submission.actor.to_owned(),
         body,
     };
-    Ok((fact, transactions))
+    Ok((fact, effects))
 }
 
 fn read<D: DeserializeOwned>(body: &[u8]) -> Result<D, Refusal> {
@@ -269,10 +286,10 @@ pub fn enter(
         let books = ledger.snapshot()?;
         let facts = facts_of(&*books)?;
         let view = View { market, books: &*books, facts: &facts, now };
-        let (fact, transactions) = judge(submission, &view)?;
+        let (fact, (transactions, changes)) = judge(submission, &view)?;
         let after = view.next_seq() - 1;
         drop(books);
-        match ledger.enter(Entered { fact: fact.clone(), transactions, after }) {
+        match ledger.enter(Entered { fact: fact.clone(), transactions, changes, after }) {
             Ok(booking) => return Ok(Receipt { booking, fact }),
             Err(overtaken @ BookError::Overtaken(_)) => last = Some(overtaken),
             Err(error) => return Err(error.into()),

@@ -6,6 +6,7 @@ mod clicks;
 pub(crate) mod desk;
 mod durable;
 mod facts;
+mod funds;
 mod model;
 mod operations;
 pub(crate) mod outbox;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Archive, BookError, Booking, Charge, ChargeKey, Journal, Lease, LeaseRequest, Leases, Ledger, Measure, Method,
-    Operations, Outbox, Position, Posting, Recorded, Resolution, Source, Stage, Tally, Transaction, Unrecorded, Via,
-    VoidReason,
+    Account, AccountKind, Archive, BookError, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Journal, Lease,
+    LeaseRequest, Leases, Ledger, Measure, Method, Operations, Outbox, Posting, Recorded, Resolution, Source, Stage,
+    Sums, Tally, Transaction, Unrecorded, Via, VoidReason, sums_by_source,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DealId, DspId, IdBook, ImpIndex, Lane, LeaseId,
@@ -34,6 +35,15 @@ use clicks::{
     r_ivt_clicks_are_kept_one_row_an_ad_with_their_count_and_times,
 };
 use facts::a_fact_is_entered_once_with_all_of_its_money;
+use funds::{
+    r_balance_a_clients_own_account_pays_for_its_deals_alone,
+    r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
+    r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
+    r_commit_a_day_is_set_aside_from_each_fund_and_keeps_its_terms,
+    r_credit_a_limit_that_is_cut_leaves_what_is_held_valid,
+    r_restrict_an_account_is_closed_when_nothing_of_it_is_held_and_voids_its_grants,
+    r_restrict_frozen_money_is_not_leased_and_a_buyers_measures_are_its_clients,
+};
 use operations::{
     an_answer_is_remembered_for_a_day, generations_come_back_whole_newest_first,
     old_generations_are_let_go_and_their_numbers_are_not, the_last_word_on_a_subject_is_its_state,
@@ -112,9 +122,16 @@ pub(crate) fn grant(store: &dyn Engine, source: Source, want: i64) -> Option<Lea
     store.grant(request(source, want)).unwrap()
 }
 
-pub(crate) fn position(store: &dyn Engine, source: Source) -> Position {
-    let positions = store.snapshot().unwrap().positions(noon()).unwrap();
-    positions.into_iter().find(|position| position.source == source).unwrap()
+/// The figures of all pots of a source.
+pub(crate) fn position(store: &dyn Engine, source: Source) -> Sums {
+    sums_by_source(&store.snapshot().unwrap().positions(noon()).unwrap())[&source]
+}
+
+/// A day of a guaranteed deal that costs `amount` micro-yuan, paid from the buyer's balance.
+pub(crate) fn day_of(deal: DealId, buyer: BuyerId, amount: i64) -> DayCommitment {
+    let price = CpmMicroYuan::new(1_000).unwrap();
+    let terms = DayTerms { ordered: amount.unsigned_abs(), price, push: (13, 10), amount: MicroYuan(amount) };
+    DayCommitment { deal, day: DAY, buyer, payer: Source::Balance(buyer), terms }
 }
 
 pub(crate) fn top_up(store: &dyn Engine, reference: &str, amount: i64) -> Result<Booking, BookError> {
@@ -174,6 +191,13 @@ suite!(
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     a_fact_is_entered_once_with_all_of_its_money,
     r_month_days_and_accounts_add_up,
+    r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
+    r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
+    r_balance_a_clients_own_account_pays_for_its_deals_alone,
+    r_commit_a_day_is_set_aside_from_each_fund_and_keeps_its_terms,
+    r_credit_a_limit_that_is_cut_leaves_what_is_held_valid,
+    r_restrict_frozen_money_is_not_leased_and_a_buyers_measures_are_its_clients,
+    r_restrict_an_account_is_closed_when_nothing_of_it_is_held_and_voids_its_grants,
     verify_accepts_an_empty_store,
 );
 
@@ -270,7 +294,7 @@ fn r_prepay_a_charge_is_posted_once_and_only_within_its_lease(store: &dyn Engine
 }
 
 fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
-    use crate::event::{Account, AccountKind, Draft, Entry, TransactionKind};
+    use crate::event::{Draft, Entry, TransactionKind};
     top_up(store, "bank 1", 100).unwrap();
     let moved = |reference: &str, kind, amount| {
         let side = |account, amount| Entry { account, amount: MicroYuan(amount) };
@@ -295,14 +319,14 @@ fn r_prepay_cash_that_moves_by_a_booking_moves_the_purse(store: &dyn Engine) {
     assert_eq!(position(store, CASH).funded, MicroYuan(60));
     assert!(matches!(
         store.book(vec![moved("d", AccountKind::BuyerCommitted, 1)]),
-        Err(BookError::MovesCommitment(BUYER))
+        Err(BookError::MovesCommitment(Account { kind: AccountKind::BuyerCommitted, .. }))
     ));
     assert_eq!(store.book(vec![moved("b", AccountKind::BuyerDeposit, 60)]), Ok(Booking::Booked), "b was not booked");
     verify(&*store.snapshot().unwrap()).unwrap();
 }
 
 fn r_commit_a_day_is_funded_once_and_a_refused_one_may_be_tried_again(store: &dyn Engine) {
-    let commit = |amount, now| store.commit_day(DEAL, DAY, BUYER, MicroYuan(amount), now).unwrap();
+    let commit = |amount, now| store.commit_day(&day_of(DEAL, BUYER, amount), now).unwrap();
     assert!(!commit(60, noon()), "nothing paid in");
     top_up(store, "bank 1", 100).unwrap();
     let lease = grant(store, CASH, 50).unwrap();
@@ -314,15 +338,15 @@ fn r_commit_a_day_is_funded_once_and_a_refused_one_may_be_tried_again(store: &dy
     assert_eq!(position(store, Source::Commitment(DEAL, DAY)).available(), MicroYuan(60));
     let after = DAY.next().starts_at();
     assert!(commit(60, after), "remembered");
-    assert!(!store.commit_day(DealId(9), DAY, BUYER, MicroYuan(1), after).unwrap(), "the day is over");
-    assert!(store.commit_day(DealId(10), DAY, BUYER, MicroYuan(0), noon()).unwrap(), "a day of nothing needs nothing");
+    assert!(!store.commit_day(&day_of(DealId(9), BUYER, 1), after).unwrap(), "the day is over");
+    assert!(store.commit_day(&day_of(DealId(10), BUYER, 0), noon()).unwrap(), "a day of nothing needs nothing");
     assert_eq!(grant(store, Source::Commitment(DealId(10), DAY), 5), None);
     verify(&*store.snapshot().unwrap()).unwrap();
 }
 
 fn r_commit_guaranteed_charges_take_only_from_their_commitment(store: &dyn Engine) {
     top_up(store, "bank 1", 100).unwrap();
-    assert!(store.commit_day(DEAL, DAY, BUYER, MicroYuan(60), noon()).unwrap());
+    assert!(store.commit_day(&day_of(DEAL, BUYER, 60), noon()).unwrap());
     let source = Source::Commitment(DEAL, DAY);
     let lease = grant(store, source, 100).unwrap();
     assert_eq!(lease.amount, MicroYuan(60));

@@ -1,6 +1,7 @@
 //! The store of a simulation: the same rules and answers as the durable one, nothing kept after the process, every call
 //! done when it returns, so that a run with the same seed is the same run (architecture §6).
 
+mod accounts;
 mod archive;
 mod operations;
 mod outbox;
@@ -10,14 +11,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::purse::{self, NotTaken, Purse};
+use accounts::Accounts;
+
+use super::funds::{self, Vault};
+use super::purse::{self, NotTaken};
 use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DaySum, Entered, Group, GroupKey,
-    Journal, Journaled, KeptFact, Lease, LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position,
-    Posting, Receipt, Recorded, Sealed, Source, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind,
-    Unrecorded,
+    Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, DayCommitment, DaySum, Entered,
+    GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord,
+    LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed, Standing,
+    StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -64,8 +68,9 @@ struct State {
     leases: BTreeMap<u64, LeaseRecord>,
     /// Leases that are not closed, by when their tokens are dead: closing looks at no others.
     unclosed: BTreeSet<(UnixMillis, u64)>,
-    purses: BTreeMap<Source, Purse>,
-    commitments: BTreeMap<(DealId, ShanghaiDay), bool>,
+    parts: BTreeMap<u64, Vec<LeasePart>>,
+    accounts: Accounts,
+    commitments: BTreeMap<(ShanghaiDay, DealId), KeptCommitment>,
     clicks: BTreeMap<ChargeKey, Clicked>,
     tallies: BTreeMap<(ShanghaiDay, DealId, Measure), u64>,
     transactions: Vec<Stored>,
@@ -120,11 +125,10 @@ impl Journal for MemoryStore {
 
 impl Leases for MemoryStore {
     fn grant(&self, request: LeaseRequest) -> Result<Option<Lease>, StoreUnavailable> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let id = LeaseId(state.leases.len() as u64 + 1);
-        let Some(purse) = state.purses.get_mut(&request.source) else { return Ok(None) };
-        purse::check_request(&request, purse)?;
-        let Some(amount) = purse.lease(request.want) else { return Ok(None) };
+        let Some(parts) = funds::lease(state, &request)? else { return Ok(None) };
+        let amount = parts.iter().map(|part| part.amount).sum();
         let record = LeaseRecord {
             id,
             source: request.source,
@@ -138,51 +142,49 @@ impl Leases for MemoryStore {
             state: LeaseState::Open,
         };
         state.leases.insert(id.0, record);
+        state.parts.insert(id.0, parts);
         state.unclosed.insert((request.closes_at, id.0));
         Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))
     }
 
     fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Result<(), StoreUnavailable> {
-        let State { leases, purses, .. } = &mut *self.state();
-        if let Some(lease) = leases.get_mut(&lease.0)
-            && let Some(purse) = purses.get_mut(&lease.source)
-        {
-            purse::retire(lease, purse, awarded);
-        }
+        let state = &mut *self.state();
+        let Some(mut record) = state.leases.get(&lease.0).copied() else { return Ok(()) };
+        let parts = state.parts_of(lease);
+        funds::retire(state, &mut record, &parts, awarded)?;
+        state.leases.insert(lease.0, record);
         Ok(())
     }
 
     fn close_dead(&self, now: UnixMillis) -> Result<u64, StoreUnavailable> {
-        let State { leases, purses, unclosed, .. } = &mut *self.state();
+        let state = &mut *self.state();
         let mut closed = 0;
-        while let Some((_, id)) = unclosed.first().filter(|(closes_at, _)| *closes_at <= now).copied() {
-            unclosed.pop_first();
-            if let Some(lease) = leases.get_mut(&id)
-                && let Some(purse) = purses.get_mut(&lease.source)
-            {
-                purse::close(lease, purse);
+        while let Some((closes_at, id)) = state.unclosed.first().filter(|(closes_at, _)| *closes_at <= now).copied() {
+            if let Some(mut record) = state.leases.get(&id).copied() {
+                let parts = state.parts_of(LeaseId(id));
+                funds::close(state, &mut record, &parts)?;
+                state.leases.insert(id, record);
                 closed += 1;
             }
+            state.unclosed.remove(&(closes_at, id));
         }
         Ok(closed)
     }
 
-    fn commit_day(
-        &self,
-        deal: DealId,
-        day: ShanghaiDay,
-        buyer: BuyerId,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<bool, StoreUnavailable> {
-        let mut state = self.state();
-        let before = state.commitments.get(&(deal, day)).copied();
-        if before == Some(true) {
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Result<bool, StoreUnavailable> {
+        let state = &mut *self.state();
+        let DayCommitment { deal, day, buyer, terms, .. } = *commitment;
+        if state.commitments.get(&(day, deal)).is_some_and(|kept| kept.funded) {
             return Ok(true);
         }
-        let funded = now.shanghai_day() <= day && state.fund_day(deal, day, buyer, amount, now)?;
-        state.commitments.insert((deal, day), funded);
+        let funded = now.shanghai_day() <= day && funds::commit(state, commitment, now)?;
+        let kept = KeptCommitment { deal, day, buyer, amount: terms.amount, terms: Some(terms), funded };
+        state.commitments.insert((day, deal), kept);
         Ok(funded)
+    }
+
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        funds::expire(&mut *self.state(), ends, now)
     }
 }
 
@@ -197,7 +199,7 @@ impl Ledger for MemoryStore {
 
     fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
         let mut state = self.state();
-        let Entered { fact, transactions, after } = entered;
+        let Entered { fact, transactions, changes, after } = entered;
         let known =
             state.facts.iter().find(|kept| kept.fact.kind == fact.kind && kept.fact.reference == fact.reference);
         if let Some(known) = known {
@@ -207,7 +209,10 @@ impl Ledger for MemoryStore {
         if head != after {
             return Err(BookError::Overtaken(head));
         }
-        state.book_all(&transactions)?;
+        state.all_or_nothing(|state| {
+            changes.iter().try_for_each(|change| funds::apply(state, change, fact.at))?;
+            state.book_all(&transactions)
+        })?;
         self.log().note(&fact.audit());
         state.facts.push(KeptFact { seq: head + 1, fact });
         Ok(Booking::Booked)
@@ -254,54 +259,42 @@ impl State {
         if row.is_posted() { Recorded::Posted } else { Recorded::Voided }
     }
 
-    /// Moves a day's amount from balance to commitment; `false` when the balance does not cover it.
-    fn fund_day(
-        &mut self,
-        deal: DealId,
-        day: ShanghaiDay,
-        buyer: BuyerId,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<bool, StoreUnavailable> {
-        if amount.is_positive() {
-            let made = Transaction::commitment(deal, day, buyer, amount, now);
-            match made.map_err(BookError::from).and_then(|made| self.book(&made)) {
-                Ok(_) => {}
-                Err(BookError::Insufficient { .. }) => return Ok(false),
-                Err(error) => return Err(StoreUnavailable(error.to_string())),
-            }
-        }
-        let purse = Purse { funded: amount, ..Purse::empty(buyer) };
-        self.purses.insert(Source::Commitment(deal, day), purse);
-        Ok(true)
+    fn parts_of(&self, lease: LeaseId) -> Vec<LeasePart> {
+        self.parts.get(&lease.0).cloned().unwrap_or_default()
     }
 
     /// All of them or none.
     fn book_all(&mut self, transactions: &[Transaction]) -> Result<Booking, BookError> {
-        let (purses, booked) = (self.purses.clone(), self.transactions.len());
-        let mut booking = Booking::AlreadyBooked;
-        for transaction in transactions {
-            match self.book_any(transaction) {
-                Ok(Booking::Booked) => booking = Booking::Booked,
-                Ok(Booking::AlreadyBooked) => {}
-                Err(error) => {
-                    self.purses = purses;
-                    self.transactions.truncate(booked);
-                    self.references.retain(|_, index| *index < booked);
-                    self.sums = sums::Kept::of(&self.transactions);
-                    return Err(error);
+        self.all_or_nothing(|state| {
+            let mut booking = Booking::AlreadyBooked;
+            for transaction in transactions {
+                if state.book_any(transaction)? == Booking::Booked {
+                    booking = Booking::Booked;
                 }
             }
+            Ok(booking)
+        })
+    }
+
+    /// Undoes what work changed of the accounts and booked, if it fails.
+    fn all_or_nothing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, BookError>) -> Result<T, BookError> {
+        let (accounts, booked) = (self.accounts.clone(), self.transactions.len());
+        let done = work(self);
+        if done.is_err() {
+            self.accounts = accounts;
+            self.transactions.truncate(booked);
+            self.references.retain(|_, index| *index < booked);
+            self.sums = sums::Kept::of(&self.transactions);
         }
-        Ok(booking)
+        done
     }
 
     fn book_any(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
-        purse::check_bookable(transaction)?;
-        self.book(transaction)
+        funds::check_bookable(transaction)?;
+        self.book_one(transaction)
     }
 
-    fn book(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
+    fn book_one(&mut self, transaction: &Transaction) -> Result<Booking, BookError> {
         let contents = transaction.contents();
         let known = (contents.kind, contents.reference.clone());
         if let Some(index) = self.references.get(&known) {
@@ -316,9 +309,7 @@ impl State {
                 return Err(BookError::NotNext { cursor, first_seq: span.first_seq });
             }
         }
-        for (buyer, change) in purse::cash_moves(transaction) {
-            self.purses.entry(Source::Balance(buyer)).or_insert(Purse::empty(buyer)).fund(change)?;
-        }
+        funds::move_money(self, transaction)?;
         self.sums.add(contents);
         self.references.insert(known, self.transactions.len());
         self.transactions.push(Stored { id: self.transactions.len() as u64 + 1, contents: contents.clone() });
@@ -404,17 +395,27 @@ impl Books for Snapshot {
         Ok(self.leases.range(after.saturating_add(1)..).take(limit as usize).map(|(_, lease)| *lease).collect())
     }
 
+    fn lease_parts(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, Vec<LeasePart>)>, StoreUnavailable> {
+        Ok(leases.iter().map(|lease| (*lease, self.parts_of(*lease))).collect())
+    }
+
+    fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable> {
+        Ok(self.accounts.grants())
+    }
+
+    fn standing(&self, buyer: BuyerId) -> Result<Standing, StoreUnavailable> {
+        Ok(Vault::standing(&**self, buyer)?.0)
+    }
+
+    fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        let within = |kept: &&KeptCommitment| from <= kept.day && kept.day <= to;
+        Ok(self.commitments.values().filter(within).copied().collect())
+    }
+
     fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
-        let mut open = HashMap::<Source, MicroYuan>::new();
-        for lease in self.leases.values().filter(|lease| lease.state == LeaseState::Open && lease.window_ends > now) {
-            *open.entry(lease.source).or_default() += lease.bound();
-        }
-        let position = |(source, purse): (&Source, &Purse)| {
-            let open = open.get(source).copied().unwrap_or_default();
-            let Purse { buyer, funded, settled, held } = *purse;
-            Position { source: *source, buyer, funded, settled, open, holding: held - open }
-        };
-        Ok(self.purses.iter().map(position).collect())
+        let open = self.leases.values().filter(|lease| lease.state == LeaseState::Open && lease.window_ends > now);
+        let open = open.flat_map(|lease| self.parts_of(lease.id)).collect();
+        funds::positions(&**self, self.accounts.pots(), open)
     }
 
     fn totals(&self) -> Result<Totals, StoreUnavailable> {

@@ -16,6 +16,7 @@ mod outbox;
 mod reader;
 mod schema;
 mod sums;
+mod vault;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use elsewhere::Pulse;
@@ -35,10 +36,10 @@ use journal::{Message, Submission, Writer};
 use super::Registry;
 use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::event::{
-    BookError, Booking, Books, Click, Entered, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger, Posting,
-    Receipt, StoreUnavailable, Tally, Transaction, Unrecorded,
+    BookError, Booking, Books, Click, DayCommitment, Entered, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger,
+    Posting, Receipt, StoreUnavailable, Tally, Transaction, Unrecorded,
 };
-use crate::ids::{Boot, BuyerId, DealId, IdKind, Lane, LeaseId, NodeId};
+use crate::ids::{Boot, BuyerId, IdKind, Lane, LeaseId, NodeId};
 use crate::money::MicroYuan;
 
 /// How to open a store.
@@ -332,15 +333,14 @@ impl Leases for SqliteStore {
         self.call(move |connection, _| leases::close_dead(connection, now))
     }
 
-    fn commit_day(
-        &self,
-        deal: DealId,
-        day: ShanghaiDay,
-        buyer: BuyerId,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<bool, StoreUnavailable> {
-        self.call(move |connection, _| ledger::commit_day(connection, deal, day, buyer, amount, now))
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Result<bool, StoreUnavailable> {
+        let commitment = *commitment;
+        self.call(move |connection, _| ledger::commit_day(connection, &commitment, now))
+    }
+
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        let ends = ends.to_vec();
+        self.call(move |connection, _| super::funds::expire(&mut vault::File(connection), &ends, now))
     }
 }
 
@@ -350,7 +350,7 @@ impl Ledger for SqliteStore {
     }
 
     fn book(&self, transactions: Vec<Transaction>) -> Result<Booking, BookError> {
-        transactions.iter().try_for_each(super::purse::check_bookable)?;
+        transactions.iter().try_for_each(super::funds::check_bookable)?;
         self.call(move |connection, _| {
             let mut booking = Booking::AlreadyBooked;
             for transaction in &transactions {
@@ -363,7 +363,7 @@ impl Ledger for SqliteStore {
     }
 
     fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
-        entered.transactions.iter().try_for_each(super::purse::check_bookable)?;
+        entered.transactions.iter().try_for_each(super::funds::check_bookable)?;
         self.call(move |connection, _| facts::enter(connection, &entered))
     }
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pmpx::clock::{ShanghaiDay, UnixMillis};
 use pmpx::event::{
-    AccountKind, BookError, Booking, Books, Click, Entered, Journal, LaneBoard, Lease, LeaseRequest, Leases, Ledger,
-    Posting, Receipt, Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind, Unrecorded,
+    AccountKind, BookError, Booking, Books, Click, DayCommitment, Entered, Journal, LaneBoard, Lease, LeaseRequest,
+    Leases, Ledger, Posting, Receipt, Recorded, StoreUnavailable, Tally, Ticket, Transaction, TransactionKind,
+    Unrecorded,
 };
 use pmpx::ids::{BuyerId, DealId, Lane, LeaseId};
 use pmpx::money::MicroYuan;
@@ -378,20 +379,18 @@ impl Leases for Port {
         })
     }
 
-    fn commit_day(
-        &self,
-        deal: DealId,
-        day: ShanghaiDay,
-        buyer: BuyerId,
-        amount: MicroYuan,
-        now: UnixMillis,
-    ) -> Result<bool, StoreUnavailable> {
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Result<bool, StoreUnavailable> {
         self.disk.state().call(|state| {
-            let mut funded = state.durable.commit_day(deal, day, buyer, amount, now)?;
+            let mut funded = state.durable.commit_day(commitment, now)?;
             funded |= state.cheat == Some(Cheat::FundsEveryDay);
-            state.ops.push(Op::Committed { deal, day, buyer, amount, now, funded });
+            let DayCommitment { deal, day, buyer, terms, .. } = *commitment;
+            state.ops.push(Op::Committed { deal, day, buyer, amount: terms.amount, now, funded });
             Ok(funded)
         })
+    }
+
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Result<u64, StoreUnavailable> {
+        self.disk.state().call(|state| state.durable.expire(ends, now))
     }
 }
 

@@ -130,6 +130,7 @@ impl Model {
                 let set_aside = self.commitments.values().filter(|(of, _)| *of == buyer.0).map(|(_, amount)| amount);
                 self.paid.get(&buyer.0).copied().unwrap_or(0) - set_aside.sum::<i64>()
             }
+            Source::Client(_) => 0,
             Source::Commitment(deal, day) => self.commitments.get(&(deal.0, day.0)).map_or(0, |(_, amount)| *amount),
         }
     }

@@ -171,11 +171,11 @@ fn older_books_are_proved_over_the_rows_of_all_days() {
 
 #[test]
 fn r_prepay_money_that_nobody_paid_in_is_found() {
-    let found = tampered("UPDATE purse SET funded = funded + 1");
+    let found = tampered("UPDATE pot SET funded = funded + 1");
     assert!(found.to_string().contains("buyer_cash/4"), "{found}");
     let found = tampered("UPDATE lease SET posted = posted - 1000");
     assert!(matches!(found, Break::Lease { .. }), "{found}");
-    let found = tampered("UPDATE purse SET held = held - 1");
+    let found = tampered("UPDATE pot SET held = held - 1");
     assert!(found.to_string().contains("what leases hold"), "{found}");
 }
 

@@ -12,7 +12,7 @@ pub use breaks::Break;
 use super::{CHUNK, Draws, Lines, Payers, Sum, chain};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, Draft, Journaled, LeaseRecord, LeaseState, Source, Span, Stored, Transaction,
+    Account, AccountKind, Books, Draft, Journaled, LeasePart, LeaseRecord, LeaseState, Pot, Span, Stored, Transaction,
     TransactionKind,
 };
 use crate::ids::LeaseId;
@@ -324,20 +324,23 @@ impl Proof<'_> {
         sums.1 += count;
     }
 
-    /// Leases against the journal, purses against leases and ledger.
+    /// Leases against the journal, pots against leases and ledger.
     fn leases_and_purses(&mut self) -> Result<(), Break> {
-        let mut held = HashMap::<Source, (i128, i128)>::new();
+        let mut held = HashMap::<Pot, (i128, i128)>::new();
         let mut after = 0;
         loop {
             let page = self.books.leases(after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.id.0;
-            for lease in &page {
+            let ids: Vec<_> = page.iter().map(|lease| lease.id).collect();
+            for (lease, (_, parts)) in page.iter().zip(self.books.lease_parts(&ids)?) {
                 let (journal, count) = self.leases.remove(&lease.id).unwrap_or_default();
                 if journal != i128::from(lease.posted.0) || count != lease.posted_count {
                     return Err(lease_break(lease.id, lease.posted, lease.posted_count, journal, count));
                 }
-                add_lease(held.entry(lease.source).or_default(), lease);
+                let whole: i128 = parts.iter().map(|part| i128::from(part.amount.0)).sum();
+                agree(&format!("lease {}", lease.id.0), "what was granted", lease.amount, whole)?;
+                add_lease(&mut held, lease, &parts);
             }
         }
         if let Some((id, (journal, count))) = self.leases.iter().next() {
@@ -345,19 +348,17 @@ impl Proof<'_> {
         }
         let mut funded = HashMap::<Account, i128>::new();
         for position in self.books.positions(UnixMillis(0))? {
-            let (settled, holding) = held.remove(&position.source).unwrap_or_default();
-            let whose = format!("{:?}", position.source);
+            let (settled, holding) = held.remove(&position.pot).unwrap_or_default();
+            let whose = format!("{:?}", position.pot);
             agree(&whose, "what closed leases posted", position.settled, settled)?;
             agree(&whose, "what leases hold", position.held(), holding)?;
-            let account = match position.source {
-                Source::Balance(buyer) => Account::cash(buyer),
-                Source::Commitment(..) => Account::committed(position.buyer),
-            };
-            *funded.entry(account).or_default() += i128::from(position.funded.0);
+            *funded.entry(position.pot.account(position.buyer)).or_default() += i128::from(position.funded.0);
         }
-        if let Some((source, (settled, holding))) = held.iter().next() {
-            return agree(&format!("{source:?}"), "what leases hold", MicroYuan::ZERO, settled + holding);
+        if let Some((pot, (settled, holding))) = held.iter().next() {
+            return agree(&format!("{pot:?}"), "what leases hold", MicroYuan::ZERO, settled + holding);
         }
+        // What a credit buyer may owe is no money that came in.
+        funded.retain(|account, _| is_backed(account.kind));
         let backed = self.moved.keys().filter(|account| is_backed(account.kind)).copied();
         let accounts: BTreeSet<_> = backed.chain(funded.keys().copied()).collect();
         for account in accounts {
@@ -378,16 +379,17 @@ fn same_span(first: Option<&Stored>, next: &Stored) -> bool {
     }
 }
 
-/// Whether purses stand behind an account.
+/// Whether pots stand behind an account.
 fn is_backed(kind: AccountKind) -> bool {
-    matches!(kind, AccountKind::BuyerCash | AccountKind::BuyerCommitted)
+    kind.pays_for_delivery() && kind != AccountKind::BuyerReceivable
 }
 
-fn add_lease(sums: &mut (i128, i128), lease: &LeaseRecord) {
-    if lease.state == LeaseState::Closed {
-        sums.0 += i128::from(lease.posted.0);
-    } else {
-        sums.1 += i128::from(lease.bound().0);
+/// What a lease posted or holds, by pot.
+fn add_lease(sums: &mut HashMap<Pot, (i128, i128)>, lease: &LeaseRecord, parts: &[LeasePart]) {
+    let closed = lease.state == LeaseState::Closed;
+    for part in LeasePart::first(parts, if closed { lease.posted } else { lease.bound() }) {
+        let (settled, holding) = sums.entry(part.pot).or_default();
+        *(if closed { settled } else { holding }) += i128::from(part.amount.0);
     }
 }
 

@@ -86,7 +86,7 @@ fn a_fact_that_was_judged_on_older_facts_is_overtaken() {
         actor: "finance".to_owned(),
         body: "{}".to_owned(),
     };
-    let entered = |after| Entered { fact: fact("n 1"), transactions: vec![], after };
+    let entered = |after| Entered { fact: fact("n 1"), transactions: vec![], changes: vec![], after };
     assert_eq!(store.enter(entered(0)), Err(BookError::Overtaken(1)));
     assert_eq!(store.enter(entered(1)), Ok(Booking::Booked));
     assert_eq!(store.enter(entered(0)), Ok(Booking::AlreadyBooked), "known, whatever its author knew");

@@ -121,13 +121,13 @@ fn an_aborted_command_leaves_nothing() {
     let store = open(&folder);
     top_up(&store, "bank 1", 100).unwrap();
     let failed: Result<(), _> = store.raw(|connection| {
-        connection.execute("UPDATE purse SET funded = 1000", ())?;
+        connection.execute("UPDATE pot SET funded = 1000", ())?;
         Err(crate::event::StoreUnavailable("no".to_owned()))
     });
     assert!(failed.is_err());
     assert_eq!(position(&store, CASH).funded, MicroYuan(100));
     let below = store.raw(|connection| {
-        connection.execute("UPDATE purse SET held = 101", ())?;
+        connection.execute("UPDATE pot SET held = 101", ())?;
         Ok(())
     });
     assert!(below.unwrap_err().to_string().contains("CHECK"), "the file itself refuses a balance below zero");
@@ -189,6 +189,8 @@ fn the_file_refuses_to_be_rewritten() {
     store.save_ids(&[(crate::ids::IdKind::Deal, 0, "PD-1".into())]).unwrap();
     the_last_word_on_a_subject_is_its_state(&store);
     a_fact_is_entered_once_with_all_of_its_money(&store);
+    funds::open_client(&store);
+    funds::give(&store, 90, None, DAY, 5);
     derive(&store, noon()).unwrap();
     drop(store);
     let connection = raw(&folder);
@@ -204,6 +206,9 @@ fn the_file_refuses_to_be_rewritten() {
         "suspension",
         "audit",
         "fact",
+        "grant_terms",
+        "client_account",
+        "lease_part",
         &charges,
         &clicks,
     ] {

@@ -20,7 +20,7 @@ fn entered(reference: &str, body: &str, amounts: &[i64], after: u64) -> Entered 
         Transaction::top_up(BUYER, &format!("{reference}/{index}"), MicroYuan(*amount), noon()).unwrap()
     };
     let transactions = amounts.iter().enumerate().map(payment).collect();
-    Entered { fact: fact(reference, body), transactions, after }
+    Entered { fact: fact(reference, body), transactions, changes: vec![], after }
 }
 
 pub(crate) fn a_fact_is_entered_once_with_all_of_its_money(store: &dyn Engine) {

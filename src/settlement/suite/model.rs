@@ -70,6 +70,7 @@ impl Model {
                 let set_aside = self.commitments.values().filter(|(of, _)| *of == buyer.0).map(|(_, amount)| amount);
                 paid - set_aside.sum::<i64>()
             }
+            Source::Client(_) => 0,
             Source::Commitment(deal, _) => self.commitments.get(&deal.0).map_or(0, |(_, amount)| *amount),
         }
     }
@@ -136,7 +137,7 @@ fn apply(store: &dyn Engine, model: &mut Model, step: &Step) {
         }
         Step::Commit { buyer, deal, amount } => {
             if buyer == deal % 2 {
-                let done = store.commit_day(DealId(deal), DAY, BuyerId(buyer), MicroYuan(amount), noon()).unwrap();
+                let done = store.commit_day(&day_of(DealId(deal), BuyerId(buyer), amount), noon()).unwrap();
                 assert_eq!(done, model.commit(buyer, deal, amount));
             }
         }
@@ -167,7 +168,7 @@ fn apply(store: &dyn Engine, model: &mut Model, step: &Step) {
             let known = model.leases.get(lease);
             let source = known.map_or(Source::Balance(BuyerId(0)), |lease| lease.source);
             let (method, deal) = match source {
-                Source::Balance(_) => (Method::Pd, DEAL),
+                Source::Balance(_) | Source::Client(_) => (Method::Pd, DEAL),
                 Source::Commitment(deal, _) => (Method::Bpg, deal),
             };
             let buyer = BuyerId(known.map_or(0, |lease| lease.buyer));

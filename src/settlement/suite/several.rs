@@ -63,7 +63,8 @@ to_any!(Journal {
 to_any!(Leases {
     fn grant(&self, request: LeaseRequest) -> Stored<Option<Lease>>;
     fn retire(&self, lease: LeaseId, awarded: MicroYuan) -> Stored<()>;
-    fn commit_day(&self, deal: DealId, day: ShanghaiDay, buyer: BuyerId, amount: MicroYuan, now: UnixMillis) -> Stored<bool>;
+    fn commit_day(&self, commitment: &DayCommitment, now: UnixMillis) -> Stored<bool>;
+    fn expire(&self, ends: &[(BuyerId, ShanghaiDay)], now: UnixMillis) -> Stored<u64>;
     ;
     fn close_dead(&self, now: UnixMillis) -> Stored<u64> {
         // A click that still waits at another node would come too late.

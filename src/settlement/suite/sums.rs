@@ -8,7 +8,7 @@ use crate::event::{Account, AccountKind, DaySum, Delivered, Journaled, SumKey};
 /// Charges of three days, two methods, several media and quantities, derived in pieces.
 fn traffic(store: &dyn Engine) {
     top_up(store, "bank 1", 1_000_000).unwrap();
-    assert!(store.commit_day(DEAL, DAY, BUYER, MicroYuan(50_000), noon()).unwrap());
+    assert!(store.commit_day(&day_of(DEAL, BUYER, 50_000), noon()).unwrap());
     let cash = grant(store, CASH, 500_000).unwrap().id;
     let committed = grant(store, Source::Commitment(DEAL, DAY), 50_000).unwrap().id;
     for number in 0..60 {

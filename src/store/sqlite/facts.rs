@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::reader::{rows, unknown};
+use super::vault::File;
 use super::{ledger, operations};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{BookError, Booking, Entered, Fact, FactKind, KeptFact, StoreUnavailable};
 use crate::ids::BuyerId;
-use crate::store::entered_before;
+use crate::store::{entered_before, funds};
 
 const COLUMNS: &str = "seq, kind, reference, buyer, day, at_ms, actor, body";
 
@@ -19,7 +20,7 @@ pub(super) fn after(connection: &Connection, after: u64, limit: u32) -> Result<V
 
 /// Enters a fact and books its transactions; the caller's SQL transaction makes it all or nothing.
 pub(super) fn enter(connection: &Connection, entered: &Entered) -> Result<Booking, BookError> {
-    let Entered { fact, transactions, after } = entered;
+    let Entered { fact, transactions, changes, after } = entered;
     let find = format!("SELECT {COLUMNS} FROM fact WHERE kind = ?1 AND reference = ?2");
     let known = connection.prepare_cached(&find)?.query_row((fact.kind.code(), &fact.reference), fact_of).optional()?;
     if let Some(known) = known {
@@ -28,6 +29,9 @@ pub(super) fn enter(connection: &Connection, entered: &Entered) -> Result<Bookin
     let head: u64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM fact", (), |row| row.get(0))?;
     if head != *after {
         return Err(BookError::Overtaken(head));
+    }
+    for change in changes {
+        funds::apply(&mut File(connection), change, fact.at)?;
     }
     for transaction in transactions {
         ledger::book(connection, transaction)?;

@@ -1,12 +1,14 @@
-//! Nodes, purses and leases on the write connection.
+//! Nodes and leases on the write connection.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::reader::unknown;
+use super::vault::{self, File};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Lease, LeaseRecord, LeaseRequest, LeaseState, Source, StoreUnavailable};
-use crate::ids::{Boot, BuyerId, DealId, LeaseId, NodeId};
+use crate::ids::{AdvertiserId, Boot, BuyerId, DealId, LeaseId, NodeId};
 use crate::money::MicroYuan;
-use crate::store::purse::{self, Purse};
+use crate::store::funds;
 
 /// Boot numbers have 24 bits in an auction id.
 const BOOTS: u32 = 1 << 24;
@@ -20,6 +22,7 @@ pub(super) fn source_key(source: Source) -> (u8, u32, u32) {
     match source {
         Source::Balance(buyer) => (1, buyer.0, 0),
         Source::Commitment(deal, day) => (2, deal.0, day.0),
+        Source::Client(client) => (3, client.0, 0),
     }
 }
 
@@ -28,7 +31,9 @@ pub(super) fn source_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Source>
     let (owner, day) = (row.get(first + 1)?, row.get(first + 2)?);
     Ok(match row.get::<_, u8>(first)? {
         1 => Source::Balance(BuyerId(owner)),
-        _ => Source::Commitment(DealId(owner), ShanghaiDay(day)),
+        2 => Source::Commitment(DealId(owner), ShanghaiDay(day)),
+        3 => Source::Client(AdvertiserId(owner)),
+        _ => return Err(unknown(first, "source of leases")),
     })
 }
 
@@ -44,28 +49,6 @@ pub(super) fn boot(connection: &Connection, node: NodeId) -> rusqlite::Result<Op
     connection.execute("INSERT OR REPLACE INTO node VALUES (?1, ?2)", (node.0, boot))?;
     connection.execute("UPDATE lease SET state = 1, awarded = amount WHERE state = 0 AND node = ?1", [node.0])?;
     Ok(Some(Boot(boot)))
-}
-
-pub(super) fn load_purse(connection: &Connection, source: Source) -> rusqlite::Result<Option<Purse>> {
-    let mut find = connection.prepare_cached(
-        "SELECT buyer, funded, settled, held FROM purse WHERE source_kind = ?1 AND source_owner = ?2 AND source_day = ?3",
-    )?;
-    let money = |row: &Row<'_>, column| row.get(column).map(MicroYuan);
-    let purse = |row: &Row<'_>| {
-        let (funded, settled, held) = (money(row, 1)?, money(row, 2)?, money(row, 3)?);
-        Ok(Purse { buyer: BuyerId(row.get(0)?), funded, settled, held })
-    };
-    find.query_row(source_key(source), purse).optional()
-}
-
-pub(super) fn save_purse(connection: &Connection, source: Source, purse: &Purse) -> rusqlite::Result<()> {
-    let (kind, owner, day) = source_key(source);
-    let mut save = connection.prepare_cached(
-        "INSERT INTO purse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET funded = excluded.funded, settled = excluded.settled, held = excluded.held",
-    )?;
-    save.execute((kind, owner, day, purse.buyer.0, purse.funded.0, purse.settled.0, purse.held.0))?;
-    Ok(())
 }
 
 pub(super) fn lease_of(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
@@ -111,9 +94,8 @@ pub(super) fn grant(
     boot: Boot,
     request: &LeaseRequest,
 ) -> Result<Option<Lease>, StoreUnavailable> {
-    let Some(mut purse) = load_purse(connection, request.source)? else { return Ok(None) };
-    purse::check_request(request, &purse)?;
-    let Some(amount) = purse.lease(request.want) else { return Ok(None) };
+    let Some(parts) = funds::lease(&mut File(connection), request)? else { return Ok(None) };
+    let amount: MicroYuan = parts.iter().map(|part| part.amount).sum();
     let (kind, owner, day) = source_key(request.source);
     // Numbered on after a restore, where the lost disk may have given the next numbers.
     let next = "SELECT max((SELECT coalesce(max(id), 0) + 1 FROM lease), (SELECT coalesce(max(first_lease), 1) FROM restored))";
@@ -124,17 +106,16 @@ pub(super) fn grant(
     )?;
     let (ends, closes) = (request.window_ends.0.cast_signed(), request.closes_at.0.cast_signed());
     insert.execute((id, kind, owner, day, request.buyer.0, node.0, boot.0, amount.0, ends, closes))?;
-    save_purse(connection, request.source, &purse)?;
     let id = LeaseId(id.cast_unsigned());
+    vault::keep_parts(connection, id, &parts)?;
     Ok(Some(Lease { id, source: request.source, amount, window_ends: request.window_ends }))
 }
 
 pub(super) fn retire(connection: &Connection, id: LeaseId, awarded: MicroYuan) -> Result<(), StoreUnavailable> {
     let Some(mut lease) = load(connection, id)? else { return Ok(()) };
-    let Some(mut purse) = load_purse(connection, lease.source)? else { return Ok(()) };
-    if purse::retire(&mut lease, &mut purse, awarded) {
+    let parts = vault::parts(connection, id)?;
+    if funds::retire(&mut File(connection), &mut lease, &parts, awarded)? {
         save_state(connection, &lease)?;
-        save_purse(connection, lease.source, &purse)?;
     }
     Ok(())
 }
@@ -144,11 +125,9 @@ pub(super) fn close_dead(connection: &Connection, now: UnixMillis) -> Result<u64
     let mut find = connection.prepare_cached(&sql)?;
     let dead: Vec<_> = find.query_map([now.0.cast_signed()], lease_of)?.collect::<Result<_, _>>()?;
     for mut lease in dead.iter().copied() {
-        if let Some(mut purse) = load_purse(connection, lease.source)? {
-            purse::close(&mut lease, &mut purse);
-            save_state(connection, &lease)?;
-            save_purse(connection, lease.source, &purse)?;
-        }
+        let parts = vault::parts(connection, lease.id)?;
+        funds::close(&mut File(connection), &mut lease, &parts)?;
+        save_state(connection, &lease)?;
     }
     Ok(dead.len() as u64)
 }

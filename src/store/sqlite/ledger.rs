@@ -1,15 +1,14 @@
-//! Bookings on the write connection: entries and the purses they move, in one transaction.
+//! Bookings on the write connection: entries and the pots they move, in one transaction.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::leases::{load_purse, save_purse};
+use super::vault::File;
 use super::{reader, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{BookError, Booking, Source, StoreUnavailable, Transaction};
+use crate::event::{BookError, Booking, DayCommitment, DayTerms, KeptCommitment, StoreUnavailable, Transaction};
 use crate::ids::{BuyerId, DealId, IdKind};
-use crate::money::MicroYuan;
-use crate::store::contradicts;
-use crate::store::purse::{self, Purse};
+use crate::money::{CpmMicroYuan, MicroYuan};
+use crate::store::{contradicts, funds, purse};
 
 /// Books one transaction; the caller's SQL transaction makes several of them all or none.
 pub(super) fn book(connection: &Connection, transaction: &Transaction) -> Result<Booking, BookError> {
@@ -36,12 +35,7 @@ pub(super) fn book(connection: &Connection, transaction: &Transaction) -> Result
             return Err(BookError::NotNext { cursor, first_seq: span.first_seq });
         }
     }
-    for (buyer, change) in purse::cash_moves(transaction) {
-        let source = Source::Balance(buyer);
-        let mut purse = load_purse(connection, source)?.unwrap_or(Purse::empty(buyer));
-        purse.fund(change)?;
-        save_purse(connection, source, &purse)?;
-    }
+    funds::move_money(&mut File(connection), transaction)?;
     write(connection, transaction)?;
     Ok(Booking::Booked)
 }
@@ -88,44 +82,46 @@ fn write(connection: &Connection, transaction: &Transaction) -> rusqlite::Result
 /// Funds a day of a guaranteed deal, once (R-COMMIT).
 pub(super) fn commit_day(
     connection: &Connection,
-    deal: DealId,
-    day: ShanghaiDay,
-    buyer: BuyerId,
-    amount: MicroYuan,
+    commitment: &DayCommitment,
     now: UnixMillis,
 ) -> Result<bool, StoreUnavailable> {
+    let DayCommitment { deal, day, buyer, terms, .. } = *commitment;
     let find = "SELECT funded FROM commitment WHERE deal = ?1 AND day = ?2";
     let before: Option<bool> = connection.query_row(find, (deal.0, day.0), |row| row.get(0)).optional()?;
     if before == Some(true) {
         return Ok(true);
     }
-    let funded = now.shanghai_day() <= day && fund_day(connection, deal, day, buyer, amount, now)?;
-    connection.execute(
-        "INSERT INTO commitment VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET
-         buyer = excluded.buyer, amount = excluded.amount, funded = excluded.funded, decided_at_ms = excluded.decided_at_ms",
-        (deal.0, day.0, buyer.0, amount.0, funded, now.0.cast_signed()),
-    )?;
+    let funded = now.shanghai_day() <= day && funds::commit(&mut File(connection), commitment, now)?;
+    let sql = "INSERT OR REPLACE INTO commitment (deal, day, buyer, amount, funded, decided_at_ms, ordered, price, push_numerator,
+               push_denominator) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let (decided, ordered) = (now.0.cast_signed(), terms.ordered.cast_signed());
+    let (price, (numerator, denominator)) = (terms.price.micro_yuan_per_mille(), terms.push);
+    let row = (deal.0, day.0, buyer.0, terms.amount.0, funded, decided, ordered, price, numerator, denominator);
+    connection.prepare_cached(sql)?.execute(row)?;
     Ok(funded)
 }
 
-fn fund_day(
+/// The decided days from one to another, both included.
+pub(super) fn commitments(
     connection: &Connection,
-    deal: DealId,
-    day: ShanghaiDay,
-    buyer: BuyerId,
-    amount: MicroYuan,
-    now: UnixMillis,
-) -> Result<bool, StoreUnavailable> {
-    if amount.is_positive() {
-        let made = Transaction::commitment(deal, day, buyer, amount, now);
-        match made.map_err(BookError::from).and_then(|made| book(connection, &made)) {
-            Ok(_) => {}
-            Err(BookError::Insufficient { .. }) => return Ok(false),
-            Err(error) => return Err(StoreUnavailable(error.to_string())),
-        }
-    }
-    save_purse(connection, Source::Commitment(deal, day), &Purse { funded: amount, ..Purse::empty(buyer) })?;
-    Ok(true)
+    from: ShanghaiDay,
+    to: ShanghaiDay,
+) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+    let sql =
+        "SELECT deal, day, buyer, amount, funded, ordered, price, push_numerator, push_denominator FROM commitment
+               WHERE day BETWEEN ?1 AND ?2 ORDER BY day, deal";
+    reader::rows(connection, sql, (from.0, to.0), |row| {
+        let amount = MicroYuan(row.get(3)?);
+        let (deal, day, buyer) = (DealId(row.get(0)?), ShanghaiDay(row.get(1)?), BuyerId(row.get(2)?));
+        let terms = match (row.get(5)?, row.get::<_, Option<i64>>(6)?, row.get(7)?, row.get(8)?) {
+            (Some(ordered), Some(price), Some(numerator), Some(denominator)) => {
+                let price = CpmMicroYuan::new(price).ok_or_else(|| reader::unknown(6, "price"))?;
+                Some(DayTerms { ordered, price, push: (numerator, denominator), amount })
+            }
+            _ => None,
+        };
+        Ok(KeptCommitment { deal, day, buyer, amount, terms, funded: row.get(4)? })
+    })
 }
 
 /// Stores numbers that were given.

@@ -9,16 +9,19 @@ use std::path::Path;
 use rusqlite::{Connection, Row};
 
 use super::claim::Claim;
-use super::leases::{LEASE_COLUMNS, lease_of, source_of};
+use super::leases::{LEASE_COLUMNS, lease_of};
 use super::schema::{self, OpenError, charge_table};
-use super::{facts, journal, sums};
+use super::vault::{self, File};
+use super::{facts, journal, ledger, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, DaySum, Group, GroupKey, Journaled, KeptFact,
-    LeaseRecord, Measure, Method, Position, Sealed, StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, DaySum, GrantTerms, Group, GroupKey, Journaled,
+    KeptCommitment, KeptFact, LeasePart, LeaseRecord, Measure, Method, Position, Sealed, Standing, StoreUnavailable,
+    Stored, Tally, Totals, TransactionKind,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
+use crate::store::funds::{self, Vault};
 
 /// A read-only view of a data folder. Keep it shortly: the log cannot be emptied past it.
 #[derive(Debug)]
@@ -226,19 +229,25 @@ impl Books for SqliteReader {
         self.rows(&sql, (after.cast_signed(), limit), lease_of)
     }
 
+    fn lease_parts(&self, leases: &[LeaseId]) -> Result<Vec<(LeaseId, Vec<LeasePart>)>, StoreUnavailable> {
+        leases.iter().map(|lease| Ok((*lease, vault::parts(&self.0, *lease)?))).collect()
+    }
+
+    fn grants(&self) -> Result<Vec<GrantTerms>, StoreUnavailable> {
+        vault::grants(&self.0)
+    }
+
+    fn standing(&self, buyer: BuyerId) -> Result<Standing, StoreUnavailable> {
+        Ok(File(&self.0).standing(buyer)?.0)
+    }
+
+    fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        ledger::commitments(&self.0, from, to)
+    }
+
     fn positions(&self, now: UnixMillis) -> Result<Vec<Position>, StoreUnavailable> {
-        let sql = "SELECT source_kind, source_owner, source_day, buyer, funded, settled, held,
-                          (SELECT coalesce(sum(coalesce(awarded, amount)), 0) FROM lease
-                           WHERE lease.source_kind = purse.source_kind AND lease.source_owner = purse.source_owner
-                             AND lease.source_day = purse.source_day AND state = 0 AND window_ends_ms > ?1)
-                   FROM purse ORDER BY 1, 2, 3";
-        self.rows(sql, [now.0.cast_signed()], |row| {
-            let money = |column| row.get(column).map(MicroYuan);
-            let (held, open) = (money(6)?, money(7)?);
-            let (funded, settled) = (money(4)?, money(5)?);
-            let buyer = BuyerId(row.get(3)?);
-            Ok(Position { source: source_of(row, 0)?, buyer, funded, settled, open, holding: held - open })
-        })
+        let open = vault::open_parts(&self.0, now.0.cast_signed())?;
+        funds::positions(&File(&self.0), vault::pots(&self.0)?, open)
     }
 
     fn totals(&self) -> Result<Totals, StoreUnavailable> {

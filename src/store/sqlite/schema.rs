@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_clicks_seals_backups.sql"),
     include_str!("0004_notices.sql"),
     include_str!("0005_facts.sql"),
+    include_str!("0006_funds.sql"),
     include_str!("0007_books.sql"),
     include_str!("0008_notices_of_nodes.sql"),
 ];

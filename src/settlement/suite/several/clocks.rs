@@ -43,7 +43,7 @@ fn r_prepay_clocks_that_differ_and_jump_neither_lose_nor_overdraw() {
         let several = Several::open(3, seed);
         let mut chance = Chance::seeded(seed);
         top_up(&several, "bank 1", PAID).unwrap();
-        let need = Need { source: CASH, buyer: BUYER, commitment: MicroYuan::ZERO };
+        let need = Need { source: CASH, buyer: BUYER, commitment: None };
         let mut nodes: Vec<_> =
             several.nodes.iter().map(|_| Clocked { ahead_ms: 0, budgets: Budgets::default(), out: vec![] }).collect();
         nodes.iter().for_each(|node| node.budgets.share(true));
