@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::office::{Refusal, View};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{Account, AccountKind, Source, Transaction, TransactionKind, Unbalanced};
+use crate::event::{Account, AccountKind, Fund, Pot, Transaction, TransactionKind, Unbalanced};
 use crate::ids::BuyerId;
 use crate::market::figures::{BasisPoints, DatedFigures, Figures, PartOrLeast};
 use crate::money::MicroYuan;
@@ -137,7 +137,8 @@ impl Means {
     /// [`Refusal::Unavailable`] when the books cannot be read.
     pub fn of(view: &View<'_>, buyer: BuyerId) -> Result<Self, Refusal> {
         let positions = view.books.positions(view.now)?;
-        let free = positions.iter().find(|position| position.source == Source::Balance(buyer));
+        let cash = Pot::Free(Fund::Cash(buyer));
+        let free = positions.iter().find(|position| position.pot == cash);
         let balances = view.books.balances()?;
         let of = |kind| {
             let own = Account { kind, owner: buyer.0 };

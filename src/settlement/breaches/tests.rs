@@ -193,6 +193,18 @@ fn r_deduct_cash_that_became_free_pays_what_is_owed() {
 }
 
 #[test]
+fn r_deduct_grants_pay_for_no_breach() {
+    on_both(|desk| {
+        desk.give_grant(yuan(90_000));
+        desk.top_up("bank 1", 1_000);
+        let taken = costs(&desk, "v1", json!({"kind": "content"})).taken;
+        assert_eq!((taken.cash, taken.receivable), (yuan(1_000), yuan(4_000)));
+        assert_eq!(desk.holds(AccountKind::Grant), yuan(90_000));
+        desk.verify();
+    });
+}
+
+#[test]
 fn r_hold_lasts_until_it_ends() {
     on_both(|desk| {
         let hold = |client: &str| json!({"buyer": "8001", "client": client, "reason": "the client disputes November"});

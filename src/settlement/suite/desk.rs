@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::{Engine, noon};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{Account, AccountKind, FactKind, KeptFact, Method, Source, Transaction, TransactionKind};
+use crate::event::{
+    Account, AccountChange, AccountKind, Entered, Fact, FactKind, Fund, GrantId, GrantTerms, KeptFact, Method, Pot,
+    Transaction, TransactionKind,
+};
 use crate::ids::{AdvertiserId, BuyerId, DealId, MediaId, NodeId, PlacementId, PropertyId};
 use crate::market::deal::{Deal, DealState, PushRatio, Targeting, Volume};
 use crate::market::demand::{Advertiser, Buyer};
@@ -154,6 +157,26 @@ impl Desk<'_> {
         self.store.book(vec![made]).unwrap();
     }
 
+    /// Gives the buyer a grant, as its record does.
+    pub(crate) fn give_grant(&self, amount: MicroYuan) {
+        let (day, after) = (self.now.shanghai_day(), self.facts().last().map_or(0, |last| last.seq));
+        let fund = Fund::Grant(GrantId(9));
+        let terms = GrantTerms { grant: GrantId(9), buyer: BUYER, client: None, last_day: day.plus_days(30) };
+        let sides = [(Account::single(AccountKind::GrantCost), amount), (fund.account(), -amount)];
+        let fact = Fact {
+            kind: FactKind::Grant,
+            reference: "grant".to_owned(),
+            buyer: Some(BUYER),
+            day,
+            at: self.now,
+            actor: "finance".to_owned(),
+            body: "{}".to_owned(),
+        };
+        let given = Transaction::of(TransactionKind::Grant, "grant", day, self.now, "", sides).unwrap();
+        let changes = vec![AccountChange::Grant(terms)];
+        self.store.enter(Entered { fact, transactions: vec![given], changes, after }).unwrap();
+    }
+
     pub(crate) fn facts(&self) -> Vec<KeptFact> {
         facts_of(&*self.store.snapshot().unwrap()).unwrap()
     }
@@ -168,7 +191,7 @@ impl Desk<'_> {
     /// What the buyer may spend.
     pub(crate) fn free(&self) -> MicroYuan {
         let positions = self.store.snapshot().unwrap().positions(self.now).unwrap();
-        let own = positions.iter().find(|position| position.source == Source::Balance(BUYER));
+        let own = positions.iter().find(|position| position.pot == Pot::Free(Fund::Cash(BUYER)));
         own.map_or(MicroYuan::ZERO, |position| position.available())
     }
 
