@@ -7,10 +7,10 @@
 //! | [`Fen`] | 10⁻² RMB | printed totals only |
 //! | [`ConvertedCpm`] | 10⁻⁶ of a partner's currency per thousand impressions | told to partners, never billed |
 //!
-//! Rounding happens in five named places and nowhere else (`docs/decisions/0003-money.md`):
+//! Rounding happens in six named places and nowhere else (`docs/decisions/0003-money.md`):
 //! [`CpmMicroYuan::cost`] (a fractional quantity, half up), [`CpmMicroYuan::after_margin`] (down, per impression),
 //! [`MicroYuan::to_fen`] (a statement's total, half up), [`CpmMicroYuan::converted_up`] and [`CpmMicroYuan::converted_down`] (four
-//! decimals of a partner's currency), and the wire's decimal price (`openrtb`, to the millionth, half up).
+//! decimals of a partner's currency), damages and late fees (whole fen, half up), and the wire's decimal price (`openrtb`, to the millionth, half up).
 
 mod currency;
 

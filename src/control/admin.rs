@@ -6,6 +6,7 @@
 
 mod answer;
 mod api;
+mod breaches;
 mod changes;
 mod finance;
 mod guard;
@@ -181,6 +182,8 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/media/{id}/{verb}", post(changes::media))
         .route("/api/v1/buyers", get(lists::buyers))
         .route("/api/v1/buyers/{id}/month", get(month::month))
+        .route("/api/v1/buyers/{id}/orders", get(breaches::orders))
+        .route("/api/v1/buyers/{id}/breaches", get(breaches::breaches))
         .route("/api/v1/buyers/{id}/{verb}", post(changes::buyer))
         .route("/api/v1/creatives", get(lists::creatives))
         .route("/api/v1/creatives/{id}/{verb}", post(changes::creative))

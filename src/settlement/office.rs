@@ -25,6 +25,10 @@ pub use reversal::Reversal;
 use super::monitor::{MonitorFigures, MonitorReview};
 use super::month::{Adjustment, Minimum, MonthClosing, Objection, ObjectionDecision, Target};
 
+use super::breaches::{self, Hold, HoldEnd, Violation, Waiver};
+use super::notice::{Notice, Termination};
+use super::orders::{Order, OrderCancellation, OrderConfirmation};
+
 /// How often a fact is judged again because another came in between.
 const ATTEMPTS: u32 = 16;
 /// How many facts are read at once.
@@ -218,6 +222,16 @@ fn judges() -> BTreeMap<FactKind, Judge> {
         of::<Adjustment>(),
         of::<Minimum>(),
         of::<Target>(),
+        of::<Order>(),
+        of::<OrderConfirmation>(),
+        of::<OrderCancellation>(),
+        of::<Notice>(),
+        of::<Termination>(),
+        of::<Violation>(),
+        of::<Waiver>(),
+        of::<breaches::Receipt>(),
+        of::<Hold>(),
+        of::<HoldEnd>(),
     ])
 }
 

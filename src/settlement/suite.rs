@@ -4,6 +4,7 @@
 mod backups;
 mod clicks;
 mod closings;
+pub(crate) mod desk;
 mod durable;
 mod facts;
 mod funds;

@@ -70,6 +70,8 @@ pub(crate) fn copied_config() -> TempDir {
             "overload": {"target_delay": "10s", "burst_delay": "10s"},
         },
         "dsps.toml": {"dsp": {"id=aurora": slow, "id=basalt": slow, "id=comet": slow}},
+        // So that nothing is warned of but what a case asks for.
+        "settlement.toml": {"figures": {"from=2023-01-01": {"late_fee_confirmed": true}}},
     });
     patch::apply(folder.path(), &base);
     folder

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::api::diagnostics;
-use super::{ControlState, Shared, answer, idempotency};
+use super::{ControlState, Shared, answer, breaches, idempotency};
 use crate::control::publish::{By, Diff, Names, Published, Refused, Trouble, Unswitched};
 use crate::control::view::SuspensionLine;
 use crate::event::Trigger;
@@ -178,7 +178,23 @@ async fn switch(
     change(state, turns, request, work).await
 }
 
+/// What forbids to resume a subject: a breach of a buyer that lasts (R-DAMAGE-CHANGE, R-LATE).
+fn forbidden(state: &ControlState, kind: IdKind, name: &str) -> Option<Outcome> {
+    let market = state.market();
+    let buyer = market.buyers.iter().find(|buyer| kind == IdKind::Buyer && buyer.account == name)?;
+    match breaches::stopped(state, buyer.id) {
+        Ok(rule) => rule.map(|rule| {
+            let message = format!("{rule}: this buyer stays suspended; see /api/v1/buyers/{name}/breaches");
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, "against_a_rule", &message)
+        }),
+        Err(error) => Some(refuse(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error.to_string())),
+    }
+}
+
 fn switched(state: &ControlState, kind: IdKind, name: &str, suspended: bool, reason: &str) -> Outcome {
+    if let Some(outcome) = (!suspended).then(|| forbidden(state, kind, name)).flatten() {
+        return outcome;
+    }
     match state.publisher.switch(kind, name, suspended, LOOPBACK, reason) {
         Ok(done) => {
             let still = done.by_config && !suspended;

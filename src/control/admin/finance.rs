@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::changes::{LOOPBACK, Outcome, change, parsed, refuse};
 use super::lists::{LARGEST_PAGE, PAGE, bad};
-use super::{ControlState, Shared, answer};
+use super::{ControlState, Shared, answer, breaches};
 use crate::event::{Booking, Fact, FactKind, KeptFact, StoreUnavailable};
 use crate::market::Market;
 use crate::settlement::office::{self, Refusal, Submission};
@@ -56,6 +56,11 @@ fn entered(state: &ControlState, submission: &Submission<'_>) -> Outcome {
     let market = state.market();
     match office::enter(submission, &market, &*state.ledger, state.exchange.clock.now()) {
         Ok(receipt) => {
+            let enforced = receipt.fact.buyer.map(|buyer| breaches::enforce(state, buyer, submission.actor));
+            if let Some(Err(error)) = enforced {
+                let message = format!("entered, but what it ends is not suspended yet; send it again: {error}");
+                return refuse(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &message);
+            }
             let status = if receipt.booking == Booking::Booked { StatusCode::CREATED } else { StatusCode::OK };
             let mut value = line(&market, &receipt.fact);
             if let Value::Object(fields) = &mut value {

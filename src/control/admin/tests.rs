@@ -1,5 +1,6 @@
 //! The routes over a real socket, asked by a client that knows no more HTTP than it needs.
 
+mod breaches;
 mod changes;
 mod finance;
 mod month;
