@@ -220,6 +220,7 @@ mod tests {
             fallback: None,
             identifiers: false,
             frequency: None,
+            client: None,
             targeting: deal::Targeting {
                 places: Vec::new().into(),
                 formats: crate::market::supply::Formats::ALL,

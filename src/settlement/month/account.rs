@@ -15,10 +15,12 @@ use crate::ids::{BuyerId, DealId};
 use crate::market::deal::Deal;
 use crate::market::demand::Buyer;
 use crate::money::MicroYuan;
+use crate::settlement::breaches::Violation;
 use crate::settlement::monitor::{self, Standing};
-use crate::settlement::office::{Refusal, View};
+use crate::settlement::office::{Refusal, View, said};
+use crate::settlement::orders::{Orders, Terms};
 use crate::settlement::statement::amounts::VatRate;
-use crate::settlement::statement::{self, Draft, Statement, Status};
+use crate::settlement::statement::{self, DeductedFrom, Draft, Statement, Status};
 
 /// A month that is not closed, from the books as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +153,7 @@ pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMo
         month,
         through,
         lines,
-        minimum: minimum_of(&terms, month, view.facts),
+        minimum: minimum_of(&terms, month, view.facts, &view.market.terms.figures),
         adjustments: adjustments.map(|(kept, it)| (kept.fact.reference.clone(), it)).collect(),
         standings,
         billed_days: sums.iter().map(|sum| sum.day).collect(),
@@ -356,8 +358,29 @@ pub(super) fn draft_of(view: &View<'_>, figures: &BuyerMonth, status: Status) ->
         minimum: figures.minimum,
         deals: figures.lines.iter().map(|line| names.line(view, line)).collect(),
         adjustments: figures.adjustments.iter().map(|(reference, it)| adjusted(reference, it)).collect(),
-        deductions: Vec::new(),
+        deductions: deductions_in(view, figures.buyer, month),
     })
+}
+
+/// What was taken for breaches on the days of a month, one line for each place that it was taken from; what was waived stands where it was.
+fn deductions_in(view: &View<'_>, buyer: BuyerId, month: Month) -> Vec<statement::Deduction> {
+    let mut lines = Vec::new();
+    for (kept, violation) in said::<Violation>(view.facts).filter(|(kept, _)| kept.fact.buyer == Some(buyer)) {
+        let day = kept.fact.at.shanghai_day();
+        let Some(charged) = violation.charged.filter(|_| month.contains(day)) else { continue };
+        let taken = charged.taken;
+        let places = [
+            (DeductedFrom::Prepayment, taken.cash),
+            (DeductedFrom::Deposit, taken.deposit),
+            (DeductedFrom::Rebate, taken.rebate),
+            (DeductedFrom::Receivable, taken.receivable),
+        ];
+        for (source, amount) in places.into_iter().filter(|(_, amount)| amount.is_positive()) {
+            let (reference, reason) = (kept.fact.reference.clone(), violation.breach.rule().to_owned());
+            lines.push(statement::Deduction { reference, day, reason, source, amount });
+        }
+    }
+    lines
 }
 
 fn adjusted(reference: &str, adjustment: &Adjustment) -> statement::Adjustment {
@@ -372,6 +395,7 @@ fn adjusted(reference: &str, adjustment: &Adjustment) -> statement::Adjustment {
 /// How deals are named on a statement, those that the market has no more among them.
 struct Names {
     gone: BTreeMap<DealId, String>,
+    orders: Orders,
 }
 
 impl Names {
@@ -383,7 +407,7 @@ impl Names {
                 gone.entry(deal).and_modify(|name| wire.clone_into(name));
             }
         }
-        Ok(Self { gone })
+        Ok(Self { gone, orders: Orders::of(view.facts) })
     }
 
     fn line(&self, view: &View<'_>, line: &Line) -> statement::DealLine {
@@ -401,8 +425,12 @@ impl Names {
             .corrected
             .as_ref()
             .map(|it| statement::MonitorFigure { name: it.by.clone(), impressions: it.impressions });
+        let order = match self.orders.terms(&deal, line.last_day) {
+            Terms::Ordered(order, ..) | Terms::NotOrdered(order) => Some(order.number.clone()),
+            Terms::Config => None,
+        };
         statement::DealLine {
-            order: None,
+            order,
             deal,
             project: project.chars().take(200).collect(),
             method: line.method,

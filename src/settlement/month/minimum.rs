@@ -7,7 +7,9 @@ use crate::clock::{Month, ShanghaiDay};
 use crate::event::{FactKind, KeptFact, Transaction};
 use crate::ids::BuyerId;
 use crate::market::demand::Buyer;
+use crate::market::figures::DatedFigures;
 use crate::money::MicroYuan;
+use crate::settlement::notice::last_days;
 use crate::settlement::office::{Deed, Refusal, View, said};
 
 /// A buyer was notified of another minimum (R-MINIMUM).
@@ -47,13 +49,13 @@ impl Deed for Minimum {
     }
 }
 
-/// The minimum of a buyer's month; `None` where none applies: before and after the cooperation's months. Those in which it begins and ends
-/// count as whole ones.
+/// The minimum of a buyer's month; `None` where none applies: before and after the cooperation's months. Those in which it begins and ends,
+/// by its contract or earlier, count as whole ones.
 #[must_use]
-pub fn minimum_of(buyer: &Buyer, month: Month, facts: &[KeptFact]) -> Option<MicroYuan> {
-    if let Some(cooperation) = buyer.cooperation
-        && (month < cooperation.from.month() || month > cooperation.until.month())
-    {
+pub fn minimum_of(buyer: &Buyer, month: Month, facts: &[KeptFact], figures: &DatedFigures) -> Option<MicroYuan> {
+    let before = buyer.cooperation.is_some_and(|cooperation| month < cooperation.from.month());
+    let after = last_days(facts, buyer, figures).is_some_and(|last| month > last.cooperation.month());
+    if before || after {
         return None;
     }
     let told = said::<Minimum>(facts).filter(|(kept, told)| kept.fact.buyer == Some(buyer.id) && told.from <= month);

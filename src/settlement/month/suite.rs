@@ -59,6 +59,7 @@ fn deal(id: u32, wire: &str, method: Method, period: (&str, &str)) -> Deal {
         fallback: None,
         identifiers: false,
         frequency: None,
+        client: None,
         targeting: Targeting { places: vec![Place::Media(MediaId(0))].into(), formats: Formats::ALL, conditions: None },
     }
 }
@@ -474,7 +475,8 @@ fn r_minimum_as_last_notified_for_whole_months_of_the_cooperation_alone() {
         KeptFact { seq, fact: Fact { kind, reference, buyer, day: day("2026-11-01"), at: now, actor, body } }
     })
     .collect();
-    let minimum = |month: &str, facts: &[KeptFact]| minimum_of(&buyer(), Month::parse(month).unwrap(), facts);
+    let figures = market().terms.figures.clone();
+    let minimum = |month: &str, facts: &[KeptFact]| minimum_of(&buyer(), Month::parse(month).unwrap(), facts, &figures);
     assert_eq!(minimum("2026-11", &[]), Some(yuan(100_000)), "from the 2nd on, and yet whole");
     assert_eq!(minimum("2026-12", &[]), Some(yuan(100_000)), "to the 10th");
     assert_eq!(minimum("2027-01", &[]), None, "R-TERM: an extension month");
@@ -482,7 +484,7 @@ fn r_minimum_as_last_notified_for_whole_months_of_the_cooperation_alone() {
     assert_eq!(minimum("2026-11", &facts), Some(yuan(6)), "of two notices of one day the later entered one");
     assert_eq!(minimum("2026-12", &facts), Some(yuan(7)));
     let endless = Buyer { cooperation: None, ..buyer() };
-    assert_eq!(minimum_of(&endless, Month::parse("2030-01").unwrap(), &[]), Some(yuan(100_000)));
+    assert_eq!(minimum_of(&endless, Month::parse("2030-01").unwrap(), &[], &figures), Some(yuan(100_000)));
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(super) fn order(days: u32, ordered: u64, push: &str) -> Order {
         fallback: None,
         identifiers: false,
         frequency: None,
+        client: None,
         targeting: Targeting { places: Few::default(), formats: Formats::ALL, conditions: None },
     };
     let parts = Parts { deals: vec![deal], ..Parts::default() };
@@ -115,7 +116,15 @@ pub(super) fn deliver(store: &dyn Engine, day: ShanghaiDay, impressions: u64) {
 }
 
 fn closed(store: &dyn Engine) -> Vec<ClosedDay> {
-    store.snapshot().unwrap().closings(ShanghaiDay(0), ShanghaiDay(u32::MAX)).unwrap()
+    let books = store.snapshot().unwrap();
+    let (first, last) = (ShanghaiDay(0), ShanghaiDay(u32::MAX));
+    let all = books.closings(first, last).unwrap();
+    assert_eq!(books.closings_of(BUYER, None, first, last).as_ref(), Ok(&all));
+    assert_eq!(books.closings_of(BUYER, Some(DEAL), nth(1), nth(1)), books.closings(nth(1), nth(1)));
+    for (buyer, deal) in [(BuyerId(BUYER.0 + 1), None), (BUYER, Some(DealId(DEAL.0 + 1)))] {
+        assert_eq!(books.closings_of(buyer, deal, first, last), Ok(vec![]), "others' cost nothing");
+    }
+    all
 }
 
 fn balance(store: &dyn Engine, account: Account) -> i64 {

@@ -97,6 +97,7 @@ pub(crate) fn market() -> Market {
         fallback: None,
         identifiers: false,
         frequency: None,
+        client: None,
         targeting: Targeting {
             places: [Place::Placement(PlacementId(0))].into_iter().collect(),
             formats: Formats::ALL,
