@@ -277,13 +277,14 @@ type Key = (DealId, Option<Month>, i64);
 pub fn lines_of(inputs: &Inputs<'_>) -> Result<Vec<Line>, MonthError> {
     let mut lines = BTreeMap::new();
     let closed = close_days(inputs, &mut lines)?;
+    let prices = prices_of(inputs.sums);
     let mut granted = BTreeMap::<DealId, i128>::new();
     for sum in inputs.sums.iter().filter(|sum| inputs.month.contains(sum.day)) {
         if sum.paid_by == PaidBy::Grant {
             *granted.entry(sum.deal).or_default() += i128::from(sum.amount.0);
         }
         if !closed.contains(&(sum.deal, sum.day)) {
-            bill(sum, &mut lines)?;
+            bill(sum, prices.get(&(sum.deal, sum.day)).copied().unwrap_or_default(), &mut lines)?;
         }
     }
     for result in inputs.results.iter().filter(|result| inputs.month.contains(result.day)) {
@@ -346,8 +347,8 @@ fn close_days(
 }
 
 /// Adds what was billed: a PD's day, or a day of a guaranteed deal that is not closed.
-fn bill(sum: &Billed, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError> {
-    let line = line_of(lines, sum.method, (sum.deal, None, mean_price(sum)), sum.day);
+fn bill(sum: &Billed, price: i64, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError> {
+    let line = line_of(lines, sum.method, (sum.deal, None, price), sum.day);
     line.delivered += sum.impressions;
     if sum.paid_by != PaidBy::Exchange {
         line.settled += sum.impressions;
@@ -356,11 +357,20 @@ fn bill(sum: &Billed, lines: &mut BTreeMap<Key, Line>) -> Result<(), MonthError>
     Ok(())
 }
 
-/// The price of a day's charges, in micro-yuan per mille: exact where all have the same, else the mean, rounded down to the step of prices.
-fn mean_price(sum: &Billed) -> i64 {
-    let price = i128::from(sum.amount.0) * 1_000_000 / i128::from(sum.quantity.max(1));
-    let price = i64::try_from(price).unwrap_or(i64::MAX).min(CpmMicroYuan::MAX.micro_yuan_per_mille());
-    price - price % CpmMicroYuan::STEP
+/// The price of each deal's day, in micro-yuan per mille: exact where all of its charges have the same, else the mean, rounded down to the
+/// step of prices. Over all that paid: where a grant's last fen and cash paid one impression together, neither has a price of its own.
+fn prices_of(sums: &[Billed]) -> BTreeMap<(DealId, ShanghaiDay), i64> {
+    let mut days = BTreeMap::<_, (i128, i128)>::new();
+    for sum in sums {
+        let day = days.entry((sum.deal, sum.day)).or_default();
+        *day = (day.0 + i128::from(sum.amount.0), day.1 + i128::from(sum.quantity));
+    }
+    let price = |(amount, quantity): (i128, i128)| {
+        let price = amount * 1_000_000 / quantity.max(1);
+        let price = i64::try_from(price).unwrap_or(i64::MAX).min(CpmMicroYuan::MAX.micro_yuan_per_mille());
+        price - price % CpmMicroYuan::STEP
+    };
+    days.into_iter().map(|(day, sums)| (day, price(sums))).collect()
 }
 
 fn line_of(lines: &mut BTreeMap<Key, Line>, method: Method, key: Key, day: ShanghaiDay) -> &mut Line {

@@ -297,14 +297,18 @@ fn forecast_of(view: &View<'_>, figures: &BuyerMonth) -> Result<Forecast, Refusa
     }
     let preferred_today = preferred.remove(&today).unwrap_or_default();
     let known_from = preferred.keys().next().copied().unwrap_or(today);
-    // A day that is not closed comes to what was ordered for it, or to what was billed where that is more.
+    // A day that is not closed comes to what was ordered for it, or to what was billed where that is more. A day before today on which
+    // nothing was decided was not served, and comes to nothing.
+    let kept = view.books.commitments(month.first_day(), today)?;
+    let decided: BTreeSet<_> = kept.into_iter().map(|kept| (kept.deal, kept.day)).collect();
     let mut committed = MicroYuan::ZERO;
     for deal in guaranteed(view, figures.buyer) {
         let (first, last) = (deal.period.0.max(month.first_day()), deal.period.1.min(month.last_day()));
         for day in (first.0..=last.0).map(ShanghaiDay) {
             if day > figures.through || figures.running.contains_key(&(deal.id, day)) {
                 let running = figures.running.get(&(deal.id, day)).copied().unwrap_or_default();
-                committed += deal.daily_commitment().max(running);
+                let served = day >= today || decided.contains(&(deal.id, day));
+                committed += if served { deal.daily_commitment().max(running) } else { running };
             }
         }
     }

@@ -338,7 +338,13 @@ fn r_minimum_month_to_date_says_what_is_still_to_be_consumed_and_what_the_month_
     let sums = month.statement.sums();
     assert_eq!((sums.consumption, sums.still_to_consume), (yuan(38_500), yuan(61_500)));
     assert_eq!((sums.shortfall, sums.total), (MicroYuan::ZERO, yuan(38_500)), "the month is not over");
-    // Seven days without a preferred deal's consumption; today ¥3,500; the order's seven days of ¥35.
+    // Seven days without a preferred deal's consumption; today ¥3,500; the order's days of ¥35, but for the 19th, of which nothing was
+    // decided: no node served then.
+    assert_eq!(month.forecast.unwrap().expected, yuan(38_500 + 210));
+    for decided in ["2026-11-19", "2026-11-20"] {
+        assert!(store.commit_day(&commitment(day(decided)), at(decided)).unwrap());
+    }
+    let month = stand_on(&store, &market, "2026-11-20", november());
     let forecast = month.forecast.unwrap();
     assert_eq!((forecast.expected, forecast.least), (yuan(38_500 + 245), yuan(38_500 + 245)));
     assert!(

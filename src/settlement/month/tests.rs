@@ -145,6 +145,12 @@ fn r_grant_invoice_what_grants_paid_is_part_of_the_consumption_and_apart() {
     ];
     let line = &lines(&sums, &[], &[])[0];
     assert_eq!((line.consumption, line.from_grants, line.payable()), (yuan(49), yuan(14), yuan(35)));
+    // The grant's last micro-yuan pays a part of one impression, cash the rest: the price is still that of the deal.
+    let border =
+        [Billed { amount: MicroYuan(13_990_000), ..sums[1] }, Billed { amount: MicroYuan(35_010_000), ..sums[0] }];
+    let lines_at_border = lines(&border, &[], &[]);
+    assert_eq!(lines_at_border.len(), 1, "{lines_at_border:?}");
+    assert_eq!((lines_at_border[0].price, lines_at_border[0].from_grants), (price("35.00"), MicroYuan(13_990_000)));
     // Of a closed day, the sums say who paid, and the order how much it is.
     let undelivered = DayResult { undelivered_from_grants: yuan(60), ..result(day("2026-11-02"), 199_000, 0, 0) };
     let granted = sum(day("2026-11-02"), Method::Pdb, PaidBy::Grant, 9_000, "60.00");
