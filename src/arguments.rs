@@ -216,6 +216,9 @@ pub(crate) struct Enter {
     /// A file with the record; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Puts the text of a file into a field of the record, such as `csv=figures.csv`.
+    #[arg(long, value_name = "FIELD=FILE")]
+    pub(crate) attach: Option<String>,
     /// Who enters it; it stays in the log.
     #[arg(long, env = "USER", default_value = "command line", value_name = "NAME")]
     pub(crate) actor: String,

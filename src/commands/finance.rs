@@ -18,7 +18,10 @@ pub(crate) fn enter(arguments: &Enter) -> Result<ExitCode> {
     let Some(kind) = FactKind::from_label(&arguments.kind).filter(|kind| kinds.contains(&kind.label())) else {
         bail!("no such kind of record: {:?}; there are {}", arguments.kind, kinds.join(", "));
     };
-    let body = read(arguments)?;
+    let mut body = read(arguments)?;
+    if let Some(attached) = &arguments.attach {
+        body = attach(&body, attached)?;
+    }
     let now = terms::now();
     let store = SqliteStore::open_for_entry(&arguments.data, now)?;
     let market = terms::of(&arguments.config, &*store.snapshot()?)?;
@@ -49,6 +52,20 @@ fn read(arguments: &Enter) -> Result<Vec<u8>> {
         }
     }
     Ok(body)
+}
+
+/// The record with the text of a file as one of its fields.
+fn attach(body: &[u8], attached: &str) -> Result<Vec<u8>> {
+    let (field, path) = attached.split_once('=').context("--attach is FIELD=FILE")?;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| path.to_owned())?;
+    file.take(LARGEST_BODY as u64 + 1).read_to_string(&mut text).with_context(|| path.to_owned())?;
+    let record: Value = serde_json::from_slice(body).context("the record")?;
+    let Value::Object(mut fields) = record else { bail!("the record is no JSON object") };
+    if fields.insert(field.to_owned(), Value::from(text)).is_some() {
+        bail!("--attach {field}: the record has that field already");
+    }
+    Ok(serde_json::to_vec(&fields)?)
 }
 
 /// `pmpx records`.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod api;
+mod balance;
 mod breaches;
 mod changes;
 mod finance;
@@ -181,6 +182,7 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/media", get(lists::media))
         .route("/api/v1/media/{id}/{verb}", post(changes::media))
         .route("/api/v1/buyers", get(lists::buyers))
+        .route("/api/v1/buyers/{id}/balance", get(balance::balance))
         .route("/api/v1/buyers/{id}/month", get(month::month))
         .route("/api/v1/buyers/{id}/orders", get(breaches::orders))
         .route("/api/v1/buyers/{id}/breaches", get(breaches::breaches))

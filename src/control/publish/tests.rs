@@ -96,6 +96,11 @@ impl Bench {
         open(folder, (&self.saved, &self.broken, &self.rival), &self.booked, &self.store, unpin)
     }
 
+    /// Its store.
+    pub(in crate::control) fn store(&self) -> MemoryStore {
+        self.store.clone()
+    }
+
     /// Its books.
     pub(in crate::control) fn ledger(&self) -> Arc<dyn crate::event::Ledger> {
         Arc::new(self.store.clone())

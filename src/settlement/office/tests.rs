@@ -95,3 +95,13 @@ fn a_fact_that_was_judged_on_older_facts_is_overtaken() {
     assert_eq!(store.enter(entered(1)), Ok(Booking::Booked));
     assert_eq!(store.enter(entered(0)), Ok(Booking::AlreadyBooked), "known, whatever its author knew");
 }
+
+#[test]
+fn every_kind_that_can_be_entered_is_explained() {
+    let docs =
+        ["finance", "contracts", "months"].map(|name| std::fs::read_to_string(format!("docs/{name}.md")).unwrap());
+    for kind in kinds() {
+        assert!(docs.iter().any(|doc| doc.contains(&format!("`{kind}`"))), "{kind} is in none of the pages");
+    }
+    assert_eq!(kinds().count(), FactKind::ALL.len(), "a kind that nobody can enter");
+}

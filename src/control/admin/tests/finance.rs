@@ -59,3 +59,39 @@ async fn what_is_wrong_with_a_record_is_said_and_changes_nothing() {
     assert_eq!(plane.get("/api/v1/finance?buyer=1").await.code().0, 400);
     assert!(plane.get("/api/v1/finance").await.json()["items"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn r_balance_a_buyers_money_is_told_by_fund_and_state() {
+    let plane = Plane::new().await;
+    let enter = async |kind: &str, reference: &str, record: Value| {
+        let body = json!({ "reference": reference, "record": record }).to_string();
+        let reply = plane.post(&format!("/api/v1/finance/{kind}"), &body, "").await;
+        assert_eq!(reply.status, 201, "{}", reply.body);
+    };
+    enter("top-up", "bank 1", json!({"buyer": "80010001", "amount": "100.00"})).await;
+    enter("grant", "gift 1", json!({"buyer": "80010001", "amount": "7.50", "last_day": "2027-01-31"})).await;
+    let now = plane.state.exchange.clock.now();
+    let buyer = plane.state.market().buyers.iter().find(|buyer| buyer.account == "80010001").unwrap().id;
+    let request = crate::event::LeaseRequest {
+        source: crate::event::Source::Balance(buyer),
+        buyer,
+        want: crate::money::MicroYuan(10_000_000),
+        window_ends: now.plus_ms(60_000),
+        closes_at: now.plus_ms(700_000),
+    };
+    crate::event::Leases::grant(&plane.bench.store(), request).unwrap().unwrap();
+    enter("restriction", "r 1", json!({"buyer": "80010001", "measures": ["freeze_cash"], "reason": "checked"})).await;
+
+    let told = plane.get("/api/v1/buyers/80010001/balance").await.json();
+    let funds = told["funds"].as_array().unwrap();
+    let of = |fund: &str| funds.iter().find(|line| line["fund"] == fund).unwrap();
+    assert_eq!(
+        (of("grant")["free"]["open"]["amount"].as_str(), of("grant")["last_day"].as_str()),
+        (Some("7.50"), Some("2027-01-31"))
+    );
+    let cash = &of("cash")["free"];
+    assert_eq!((cash["available"]["amount"].as_str(), cash["open"]["amount"].as_str()), (Some("97.50"), Some("2.50")));
+    assert_eq!(told["unspendable_now"]["amount"], "10.00");
+    assert_eq!(told["measures"], json!(["freeze_cash"]));
+    assert_eq!(plane.get("/api/v1/buyers/1/balance").await.status, 404);
+}
