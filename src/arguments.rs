@@ -68,6 +68,9 @@ pub(crate) enum Command {
 pub(crate) enum LedgerCommand {
     /// Proves conservation, no gaps, and that the ledger equals the journal; exit code 1 on any break.
     Verify(Verify),
+    /// Makes what was delivered again from the journal, sealed days and leases, and compares its digest with that of the ledger; exit
+    /// code 1 when they differ. Nothing is written.
+    Rebuild(Verify),
 }
 
 #[derive(Debug, Args)]

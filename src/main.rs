@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Records(records) => commands::finance::records(&records),
         Command::Statement(statement) => commands::statement::statement(&statement),
         Command::Ledger(LedgerCommand::Verify(verify)) => commands::verify(&verify),
+        Command::Ledger(LedgerCommand::Rebuild(rebuild)) => commands::finance::rebuild(&rebuild),
     };
     match done {
         Ok(code) => code,

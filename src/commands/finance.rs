@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use pmpx::event::{Booking, FactKind, KeptFact, Ledger};
+use pmpx::settlement::ledger;
 use pmpx::settlement::office::{self, LARGEST_BODY, Submission};
 use pmpx::store::{SqliteReader, SqliteStore};
 use serde_json::{Value, json};
 
 use super::{say, terms};
-use crate::arguments::{Enter, Records};
+use crate::arguments::{Enter, Records, Verify};
 
 /// `pmpx enter`.
 pub(crate) fn enter(arguments: &Enter) -> Result<ExitCode> {
@@ -102,4 +103,18 @@ pub(crate) fn records(arguments: &Records) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `pmpx ledger rebuild`.
+pub(crate) fn rebuild(arguments: &Verify) -> Result<ExitCode> {
+    let made = ledger::rebuild(&SqliteReader::open(&arguments.data)?)?;
+    let [journal, booked] =
+        [made.journal, made.ledger].map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let same = journal == booked;
+    if arguments.json {
+        say(&json!({ "ok": same, "journal": journal, "ledger": booked }).to_string())?;
+    } else {
+        say(&format!("made again from the journal: {journal}\nin the ledger:               {booked}"))?;
+    }
+    Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
