@@ -209,8 +209,11 @@ type Effects = (Vec<Transaction>, Vec<AccountChange>);
 /// Judges one submission: what it says in its canonical form, and what it makes.
 type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Effects), Refusal>;
 
+/// Whether a kept record still has the form of its kind.
+type Reads = fn(&str) -> Result<(), serde_json::Error>;
+
 /// The kinds that can be entered.
-fn judges() -> BTreeMap<FactKind, Judge> {
+fn judges() -> BTreeMap<FactKind, (Judge, Reads)> {
     BTreeMap::from([
         of::<TopUp>(),
         of::<Reversal>(),
@@ -245,8 +248,12 @@ fn judges() -> BTreeMap<FactKind, Judge> {
     ])
 }
 
-const fn of<D: Deed>() -> (FactKind, Judge) {
-    (D::KIND, judge::<D>)
+const fn of<D: Deed>() -> (FactKind, (Judge, Reads)) {
+    (D::KIND, (judge::<D>, reads::<D>))
+}
+
+fn reads<D: Deed>(body: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<D>(body).map(drop)
 }
 
 /// The kinds that can be entered, by their names.
@@ -303,7 +310,7 @@ pub fn enter(
 ) -> Result<Receipt, Refusal> {
     check_reference(submission.reference)?;
     let judges = judges();
-    let Some(judge) = judges.get(&submission.kind) else {
+    let Some((judge, _)) = judges.get(&submission.kind) else {
         return Err(Refusal::Malformed(format!("{} is not entered by hand", submission.kind.label())));
     };
     let mut last = None;
@@ -323,23 +330,30 @@ pub fn enter(
     Err(last.map_or_else(|| Refusal::Malformed("it was never tried".to_owned()), Refusal::from))
 }
 
-/// Everything that was entered, in order.
+/// Everything that was entered, in order, each in the form of its kind: a record that was passed over would be lost money.
 ///
 /// # Errors
-/// [`StoreUnavailable`] when it cannot be read.
+/// [`StoreUnavailable`] when it cannot be read, and names the first record that this program does not understand.
 pub fn facts_of(books: &dyn Books) -> Result<Vec<KeptFact>, StoreUnavailable> {
-    let mut facts = Vec::new();
+    let (judges, mut facts) = (judges(), Vec::new());
     loop {
         let after = facts.last().map_or(0, |last: &KeptFact| last.seq);
         let page = books.facts(after, PAGE)?;
         if page.is_empty() {
             return Ok(facts);
         }
+        for KeptFact { seq, fact } in &page {
+            let read = judges.get(&fact.kind).map(|(_, reads)| reads(&fact.body));
+            if let Some(Err(why)) = read {
+                let (kind, reference) = (fact.kind.label(), &fact.reference);
+                return Err(StoreUnavailable(format!("record {seq}, {kind} {reference}, is not understood: {why}")));
+            }
+        }
         facts.extend(page);
     }
 }
 
-/// What the facts of one kind say, in order. What this program cannot read is left out: the form was checked when it was entered.
+/// What the facts of one kind say, in order. [`facts_of`] has refused those that are not understood.
 pub fn said<D: Deed>(facts: &[KeptFact]) -> impl Iterator<Item = (&KeptFact, D)> {
     let own = facts.iter().filter(|kept| kept.fact.kind == D::KIND);
     own.filter_map(|kept| serde_json::from_str(&kept.fact.body).ok().map(|deed| (kept, deed)))

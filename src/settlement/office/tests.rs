@@ -105,3 +105,15 @@ fn every_kind_that_can_be_entered_is_explained() {
     }
     assert_eq!(kinds().count(), FactKind::ALL.len(), "a kind that nobody can enter");
 }
+
+#[test]
+fn a_record_that_is_not_understood_is_named_and_never_passed_over() {
+    let store = MemoryStore::new();
+    top_up(&store, "bank 1", r#"{"buyer":"8001","amount":"1.00"}"#).unwrap();
+    let mut entered = store.snapshot().unwrap().facts(0, 1).unwrap().remove(0).fact;
+    (entered.reference, entered.body) = ("bank 2".to_owned(), r#"{"buyer":"8001","sum":"1.00"}"#.to_owned());
+    store.enter(Entered { fact: entered, transactions: vec![], changes: vec![], after: 1 }).unwrap();
+    let told = facts_of(&*store.snapshot().unwrap()).unwrap_err().to_string();
+    assert!(told.contains("record 2, top-up bank 2, is not understood: unknown field `sum`"), "{told}");
+    assert!(matches!(top_up(&store, "bank 3", r#"{"buyer":"8001","amount":"1.00"}"#), Err(Refusal::Unavailable(_))));
+}

@@ -171,7 +171,7 @@ impl Desk<'_> {
             day,
             at: self.now,
             actor: "finance".to_owned(),
-            body: "{}".to_owned(),
+            body: r#"{"buyer":"8001","amount":"1.00","last_day":"2026-12-31"}"#.to_owned(),
         };
         let given = Transaction::of(TransactionKind::Grant, "grant", day, self.now, "", sides).unwrap();
         let changes = vec![AccountChange::Grant(terms)];

@@ -21,7 +21,7 @@ pub(super) fn enter(
         day: DAY,
         at: noon(),
         actor: "finance".to_owned(),
-        body: "{}".to_owned(),
+        body: r#"{"buyer":"8001","amount":"1.00","last_day":"2026-12-31"}"#.to_owned(),
     };
     store.enter(Entered { fact, transactions, changes, after })
 }

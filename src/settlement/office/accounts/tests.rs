@@ -88,6 +88,7 @@ impl Desk {
 
     fn hold(&self, kind: FactKind) {
         let after = self.store.snapshot().unwrap().facts(0, 999).unwrap().len() as u64;
+        let what = if kind == FactKind::Hold { r#""client":"c1""# } else { r#""hold":"h 1""# };
         let fact = Fact {
             kind,
             reference: format!("dispute {after}"),
@@ -95,7 +96,7 @@ impl Desk {
             day: today(),
             at: NOW,
             actor: "legal".to_owned(),
-            body: "{}".to_owned(),
+            body: format!(r#"{{"buyer":"8001",{what},"reason":"a dispute"}}"#),
         };
         let entered = Entered { fact, transactions: vec![], changes: vec![], after };
         assert_eq!(self.store.enter(entered), Ok(Booking::Booked));
