@@ -12,6 +12,7 @@ mod index;
 mod lookup;
 pub mod network;
 pub mod plan;
+pub mod policy;
 pub mod rates;
 pub mod supply;
 mod suspension;
@@ -145,6 +146,8 @@ pub struct ExchangeTerms {
     pub figures: Arc<figures::DatedFigures>,
     /// Who may count ads besides the exchange (R-MONITOR-LIST).
     pub monitors: agreement::MonitorList,
+    /// Documents, industries and the bounds of reviews.
+    pub content: Arc<policy::content::ContentTerms>,
 }
 
 #[cfg(test)]
@@ -169,6 +172,7 @@ impl ExchangeTerms {
             trusted_proxies: Vec::new(),
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
+            content: Arc::default(),
         }
     }
 }
