@@ -6,6 +6,7 @@
 pub mod creative;
 pub mod examine;
 pub mod finding;
+pub mod html;
 pub mod office;
 pub mod qualification;
 pub mod review;
