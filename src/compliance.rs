@@ -5,5 +5,5 @@
 
 pub mod creative;
 pub mod finding;
-pub mod words;
 pub mod html;
+pub mod words;

@@ -102,8 +102,14 @@ struct Use {
 /// Which entry of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
-    Allowed,
-    Word { group: usize, word: usize },
+    /// `open`: what only begins in it is allowed too.
+    Allowed {
+        open: bool,
+    },
+    Word {
+        group: usize,
+        word: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +141,15 @@ impl Words {
         let words = terms.groups.iter().enumerate().flat_map(|(at, group)| {
             group.words.iter().enumerate().map(move |(word, text)| (text, Entry::Word { group: at, word }))
         });
+        let allowed = terms.allowed.iter().map(|text| (text, Entry::Allowed { open: text.ends_with('…') }));
         let mut known: HashMap<String, usize> = HashMap::new();
         let mut patterns: Vec<Pattern> = Vec::new();
         let mut pairs = 0;
-        for (text, entry) in words.chain(terms.allowed.iter().map(|text| (text, Entry::Allowed))) {
-            let parts = parts(text)?;
+        for (text, entry) in words.chain(allowed) {
+            let parts = parts(match entry {
+                Entry::Allowed { open: true } => text.trim_end_matches('…'),
+                _ => text,
+            })?;
             for (index, folded) in parts.iter().enumerate() {
                 let part = match (parts.len(), index) {
                     (1, _) => Part::Whole,
@@ -199,10 +209,12 @@ impl Words {
         let folded = Folded::of(text);
         let applies: Vec<bool> = self.terms.groups.iter().map(|group| is_for(group, scope.industries)).collect();
         let (mut found, allowed) = self.matches(&folded, &applies);
+        let (allowed, open) = (Cover::of(allowed.0), Cover::of(allowed.1));
         if found.is_empty() {
             return Vec::new();
         }
-        found.retain(|found| !allowed.holds(found.span));
+        let begins = |span: Span| Span { last: span.first, ..span };
+        found.retain(|found| !allowed.holds(found.span) && !open.holds(begins(found.span)));
         let brands = brands(&folded, scope.brands);
         found.retain_mut(|found| {
             if brands.holds(found.span) {
@@ -224,16 +236,17 @@ impl Words {
         self.placed(text, &folded, &found)
     }
 
-    /// The matches of words that apply, and the spans of allowed phrases.
-    fn matches(&self, folded: &Folded, applies: &[bool]) -> (Vec<Found>, Cover) {
-        let (mut found, mut allowed) = (Vec::new(), Vec::new());
+    /// The matches of words that apply, and the spans of allowed phrases, those that are open apart. Of two parts of an allowed phrase the
+    /// second one allows.
+    fn matches(&self, folded: &Folded, applies: &[bool]) -> (Vec<Found>, (Vec<Span>, Vec<Span>)) {
+        let (mut found, mut allowed, mut open) = (Vec::new(), Vec::new(), Vec::new());
         let mut heads: Vec<Option<(Span, Weight)>> = vec![None; self.pairs];
         for it in self.automaton.find_overlapping_iter(&folded.text) {
             let pattern = &self.patterns[it.pattern().as_usize()];
             let span = Span { first: folded.letter_at(it.start()), last: folded.letter_at(it.end() - 1) };
             let Some(weight) = strictest(folded, span, pattern.spaced) else { continue };
             for Use { part, entry } in &pattern.uses {
-                let (span, weight) = match part {
+                let (whole, weight) = match part {
                     Part::Whole => (span, weight),
                     Part::Head(pair) => {
                         heads[*pair] = Some((span, weight));
@@ -246,17 +259,18 @@ impl Words {
                 };
                 match *entry {
                     // A phrase that had to be put together from two clauses excuses nothing.
-                    Entry::Allowed if weight == Weight::Refuse => allowed.push(span),
+                    Entry::Allowed { open: false } if weight == Weight::Refuse => allowed.push(span),
+                    Entry::Allowed { open: true } if weight == Weight::Refuse => open.push(span),
                     Entry::Word { group, .. } if applies[group] => {
                         let own = self.terms.groups[group].weight;
                         let own = if own == WordWeight::Refuse { Weight::Refuse } else { Weight::Person };
-                        found.push(Found { span, entry: *entry, weight: weight.min(own) });
+                        found.push(Found { span: whole, entry: *entry, weight: weight.min(own) });
                     }
-                    Entry::Allowed | Entry::Word { .. } => {}
+                    Entry::Allowed { .. } | Entry::Word { .. } => {}
                 }
             }
         }
-        (found, Cover::of(allowed))
+        (found, (allowed, open))
     }
 
     /// Letters as places in the text. The matches are in order.
@@ -265,7 +279,8 @@ impl Words {
         let mut hits = Vec::with_capacity(found.len());
         for it in found {
             let Entry::Word { group, word } = it.entry else { continue };
-            let (Some(first), Some(last)) = (folded.letters.get(it.span.first), folded.letters.get(it.span.last)) else {
+            let (Some(first), Some(last)) = (folded.letters.get(it.span.first), folded.letters.get(it.span.last))
+            else {
                 continue;
             };
             let (from, to) = (first.from as usize, last.to as usize);
@@ -353,7 +368,8 @@ fn finding(text: &str, place: &str, hit: &Hit<'_>) -> Finding {
     let written = &text[hit.range.clone()];
     let before: Vec<_> = text[..hit.range.start].chars().rev().take(AROUND).collect();
     let behind = text[hit.range.end..].chars().take(AROUND);
-    let around: String = before.into_iter().rev().chain(['【']).chain(written.chars()).chain(['】']).chain(behind).collect();
+    let around: String =
+        before.into_iter().rev().chain(['【']).chain(written.chars()).chain(['】']).chain(behind).collect();
     let (mut en, mut zh) = (format!("\"{}\"", hit.word), format!("“{}”", hit.word));
     if written != hit.word {
         let short: String = written.chars().take(Finding::LONGEST / 4).collect();

@@ -51,7 +51,8 @@ impl Folded {
                 }
                 continue;
             }
-            let stroke = gap == Gap::None && is_dash(it) && folded.text.ends_with(['第', '唯', '独', '统']);
+            let asks = gap == Gap::None && is_dash(it) && folded.text.ends_with(['第', '唯', '独', '统']);
+            let stroke = asks && text.get(to as usize..).is_some_and(|rest| rest.chars().next().is_some_and(is_no_one));
             fold(if stroke { '一' } else { it }, &mut |part| match part {
                 Part::Letter(letter) => {
                     let at = folded.text.len() as u32;
@@ -127,9 +128,17 @@ fn is_invisible(it: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Strokes that are read as 一 behind a character that asks for it: `第—`.
+/// Whether a stroke before it can be 一: an ideograph that is not 一 itself.
+fn is_no_one(it: char) -> bool {
+    matches!(it, '\u{4e00}'..='\u{9fff}') && HAN[it as usize - 0x4e00] != '一'
+}
+
+/// Strokes that are read as 一 behind a character that asks for it: `第—名`.
 fn is_dash(it: char) -> bool {
-    matches!(it, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2500}' | '\u{2501}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+    matches!(
+        it,
+        '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2500}' | '\u{2501}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+    )
 }
 
 /// The letter that a letter of another script stands for, as Unicode's list of confusable characters has it (UTS 39 §4).

@@ -41,9 +41,8 @@ fn list(words: &[&str], allowed: &[&str]) -> Words {
 
 /// `REFUSE absolute 国家级 <国 家-级>` for each hit.
 fn told(words: &Words, text: &str, scope: &Scope<'_>) -> String {
-    let shown = |hit: &Hit<'_>| {
-        format!("{:?} {} {} <{}>", hit.weight, hit.group.name, hit.word, &text[hit.range.clone()])
-    };
+    let shown =
+        |hit: &Hit<'_>| format!("{:?} {} {} <{}>", hit.weight, hit.group.name, hit.word, &text[hit.range.clone()]);
     words.hits(text, scope).iter().map(shown).collect::<Vec<_>>().join("; ")
 }
 
@@ -70,6 +69,7 @@ fn r_review_ads_and_what_is_found_in_them() {
         ("", "最佳觀影時間", ""),
         ("", "我们追求极致口感的最佳", "Person superlative 极致 <极致>"),
         ("", "追求最佳，不止于此", ""),
+        ("", "本系列中最高级的一款，全网最高级", "Refuse absolute 最高级 <最高级>"),
         ("", "走进国家级自然保护区", ""),
         ("", "第一季度开业", ""),
         ("", "最近上新，最后三天", ""),
@@ -82,18 +82,34 @@ fn r_review_ads_and_what_is_found_in_them() {
         ("", "第壹品牌 ＮＯ．１", "Person superlative 第一 <第壹>; Person superlative NO.1 <ＮＯ．１>"),
         ("", "第10集、casino1", ""),
         ("", "TOP10 名单, be stable, bestow", ""),
-        ("", "The Ьеѕt milk, B-E-S-T, 🅱🅴🆂🆃", "Person superlative best <Ьеѕt>; Person superlative best <B-E-S-T>; Person superlative best <🅱🅴🆂🆃>"),
+        (
+            "",
+            "The Ьеѕt milk, B-E-S-T, 🅱🅴🆂🆃",
+            "Person superlative best <Ьеѕt>; Person superlative best <B-E-S-T>; Person superlative best <🅱🅴🆂🆃>",
+        ),
         ("", "Best before: see lid", ""),
         ("", "一百%？100 % 满意", "Person superlative 100% <100 %>"),
         // Claims by industry.
-        ("medicine", "保证三个疗程治愈，无毒副作用", "Person medicine 保证…治愈 <保证三个疗程治愈>; Person medicine 无毒副作用 <无毒副作用>"),
+        (
+            "medicine",
+            "保证三个疗程治愈，无毒副作用",
+            "Person medicine 保证…治愈 <保证三个疗程治愈>; Person medicine 无毒副作用 <无毒副作用>",
+        ),
         ("medicine", "保证质量。请遵医嘱，治疗须知", ""),
         ("", "本品可治療失眠", "Person disease 治疗失眠 <治療失眠>"),
         ("medical-devices", "用于治疗", ""),
-        ("IAB13-7", "保本保息，年化8%", "Person finance 保本 <保本>; Person finance 保息 <保息>; Person finance 年化 <年化>"),
+        (
+            "IAB13-7",
+            "保本保息，年化8%",
+            "Person finance 保本 <保本>; Person finance 保息 <保息>; Person finance 年化 <年化>",
+        ),
         ("", "保本保息，年化8%", ""),
         ("education", "包過班，不過退款", "Person education 包过 <包過>; Person education 不过退款 <不過退款>"),
-        ("real-estate", "升值潛力，10分鐘到達市中心", "Person real-estate 升值 <升值>; Person real-estate 分钟到达 <分鐘到達>"),
+        (
+            "real-estate",
+            "升值潛力，10分鐘到達市中心",
+            "Person real-estate 升值 <升值>; Person real-estate 分钟到达 <分鐘到達>",
+        ),
         ("alcohol", "开车前来一杯", "Person alcohol 开车 <开车>"),
         ("games", "一刀９９９，秒提", "Person games 一刀999 <一刀９９９>; Person games 秒提 <秒提>"),
         ("", "普通的鲜牛奶，每天配送到家。", ""),
@@ -171,7 +187,17 @@ fn disguises(letter: char) -> Vec<String> {
     if letter.is_ascii_graphic() {
         ways.push(letter.to_ascii_uppercase().to_string());
         ways.push(char::from_u32(letter as u32 + 0xfee0).unwrap().to_string());
-        let alike = [('a', 'а'), ('e', 'е'), ('o', 'о'), ('c', 'с'), ('p', 'р'), ('x', 'х'), ('b', 'В'), ('t', 'Τ'), ('s', 'ѕ')];
+        let alike = [
+            ('a', 'а'),
+            ('e', 'е'),
+            ('o', 'о'),
+            ('c', 'с'),
+            ('p', 'р'),
+            ('x', 'х'),
+            ('b', 'В'),
+            ('t', 'Τ'),
+            ('s', 'ѕ'),
+        ];
         ways.extend(alike.iter().filter(|(plain, _)| *plain == letter).map(|(_, alike)| alike.to_string()));
     }
     let traditional = include_str!("simplified.txt").lines().filter(|line| !line.starts_with('#'));
@@ -200,7 +226,7 @@ proptest! {
             let (pick, between) = &picks[index];
             if index > 0 {
                 written.push_str(BETWEEN[*between]);
-                spaced |= BETWEEN[*between].contains(' ');
+                spaced |= BETWEEN[*between].contains(' ') && letter != '%';
             }
             let ways = disguises(letter);
             written.push_str(&ways[pick.index(ways.len())]);

@@ -5,7 +5,8 @@
 pub struct WordTerms {
     /// Groups of words that are looked for.
     pub groups: Vec<WordGroup>,
-    /// Phrases in which no word counts: what stands whole inside one of them is not found.
+    /// Phrases in which no word counts: what stands whole inside one of them is not found. `追求…最佳`: 最佳 is allowed where 追求 stands near
+    /// before it. `本系列中最…`: whatever word begins in the phrase is allowed.
     pub allowed: Vec<String>,
 }
 
