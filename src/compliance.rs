@@ -11,6 +11,7 @@ pub mod office;
 pub mod qualification;
 pub mod review;
 pub mod sample;
+pub mod words;
 
 /// SHA-256 as people and bodies write it: 64 hexadecimal digits in lower case.
 #[must_use]
