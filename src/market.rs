@@ -12,6 +12,7 @@ mod index;
 mod lookup;
 pub mod network;
 pub mod plan;
+pub mod policy;
 pub mod rates;
 pub mod supply;
 mod suspension;
