@@ -6,4 +6,5 @@
 pub mod crawl;
 pub mod creative;
 pub mod finding;
+pub mod html;
 pub mod scan;
