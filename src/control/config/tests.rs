@@ -3,6 +3,7 @@
 mod deals;
 mod format;
 mod large;
+mod partner_keys;
 mod robustness;
 mod rules;
 mod settlement;

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use super::gate::Inside;
 use super::problem::Problem;
 use crate::event::Owner;
-use crate::ids::{BuyerId, DspId, MediaId};
+use crate::ids::{BuyerId, MediaId};
 use crate::market::Market;
 use crate::market::partner::{Partner, PartnerKey};
 
@@ -63,6 +63,7 @@ macro_rules! kinds {
             #[derive(Clone, Debug)]
             pub(super) struct $name {
                 pub(super) id: $id,
+                #[allow(dead_code, reason = "not every kind of partner has a path that does more than read the market")]
                 pub(super) caller: Caller,
             }
 
@@ -84,8 +85,6 @@ macro_rules! kinds {
 kinds! {
     /// A buyer asks; to others the path is not there.
     AsBuyer(BuyerId) = Buyer,
-    /// A DSP asks; to others the path is not there.
-    AsDsp(DspId) = Dsp,
     /// A media asks; to others the path is not there.
     AsMedia(MediaId) = Media,
 }

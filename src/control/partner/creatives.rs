@@ -69,9 +69,7 @@ impl Mark {
     fn parse(text: &str) -> Result<Self, Problem> {
         let mut parts = text.splitn(3, '/');
         let after = match (parts.next(), parts.next(), parts.next()) {
-            (Some(account), Some("s"), Some(step)) => {
-                (account, After::Step(step.parse().map_err(|_| bad_cursor())?))
-            }
+            (Some(account), Some("s"), Some(step)) => (account, After::Step(step.parse().map_err(|_| bad_cursor())?)),
             (Some(account), Some("c"), Some(crid)) => (account, After::Config(crid.to_owned())),
             _ => return Err(bad_cursor()),
         };

@@ -41,8 +41,6 @@ const MOST_PAIRS: usize = 8_192;
 const LONGEST_ID: usize = 64;
 /// Reads of the books and the docket at a time, over all partners; others wait for their turn.
 const READS: usize = 4;
-/// Bodies of more than a creative's size at a time, over all partners.
-const UPLOADS: usize = 4;
 
 /// The door of the partner API.
 #[derive(Debug)]
@@ -50,14 +48,12 @@ pub(in crate::control) struct Gate {
     failures: Mutex<Failures>,
     partners: Mutex<HashMap<Partner, Visits>>,
     pub(super) reads: Arc<Semaphore>,
-    pub(super) uploads: Arc<Semaphore>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         let (failures, partners) = (Mutex::default(), Mutex::default());
-        let (reads, uploads) = (Arc::new(Semaphore::new(READS)), Arc::new(Semaphore::new(UPLOADS)));
-        Self { failures, partners, reads, uploads }
+        Self { failures, partners, reads: Arc::new(Semaphore::new(READS)) }
     }
 }
 

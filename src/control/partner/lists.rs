@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::problem::Problem;
 
@@ -27,10 +27,6 @@ impl Page {
         let page = asked?.0;
         page.limit()?;
         Ok(page)
-    }
-
-    pub(super) fn new(cursor: Option<String>, limit: Option<usize>) -> Self {
-        Self { cursor, limit }
     }
 
     /// How many items at most.
@@ -59,7 +55,8 @@ pub(super) fn bad_cursor() -> Problem {
 
 /// A page as it is told.
 pub(super) fn page(items: Vec<Value>, next: Option<String>) -> Value {
-    json!({ "items": items, "next_cursor": next })
+    let next = next.map_or(Value::Null, Value::String);
+    Value::Object([("items".to_owned(), Value::Array(items)), ("next_cursor".to_owned(), next)].into_iter().collect())
 }
 
 /// A page of what is in memory, by name: those after the cursor, in order, and the next cursor.

@@ -1,7 +1,5 @@
 //! What a partner is told when something is not done: one form, in English and Chinese.
 
-use std::borrow::Cow;
-
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::event::StoreUnavailable;
 
-/// `{"error":{"code","message","zh","rule"?,"path"?}}` with its status.
+/// `{"error":{"code","message","zh","path"?}}` with its status.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
@@ -18,11 +16,8 @@ pub(super) struct Problem {
     code: &'static str,
     en: String,
     zh: String,
-    rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
     path: Option<String>,
-    /// What else is told, beside `error`: findings, the version that stands.
-    more: Option<(&'static str, Value)>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
 }
@@ -30,7 +25,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
         let (en, zh) = (en.into(), zh.into());
-        Self { status, code, en, zh, rule: None, path: None, more: None, retry_after: None }
+        Self { status, code, en, zh, path: None, retry_after: None }
     }
 
     /// 404: it is not there, or it is somebody else's; nobody learns which.
@@ -58,22 +53,13 @@ impl Problem {
     /// 500: what is kept is not understood, which an operator must see to.
     pub(super) fn unreadable(subject: &str, why: &dyn std::fmt::Display) -> Self {
         tracing::error!(subject, %why, "what is kept of a partner's is not understood");
-        let (en, zh) = ("what is kept of this is not understood; the exchange has been told", "保存的内容无法解读；平台已获知");
+        let (en, zh) =
+            ("what is kept of this is not understood; the exchange has been told", "保存的内容无法解读；平台已获知");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", en, zh).at(subject)
-    }
-
-    pub(super) fn rule(mut self, rule: impl Into<Cow<'static, str>>) -> Self {
-        self.rule = Some(rule.into());
-        self
     }
 
     pub(super) fn at(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
-        self
-    }
-
-    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
-        self.more = Some((name, value));
         self
     }
 
@@ -85,17 +71,10 @@ impl Problem {
     /// Its body.
     pub(super) fn value(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.en, "zh": self.zh });
-        if let Some(rule) = &self.rule {
-            error["rule"] = Value::from(rule.as_ref());
-        }
         if let Some(path) = &self.path {
             error["path"] = Value::from(path.as_str());
         }
-        let mut value = json!({ "error": error });
-        if let Some((name, more)) = &self.more {
-            value[*name] = more.clone();
-        }
-        value
+        json!({ "error": error })
     }
 }
 

@@ -54,7 +54,11 @@ pub(super) fn wrong(api: &Value, schema: &Value, value: &Value, place: &str) -> 
     let schema = resolved(api, schema);
     let mut found = Vec::new();
     if let Some(all) = schema["allOf"].as_array() {
-        return all.iter().flat_map(|it| wrong(api, it, value, place)).filter(|it| !it.contains("not described")).collect();
+        return all
+            .iter()
+            .flat_map(|it| wrong(api, it, value, place))
+            .filter(|it| !it.contains("not described"))
+            .collect();
     }
     if let Some(any) = schema["oneOf"].as_array() {
         let fits = any.iter().any(|it| wrong(api, it, value, place).is_empty());

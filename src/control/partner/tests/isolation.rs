@@ -22,11 +22,12 @@ async fn names_of(plane: &Plane, api: &Value, partner: (&str, &str)) -> Names {
         let reply = plane.get(partner, &path).await;
         for item in reply.json()["items"].as_array().into_iter().flatten() {
             for (field, parameter) in NAMED {
-                match &item[field] {
-                    Value::String(name) => drop(names.entry(parameter.to_owned()).or_default().insert(name.clone())),
-                    Value::Number(number) => drop(names.entry(parameter.to_owned()).or_default().insert(number.to_string())),
-                    _ => {}
-                }
+                let name = match &item[field] {
+                    Value::String(name) => name.clone(),
+                    Value::Number(number) => number.to_string(),
+                    _ => continue,
+                };
+                names.entry(parameter.to_owned()).or_default().insert(name);
             }
         }
     }

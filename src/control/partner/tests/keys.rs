@@ -75,7 +75,11 @@ fn wrong_secrets_are_held_off_by_key_id_and_address_whether_the_id_is_known_or_n
             assert_eq!(reply.headers["retry-after"], "120");
         }
         let right = token("buyer", "80010001");
-        assert_eq!(plane.send(from([10, 0, 0, 1], &right)).await.status, 429, "not even then: that would be a guess more");
+        assert_eq!(
+            plane.send(from([10, 0, 0, 1], &right)).await.status,
+            429,
+            "not even then: that would be a guess more"
+        );
         assert_eq!(plane.send(from([10, 0, 0, 2], &right)).await.status, 200, "who guesses locks out nobody else");
         assert_eq!(plane.send(from([10, 0, 0, 1], &token("buyer", "80010002"))).await.status, 200);
         tokio::time::advance(Duration::from_secs(120)).await;
@@ -92,7 +96,10 @@ fn a_partner_is_bounded_and_the_others_are_not() {
             assert_eq!(plane.send(me(&[&right], &[])).await.status, 200);
         }
         let reply = plane.send(me(&[&right], &[])).await;
-        assert_eq!((reply.code(), &reply.headers["retry-after"]), ((429, "too_fast".to_owned()), &"1".parse().unwrap()));
+        assert_eq!(
+            (reply.code(), &reply.headers["retry-after"]),
+            ((429, "too_fast".to_owned()), &"1".parse().unwrap())
+        );
         assert_eq!(plane.send(me(&[&token("media", "harbor")], &[])).await.status, 200);
     });
 }
@@ -116,7 +123,11 @@ fn pages_of_browsers_are_judged_as_on_the_rest_of_the_control_plane() {
             assert_eq!(reply.status, 404, "{path}: {}", reply.body);
         }
         let request = Request::get("/partner/v1/nothing").header("host", "localhost").body(Body::empty()).unwrap();
-        assert_eq!(plane.send(request).await.code(), (401, "no_token".to_owned()), "what is there is told to partners only");
+        assert_eq!(
+            plane.send(request).await.code(),
+            (401, "no_token".to_owned()),
+            "what is there is told to partners only"
+        );
     });
 }
 

@@ -62,7 +62,11 @@ fn creatives_come_from_the_docket_then_from_the_config_and_none_twice() {
             assert_eq!(reply.code(), (400, "bad_query".to_owned()), "{cursor}");
             assert_eq!(reply.json()["error"]["path"], "cursor");
         }
-        assert_eq!(plane.get(BUYER, "/creatives?cursor=80010002/s/0").await.json()["items"], json!([]), "another's cursor");
+        assert_eq!(
+            plane.get(BUYER, "/creatives?cursor=80010002/s/0").await.json()["items"],
+            json!([]),
+            "another's cursor"
+        );
     });
 }
 
@@ -74,7 +78,8 @@ fn a_creative_is_told_with_its_versions_its_history_and_why() {
         plane.submit("80010001", "milk/9", 1, CreativeState::Rejected);
         plane.submit("80010001", "milk/9", 2, CreativeState::Approved);
         let versions = plane.get(BUYER, "/creatives/milk%2F9").await.json();
-        let states: Vec<_> = versions["items"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap()).collect();
+        let states: Vec<_> =
+            versions["items"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["rejected", "approved"]);
         let one = plane.get(BUYER, "/creatives/milk%2F9/1").await.json();
         assert_eq!((one["reason"].as_str(), one["state"].as_str()), (Some("reason for 80010001"), Some("rejected")));
@@ -83,11 +88,16 @@ fn a_creative_is_told_with_its_versions_its_history_and_why() {
         let states: Vec<_> = history.iter().map(|it| it["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["rejected", "checking"]);
         assert!(history.iter().all(|it| it["by"] == "exchange"), "its people are not named: {history:?}");
-        for path in ["/creatives/milk%2F9/3", "/creatives/milk%2F9/x", "/creatives/milk%2F9/0", "/creatives/milk/9/1/history"] {
+        for path in
+            ["/creatives/milk%2F9/3", "/creatives/milk%2F9/x", "/creatives/milk%2F9/0", "/creatives/milk/9/1/history"]
+        {
             assert_eq!(plane.get(BUYER, path).await.status, 404, "{path}");
         }
         let config = plane.get(BUYER, "/creatives/milk-open-1").await.json();
-        assert_eq!((config["items"][0]["origin"].as_str(), config["items"][0]["served"].as_bool()), (Some("config"), Some(true)));
+        assert_eq!(
+            (config["items"][0]["origin"].as_str(), config["items"][0]["served"].as_bool()),
+            (Some("config"), Some(true))
+        );
     });
 }
 
@@ -100,11 +110,15 @@ fn deals_tell_a_buyer_its_progress_and_its_price() {
         for (stage, times) in [(Stage::Offered, 40), (Stage::Won, 30), (Stage::Billed, 20)] {
             (0..times).for_each(|_| plane.state.exchange().attribution.count(deal, day, Measure::Stage(stage)));
         }
-        let ids: Vec<_> = all(&plane, BUYER, "/deals", 1).await.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<_> =
+            all(&plane, BUYER, "/deals", 1).await.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(ids, ["PD-2026-DAIRY-FEED", "PDB-2026-SPRING-OPEN"]);
         let one = plane.get(BUYER, "/deals/PDB-2026-SPRING-OPEN?days=31").await.json();
         assert_eq!(one["today"], json!({ "offered": 40, "won": 30, "billed": 20 }));
-        assert_eq!((one["price"]["cpm"].as_str(), one["progress"]["ordered"].as_u64()), (Some("60.00"), Some(2_000_000)));
+        assert_eq!(
+            (one["price"]["cpm"].as_str(), one["progress"]["ordered"].as_u64()),
+            (Some("60.00"), Some(2_000_000))
+        );
         assert_eq!(one["delivered"], json!([]));
         for days in ["0", "32", "x"] {
             let reply = plane.get(BUYER, &format!("/deals/PDB-2026-SPRING-OPEN?days={days}")).await;
