@@ -4,6 +4,7 @@
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod agreement;
+pub mod client_address;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -11,6 +12,7 @@ pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
+pub mod partner;
 pub mod plan;
 pub mod policy;
 pub mod rates;
@@ -34,6 +36,7 @@ use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use partner::PartnerKey;
 use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
@@ -200,6 +203,8 @@ pub struct Parts {
     pub deals: Vec<Deal>,
     /// What other currencies are worth.
     pub rates: Rates,
+    /// Keys of partners.
+    pub partner_keys: Vec<PartnerKey>,
 }
 
 /// What the config says, with its indexes. The hot plane reads it through a [`Market`], which knows what is suspended beside it.
@@ -232,6 +237,7 @@ pub struct Catalog {
     /// What other currencies are worth, by day.
     pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
+    partner_keys: HashMap<Box<str>, PartnerKey>,
     tags: Lookup,
     crids: Lookup,
     deal_names: Lookup,
@@ -247,6 +253,7 @@ impl Catalog {
     /// Builds the indexes over the parts.
     fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
+        let partner_keys = parts.partner_keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
         let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
@@ -275,6 +282,7 @@ impl Catalog {
             deals,
             rates: parts.rates,
             keys,
+            partner_keys,
             tags,
             crids,
             deal_names,
@@ -308,6 +316,17 @@ impl Catalog {
     /// All request keys, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &MediaKey> {
         self.keys.values()
+    }
+
+    /// The partner's key with that id.
+    #[must_use]
+    pub fn partner_key(&self, key_id: &str) -> Option<&PartnerKey> {
+        self.partner_keys.get(key_id)
+    }
+
+    /// All partners' keys, in no order.
+    pub fn partner_keys(&self) -> impl Iterator<Item = &PartnerKey> {
+        self.partner_keys.values()
     }
 
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).

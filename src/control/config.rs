@@ -18,6 +18,7 @@ mod links;
 mod media;
 mod names;
 mod notices;
+mod partner_keys;
 mod rate_card;
 mod reader;
 mod rules;

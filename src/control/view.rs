@@ -187,7 +187,7 @@ impl DealLine {
 }
 
 impl Progress {
-    fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
+    pub(super) fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
         let promise = now.exchange.promise(now.market, deal, now.day());
