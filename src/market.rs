@@ -12,6 +12,7 @@ pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
+pub mod ordered;
 pub mod partner;
 pub mod plan;
 pub mod policy;
@@ -119,6 +120,8 @@ pub struct ExchangeTerms {
     pub public_url: String,
     /// Our domain: `asi` of our supply-chain node (OpenRTB 2.6 §3.2.26).
     pub domain: String,
+    /// Our name in contracts and on statements; `None`: nobody has said (R-STATEMENT).
+    pub legal_name: Option<String>,
     /// What a request without `tmax` gets, ms.
     pub default_tmax_ms: u32,
     /// The most that any request gets, ms.
@@ -153,6 +156,14 @@ pub struct ExchangeTerms {
     pub content: Arc<policy::content::ContentTerms>,
 }
 
+impl ExchangeTerms {
+    /// How we are named on statements: our legal name, else our domain (R-STATEMENT).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.legal_name.as_deref().unwrap_or(&self.domain)
+    }
+}
+
 #[cfg(test)]
 impl ExchangeTerms {
     /// For markets of tests that are not about the exchange's own terms.
@@ -160,6 +171,7 @@ impl ExchangeTerms {
         Self {
             public_url: String::new(),
             domain: String::new(),
+            legal_name: None,
             default_tmax_ms: 100,
             longest_tmax_ms: 100,
             margin_ms: 0,
@@ -365,15 +377,6 @@ impl Catalog {
     #[must_use]
     pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
         self.index.facts(at)
-    }
-
-    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
-    #[must_use]
-    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
-        let mut found = Vec::new();
-        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
-        found.sort_unstable_by_key(|deal| deal.id);
-        found
     }
 
     /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.

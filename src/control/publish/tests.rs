@@ -4,6 +4,7 @@ mod flaky;
 mod follow;
 mod generations;
 mod kill_switches;
+mod orders;
 mod rotation;
 
 use std::path::Path;
@@ -144,7 +145,10 @@ fn open(
     unpin: bool,
 ) -> Result<Arc<Publisher>, Trouble> {
     let bank = booked.clone();
-    let book_top_up = move |_, top_up: &TopUp, _| {
+    let book_top_up = move |_, top_up: &TopUp, over: Option<ShanghaiDay>, _| {
+        if let Some(last) = over.filter(|_| !held(&bank).contains(&top_up.reference)) {
+            return Err(format!("R-TERM: the cooperation ended on {last}"));
+        }
         if top_up.reference == "stolen" {
             return Err("this reference was booked with another amount".to_owned());
         }
@@ -158,8 +162,8 @@ fn open(
     let stored_ids = Box::new(move || Ok(book_of(&stored)));
     let top_ups = Box::new(book_top_up);
     let node = NodeId(1);
-    let ports =
-        Ports { identities, stored_ids, top_ups, operations, node, data: folder.join("data"), variable: |_| None };
+    let (ledger, data) = (Arc::new(store.clone()), folder.join("data"));
+    let ports = Ports { identities, stored_ids, top_ups, operations, ledger, node, data, variable: |_| None };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;
