@@ -17,7 +17,7 @@ use crate::ids::BuyerId;
 use crate::market::Market;
 use crate::settlement::monitor::Standing;
 use crate::settlement::month::{Achievement, Stand, stand};
-use crate::settlement::office::{Refusal, View, facts_of};
+use crate::settlement::office::{Facts, Refusal, View};
 use crate::settlement::statement::{DealLine, Status};
 
 /// Which month.
@@ -55,7 +55,7 @@ fn tell(state: &ControlState, buyer: BuyerId, month: Month) -> Response {
     let market = state.market();
     let found = (|| {
         let books = state.ledger.snapshot()?;
-        let facts = facts_of(&*books)?;
+        let facts = Facts::about(&*books, Some(buyer), &[])?;
         let view = View { market: &market, books: &*books, facts: &facts, now: state.exchange.clock.now() };
         stand(&view, buyer, month)
     })();

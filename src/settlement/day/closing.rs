@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{DayCounts, Terms, outcome};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{Archive, BookError, Booking, Books, DayClosing, KeptCommitment, KeptFact, Party, Tally};
+use crate::event::{
+    Archive, BookError, Booking, Books, DayClosing, FactKind, KeptCommitment, KeptFact, Kinds, Party, Tally, Whose,
+};
 use crate::ids::DealId;
 use crate::market::Market;
 use crate::market::deal::PushRatio;
-use crate::settlement::office::facts_of;
+use crate::settlement::office::facts_by;
 
 /// What one step has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +78,8 @@ impl Work {
         };
         let counts = left.iter().map(count).collect();
         let scheduled = make_good_of(books, day)?;
-        Ok(Some(Self { counts, scheduled, facts: facts_of(books)?, left }))
+        let exemptions = facts_by(books, Kinds::Only(FactKind::Exemption), Whose::Anybodys)?;
+        Ok(Some(Self { counts, scheduled, facts: exemptions, left }))
     }
 
     /// What one deal's day comes to; `None` where nobody knows its terms.

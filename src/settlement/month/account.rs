@@ -87,7 +87,7 @@ fn known(view: &View<'_>, buyer: BuyerId) -> Result<Buyer, Refusal> {
 /// [`Refusal`] when the books cannot be read or do not come to a sum.
 pub fn stand(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Stand, Refusal> {
     let quarters = quarters(view, buyer)?;
-    if let Some(closed) = closed_statement(view.facts, buyer, month)? {
+    if let Some(closed) = closed_statement(view, buyer, month)? {
         let statement = Statement::new(closed.statement).map_err(malformed)?;
         let (standings, objections, lines) = (Vec::new(), BTreeSet::new(), Vec::new());
         return Ok(Stand { statement, digest: closed.digest, standings, objections, forecast: None, quarters, lines });
@@ -326,7 +326,7 @@ fn quarters(view: &View<'_>, buyer: BuyerId) -> Result<Vec<Achievement>, Refusal
         if month.first_day() > view.today() {
             break;
         }
-        let consumption = match closed_statement(view.facts, buyer, month)? {
+        let consumption = match closed_statement(view, buyer, month)? {
             Some(closed) => closed.statement.deals.iter().map(|line| line.consumption).sum(),
             None => month_of(view, buyer, month)?.consumption(),
         };
