@@ -23,7 +23,7 @@ pub use booking::{BookError, Booking, Ledger};
 pub use books::{Books, Journaled, LeaseRecord, LeaseState, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
-pub use closing::{ClosedDay, DayClosing};
+pub use closing::{ClosedDay, DayClosing, LateExemption};
 pub use fact::{Entered, Fact, FactHead, FactKind, KeptFact, Kinds, Whose};
 pub use fund::{
     AccountChange, DayCommitment, DayTerms, Fund, GrantId, GrantTerms, KeptCommitment, LeasePart, Pot, Standing,

@@ -1,5 +1,7 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
+use std::collections::BTreeSet;
+
 use super::{
     Account, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, Draft, EVENT_VERSION, FactHead, FactKind, GrantTerms,
     Group, GroupKey, KeptCommitment, KeptFact, Kinds, LeasePart, Method, Position, Posting, Resolution, Sealed, Source,
@@ -308,11 +310,11 @@ pub trait Books {
     fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
 
     /// What can be closed of the first day that is not closed, in order of deal: days that are over and sealed, or on which nothing happened.
-    /// Nothing while that day waits to be sealed.
+    /// Nothing while that day waits to be sealed. Deals that are passed over hold up nobody.
     ///
     /// # Errors
     /// See [`Books::head_seq`].
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
 
     /// The days of which something is closed, in order.
     ///

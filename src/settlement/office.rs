@@ -118,9 +118,10 @@ impl From<BookError> for Refusal {
                 "R-RESTRICT",
                 format!("{held} is in leases and commitments: close the accounts when it has come back"),
             ),
-            BookError::NotPositive(_) | BookError::MovesCommitment(_) | BookError::Unbalanced(_) => {
-                Self::Malformed(error.to_string())
-            }
+            BookError::NotPositive(_)
+            | BookError::MovesCommitment(_)
+            | BookError::NotClosed { .. }
+            | BookError::Unbalanced(_) => Self::Malformed(error.to_string()),
         }
     }
 }

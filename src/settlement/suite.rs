@@ -6,6 +6,7 @@ mod clicks;
 mod closings;
 pub(crate) mod desk;
 mod durable;
+mod exemptions;
 mod facts;
 mod funds;
 mod histories;
@@ -43,6 +44,12 @@ use closings::{
     r_commit_grants_pay_what_is_payable_and_what_is_owed_goes_back_to_its_fund,
     r_makegood_a_day_without_funds_is_the_buyers_cause, r_makegood_worked_example_2_with_make_good_costs_360000,
     r_makegood_worked_example_2_without_make_good_costs_357000,
+};
+use exemptions::{
+    r_commit_a_day_that_cannot_be_closed_holds_up_its_own_deal_alone,
+    r_exempt_a_closed_day_gives_back_what_it_charged_to_be_made_good,
+    r_exempt_what_a_day_without_funds_took_pays_what_is_owed_first,
+    r_exempt_what_cannot_be_served_later_goes_back_to_where_it_came_from,
 };
 use facts::{a_fact_is_entered_once_with_all_of_its_money, facts_are_found_by_kind_and_by_whom_they_concern};
 use funds::{
@@ -221,6 +228,10 @@ suite!(
     r_makegood_a_day_without_funds_is_the_buyers_cause,
     r_makegood_worked_example_2_without_make_good_costs_357000,
     r_makegood_worked_example_2_with_make_good_costs_360000,
+    r_commit_a_day_that_cannot_be_closed_holds_up_its_own_deal_alone,
+    r_exempt_a_closed_day_gives_back_what_it_charged_to_be_made_good,
+    r_exempt_what_cannot_be_served_later_goes_back_to_where_it_came_from,
+    r_exempt_what_a_day_without_funds_took_pays_what_is_owed_first,
     verify_accepts_an_empty_store,
 );
 

@@ -418,8 +418,8 @@ impl Books for Snapshot {
         Ok(self.commitments.values().filter(within).copied().collect())
     }
 
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-        self.closable_days(now)
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        self.closable_days(now, passing)
     }
 
     fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {

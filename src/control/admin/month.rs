@@ -15,7 +15,7 @@ use crate::control::view::{Amount, Price};
 use crate::event::StoreUnavailable;
 use crate::ids::BuyerId;
 use crate::market::Market;
-use crate::settlement::monitor::Standing;
+use crate::settlement::monitor::{Standing, Subject};
 use crate::settlement::month::{Achievement, Stand, stand};
 use crate::settlement::office::{Facts, Refusal, View};
 use crate::settlement::statement::{DealLine, Status};
@@ -132,9 +132,18 @@ fn deal(market: &Market, line: &DealLine) -> Value {
 }
 
 fn figures(standing: &Standing) -> Value {
+    let (deal, order) = match &standing.subject {
+        Subject::Deal(deal) => (Some(deal), None),
+        Subject::Order(order) => (None, Some(order)),
+    };
+    let deals = standing.deals.iter();
+    let deals =
+        deals.map(|(deal, exchange, settles)| json!({ "deal": deal, "exchange": exchange, "settles": settles }));
     json!({
         "reference": standing.reference,
-        "deal": standing.deal,
+        "deal": deal,
+        "order": order,
+        "deals": deals.collect::<Vec<_>>(),
         "monitor": standing.monitor,
         "exchange": standing.exchange,
         "third_party": standing.third,

@@ -14,6 +14,7 @@ use crate::event::{
 };
 use crate::ids::{BuyerId, DealId};
 use crate::money::{Fen, MicroYuan};
+use crate::settlement::day::waiting;
 use crate::settlement::office::{Deed, Facts, Refusal, View};
 use crate::settlement::statement::{Draft, Statement, Status};
 
@@ -186,8 +187,8 @@ fn may_be_closed(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerM
     points.extend(unfinished_days(view, &figures)?);
     for standing in figures.standings.iter().filter(|standing| standing.settles.is_none()) {
         points.push(format!(
-            "{} counted {} for deal {}, the exchange {}: a review is to decide (R-STATS, figures {:?})",
-            standing.monitor, standing.third, standing.deal, standing.exchange, standing.reference
+            "{} counted {} for {}, the exchange {}: a review is to decide (R-STATS, figures {:?})",
+            standing.monitor, standing.third, standing.subject, standing.exchange, standing.reference
         ));
     }
     for objection in objection::open(view.facts, buyer, month) {
@@ -222,6 +223,10 @@ fn unfinished_days(view: &View<'_>, month: &BuyerMonth) -> Result<Vec<String>, R
     let unclosed = unclosed_days(books, month)?;
     if !unclosed.is_empty() {
         points.push(format!("guaranteed deals are not closed on {} (R-MAKEGOOD)", named(&unclosed)));
+    }
+    let waiting: Vec<_> = waiting(view, month.buyer, month.month)?.into_iter().collect();
+    if !waiting.is_empty() {
+        points.push(format!("to be closed again, because an exemption was entered: {} (R-EXEMPT)", named(&waiting)));
     }
     Ok(points)
 }

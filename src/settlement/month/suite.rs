@@ -1,6 +1,8 @@
 //! The month on a whole store: from charges to the closed statement and what the accounts say.
 
+mod exemptions;
 mod fixture;
+mod monitors;
 
 use super::*;
 use crate::clock::UnixMillis;

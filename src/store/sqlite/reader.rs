@@ -4,6 +4,7 @@
 pub(super) mod booked;
 pub(super) mod sealed;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
@@ -249,8 +250,8 @@ impl Books for SqliteReader {
         ledger::commitments(&self.0, from, to)
     }
 
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-        closings::closable(&self.0, now)
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        closings::closable(&self.0, now, passing)
     }
 
     fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
