@@ -37,7 +37,8 @@ pub mod delivery;
 // What happened, durably.
 pub mod store;
 
-// The hot plane composed; what happened, in money.
+// The hot plane composed; what may run; what happened, in money.
+pub mod compliance;
 pub mod exchange;
 pub mod settlement;
 

@@ -20,7 +20,7 @@ use crate::event::{Ledger, StoreUnavailable, Trigger};
 use crate::exchange::{Exchange, Seed};
 use crate::http::DataPlane;
 use crate::ids::{Lane, NodeId};
-use crate::store::{OpenError, Options, SqliteReader, SqliteStore};
+use crate::store::{OpenError, Options, SqliteDocket, SqliteReader, SqliteStore};
 
 use desk::ControlPlane;
 pub use drain::Hurry;
@@ -80,6 +80,7 @@ pub enum StartError {
 pub struct Node {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
+    docket: Arc<SqliteDocket>,
     data_plane: DataPlane,
     keeper: Keeper,
     notifier: Notifier,
@@ -110,6 +111,7 @@ impl Node {
         let options =
             Options { on_commit: Some(Box::new(on_commit)), clock: clock.clone(), ..Options::new(&data, node) };
         let store = Arc::new(SqliteStore::open(options, now)?);
+        let docket = Arc::new(SqliteDocket::open(&data, now)?);
         let start = Start { node, config: &folder, data: &data, store: &store, unpin, variable, now };
         let Opened { market, tokens, opening } = start.open(choice)?;
         for warning in opening.warnings() {
@@ -118,13 +120,13 @@ impl Node {
         let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&store.counts_here(now.shanghai_day())?);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
-        let control = ControlPlane::start(publisher.clone(), store.clone(), control, watch)?;
+        let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), control, watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
-        Ok(Self { exchange, store, data_plane, keeper, notifier, control })
+        Ok(Self { exchange, store, docket, data_plane, keeper, notifier, control })
     }
 
     /// Where the data plane listens.
@@ -151,6 +153,12 @@ impl Node {
         &self.store
     }
 
+    /// What is reviewed.
+    #[must_use]
+    pub fn docket(&self) -> &Arc<SqliteDocket> {
+        &self.docket
+    }
+
     /// Reads the config folder again and serves it, if it is right.
     ///
     /// # Errors
@@ -168,7 +176,7 @@ impl Node {
     /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts; notices to DSPs, sent or kept) →
     /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
     pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
-        let Self { exchange, store, data_plane, keeper, notifier, control } = self;
+        let Self { exchange, store, docket, data_plane, keeper, notifier, control } = self;
         let drain = Drain { clock: &exchange.clock, hurry };
         drain.phase("not_ready", || {
             control.stand(Stand::Draining);
@@ -192,7 +200,10 @@ impl Node {
         phase("close_leases", Duty::close_leases);
         phase("derive_ledger", Duty::derive_ledger);
         drain.phase("stop_control", || control.stop());
-        drain.bounded("close_store", move || store.close());
+        drain.bounded("close_store", move || {
+            drop(docket);
+            store.close();
+        });
         tracing::info!("stopped");
     }
 }

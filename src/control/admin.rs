@@ -36,7 +36,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::dashboard::{self, Figures, History};
 use super::publish::{Publisher, held};
 use super::view::Now;
-use crate::event::Ledger;
+use crate::event::{Docket, Ledger};
 use crate::exchange::Exchange;
 use crate::market::Market;
 use streams::Streams;
@@ -93,6 +93,7 @@ pub struct ControlState {
     exchange: Arc<Exchange>,
     publisher: Arc<Publisher>,
     ledger: Arc<dyn Ledger>,
+    docket: Arc<dyn Docket>,
     readiness: Arc<Readiness>,
     history: Mutex<History>,
     streams: Streams,
@@ -111,11 +112,17 @@ pub struct ControlState {
 impl ControlState {
     /// The state of a control plane on the publisher's exchange.
     #[must_use]
-    pub fn new(publisher: Arc<Publisher>, ledger: Arc<dyn Ledger>, readiness: Arc<Readiness>) -> Self {
+    pub fn new(
+        publisher: Arc<Publisher>,
+        ledger: Arc<dyn Ledger>,
+        docket: Arc<dyn Docket>,
+        readiness: Arc<Readiness>,
+    ) -> Self {
         Self {
             exchange: publisher.exchange().clone(),
             publisher,
             ledger,
+            docket,
             readiness,
             history: Mutex::default(),
             streams: Streams::default(),
@@ -125,6 +132,12 @@ impl ControlState {
             busy: idempotency::Busy::default(),
             stir: Notify::new(),
         }
+    }
+
+    /// What is reviewed.
+    #[must_use]
+    pub fn docket(&self) -> &Arc<dyn Docket> {
+        &self.docket
     }
 
     fn market(&self) -> Arc<Market> {

@@ -165,23 +165,63 @@ pub struct Advertiser {
     pub qualified_until: ShanghaiDay,
 }
 
-/// Where a creative stands in its review (R-REVIEW). Only `Approved` is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a creative stands in its review (R-REVIEW). Only `Approved` is served. The codes are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum CreativeState {
     /// Being written.
-    Draft,
+    Draft = 1,
     /// Automatic checks run.
-    Checking,
+    Checking = 2,
     /// Waits for a person.
-    PendingReview,
+    PendingReview = 3,
     /// May be served.
-    Approved,
+    Approved = 4,
     /// Refused.
-    Rejected,
+    Rejected = 5,
     /// Taken offline; an ad already won is void at its beacon.
-    Suspended,
+    Suspended = 6,
     /// Past its period.
-    Expired,
+    Expired = 7,
+}
+
+impl CreativeState {
+    /// All of them, in the order in which they come.
+    pub const ALL: [Self; 7] = [
+        Self::Draft,
+        Self::Checking,
+        Self::PendingReview,
+        Self::Approved,
+        Self::Rejected,
+        Self::Suspended,
+        Self::Expired,
+    ];
+
+    /// The stored code.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The state with that stored code.
+    #[must_use]
+    pub fn from_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// Its name in config and on the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Checking => "checking",
+            Self::PendingReview => "pending_review",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// Promotion content, in one version.

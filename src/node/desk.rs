@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::control::admin::{self, ControlState, Readiness, Stand};
 use crate::control::publish::{By, Publisher, Watch};
 use crate::event::Trigger;
-use crate::store::SqliteStore;
+use crate::store::{SqliteDocket, SqliteStore};
 
 /// The running control plane, with or without a listener.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ impl ControlPlane {
     pub(super) fn start(
         publisher: Arc<Publisher>,
         store: Arc<SqliteStore>,
+        docket: Arc<SqliteDocket>,
         listener: Option<TcpListener>,
         watch: Option<Watch>,
     ) -> io::Result<Self> {
@@ -47,7 +48,7 @@ impl ControlPlane {
         }
         listener.set_nonblocking(true)?;
         plane.address = Some(address);
-        let state = Arc::new(ControlState::new(plane.publisher.clone(), store, plane.readiness.clone()));
+        let state = Arc::new(ControlState::new(plane.publisher.clone(), store, docket, plane.readiness.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {

@@ -4,6 +4,7 @@
 mod accounts;
 mod archive;
 mod closings;
+mod docket;
 mod facts;
 mod operations;
 mod outbox;
@@ -14,6 +15,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use accounts::Accounts;
+pub use docket::MemoryDocket;
 
 use super::funds::{self, Vault};
 use super::purse::{self, NotTaken};

@@ -7,6 +7,7 @@ mod archive;
 mod backup;
 mod claim;
 mod closings;
+mod docket;
 mod elsewhere;
 mod facts;
 mod journal;
@@ -21,6 +22,7 @@ mod vault;
 
 pub use backup::{BackupError, BackupFile, Manifest, Restoring, backup};
 pub use claim::node_is_away;
+pub use docket::SqliteDocket;
 pub use elsewhere::Pulse;
 pub use journal::{JournalStats, OnCommit};
 pub use reader::SqliteReader;

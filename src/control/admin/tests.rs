@@ -19,6 +19,7 @@ use crate::control::publish::tests::Bench;
 use crate::event::{Cause, Measure, Stage};
 use crate::ids::Lane;
 use crate::metrics::{Outcome, STUCK};
+use crate::store::MemoryDocket;
 
 /// A control plane that serves.
 struct Plane {
@@ -46,10 +47,14 @@ impl Reply {
     }
 }
 
+fn docket() -> Arc<MemoryDocket> {
+    Arc::default()
+}
+
 impl Plane {
     async fn on(bench: Bench) -> Self {
         let readiness = Arc::new(Readiness::default());
-        let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), readiness));
+        let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), docket(), readiness));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -372,7 +377,7 @@ async fn events_come_at_once_are_bounded_and_end_with_the_server() {
 #[tokio::test]
 async fn only_loopback_is_served() {
     let bench = Bench::new();
-    let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), Arc::new(Readiness::default())));
+    let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), docket(), Arc::default()));
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let error = serve(listener, state, std::future::ready(())).await.unwrap_err();
     assert!(error.to_string().contains("listens on loopback only, not on 0.0.0.0:"), "{error}");

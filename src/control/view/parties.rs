@@ -6,7 +6,7 @@ use super::Now;
 use crate::event::Suspension;
 use crate::ids::{DenseId, IdKind};
 use crate::market::Market;
-use crate::market::demand::{Buyer, Creative, CreativeState};
+use crate::market::demand::{Buyer, Creative};
 use crate::market::supply::Media;
 
 /// A kill switch that is thrown.
@@ -110,15 +110,7 @@ impl CreativeLine {
             crid: creative.crid().to_owned(),
             version: creative.version.0,
             format: creative.format.name(),
-            state: match now.market.creative_state(creative) {
-                CreativeState::Draft => "draft",
-                CreativeState::Checking => "checking",
-                CreativeState::PendingReview => "pending_review",
-                CreativeState::Approved => "approved",
-                CreativeState::Rejected => "rejected",
-                CreativeState::Suspended => "suspended",
-                CreativeState::Expired => "expired",
-            },
+            state: now.market.creative_state(creative).label(),
             suspension: now.suspension(creative.id),
         }
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::seals::{after_the_day, seal_next};
 use super::*;
-use crate::event::Archive;
-use crate::store::{BackupError, Manifest, Restoring, SqliteReader, backup};
+use crate::event::{Archive, Docket};
+use crate::store::{BackupError, Manifest, Restoring, SqliteDocket, SqliteReader, backup};
 
 struct Drill {
     folder: tempfile::TempDir,
@@ -199,4 +199,23 @@ fn r_records_seals_are_in_a_backup_and_free_space_is_not() {
     while store.sweep(1_000).unwrap() {}
     let proof = verify(&*store.snapshot().unwrap()).unwrap();
     assert_eq!((proof.charges, proof.sealed_days, proof.gone_days), (5_000, 1, 1));
+}
+
+#[test]
+fn what_is_reviewed_is_backed_up_too() {
+    let drill = Drill::start();
+    let docket = SqliteDocket::open(&drill.path("data"), noon()).unwrap();
+    let digest = docket.keep(b"licence", noon()).unwrap();
+    let manifest = drill.backup("backup", noon()).unwrap();
+    let listed: Vec<_> = manifest.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(listed, ["pmpx.db", "content.db", "token.key"]);
+    docket.keep(b"later", noon()).unwrap();
+    drill.restore("backup", "restored", noon()).unwrap();
+    let restored = SqliteDocket::open(&drill.path("restored"), noon()).unwrap();
+    assert_eq!(restored.document(&digest).unwrap().as_deref(), Some(&b"licence"[..]));
+    let mut bytes = std::fs::read(drill.path("backup/content.db")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(drill.path("backup/content.db"), bytes).unwrap();
+    assert!(matches!(drill.restore("backup", "again", noon()), Err(BackupError::NotABackup { .. })));
 }

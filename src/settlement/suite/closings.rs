@@ -343,7 +343,10 @@ fn a_closing_cannot_be_altered() {
         ("UPDATE day_closing SET failed = failed - 1, by_buyer = by_buyer + 1", "payable: it is"),
         ("UPDATE day_closing_cause SET count = count + 1", "ended under a cause"),
         ("UPDATE day_closing SET from_cash = 1", "what was taken from cash"),
-        ("DELETE FROM day_closing_cause; DELETE FROM day_closing", "there is no record of one"),
+        (
+            "DELETE FROM day_closing_cause; DELETE FROM day_exemption; DELETE FROM day_closing",
+            "there is no record of one",
+        ),
         ("UPDATE pot SET funded = funded + 1 WHERE state = 3", "buyer_make_good/4"),
         ("UPDATE day_exemption SET back = back - 1, kept = kept - 1", "what its exemption gave back: it is"),
         ("UPDATE day_exemption SET kept = kept - 1", "what its exemption keeps, in the ledger"),

@@ -1,13 +1,15 @@
 //! Backups of a data folder while it is served from, and new data folders from them (`docs/decisions/0024-backups.md`).
 //!
-//! A backup is a folder with `pmpx.db` (one moment's store, without free pages), the token keys that the data folder has, and
-//! `backup.json`, which is written last and names the others with their sizes and digests: a folder without it is no backup.
+//! A backup is a folder with `pmpx.db` (one moment's store, without free pages), `content.db` (the same of what is reviewed), the token
+//! keys that the data folder has, and `backup.json`, which is written last and names the others with their sizes and digests: a folder
+//! without it is no backup.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -75,6 +77,14 @@ pub struct BackupFile {
     pub sha256: String,
 }
 
+/// Copies a file of the data folder as it is at one moment, without free pages.
+fn copy_database(store: &Connection, to: &Path) -> Result<(), BackupError> {
+    // Made here, so that nobody else may read it: SQLite writes into a file that is empty.
+    create(to)?;
+    store.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map_err(|source| OpenError::database(to, source))?;
+    Ok(())
+}
+
 /// Writes a backup of `data` to a new folder; whoever serves from `data` is not stopped. Everything is on disk when it returns.
 ///
 /// # Errors
@@ -83,15 +93,18 @@ pub fn backup(data: &Path, to: &Path, now: UnixMillis) -> Result<Manifest, Backu
     let store = schema::open_for_reading(data)?;
     let folder = NewFolder::make(to)?;
     let database = schema::file_in(&folder.0);
-    // Made here, so that nobody else may read it: SQLite writes into a file that is empty.
-    create(&database)?;
-    let failed = |source| OpenError::database(&database, source);
-    store.execute("VACUUM INTO ?1", [database.to_string_lossy()]).map_err(failed)?;
+    copy_database(&store, &database)?;
     drop(store);
     let head_seq = schema::open_for_reading(&folder.0).map_err(BackupError::Open).and_then(|copy| {
         journal::head_seq(&copy).map_err(|why| BackupError::NotABackup { path: database.clone(), why: why.to_string() })
     })?;
-    let mut files = vec![described(&folder.0, "pmpx.db")?];
+    let mut files = vec![described(&folder.0, schema::BOOKS.file)?];
+    // A data folder of a program that knew no reviews has none.
+    if data.join(schema::CONTENT.file).exists() {
+        let content = schema::read_only(data, &schema::CONTENT)?;
+        copy_database(&content, &folder.0.join(schema::CONTENT.file))?;
+        files.push(described(&folder.0, schema::CONTENT.file)?);
+    }
     for key in KEYS.into_iter().filter(|key| data.join(key).exists()) {
         copy(&data.join(key), &folder.0.join(key))?;
         files.push(described(&folder.0, key)?);
@@ -132,7 +145,8 @@ impl Restoring {
         }
         let folder = NewFolder::make(data)?;
         for file in &manifest.files {
-            if file.name != "pmpx.db" && !KEYS.contains(&file.name.as_str()) {
+            let is_database = [&schema::BOOKS, &schema::CONTENT].iter().any(|it| it.file == file.name);
+            if !is_database && !KEYS.contains(&file.name.as_str()) {
                 return Err(no_backup(&path, &format!("names {:?}, which no backup has", file.name)));
             }
             copy(&from.join(&file.name), &folder.0.join(&file.name))?;
@@ -141,15 +155,22 @@ impl Restoring {
             }
         }
         let lock = claim::alone(&folder.0)?;
-        let connection = schema::open_for_writing(&folder.0, now)?;
-        let sound = "SELECT integrity_check FROM pragma_integrity_check LIMIT 1";
-        let sound: String = connection
-            .query_row(sound, (), |row| row.get(0))
-            .map_err(|source| OpenError::database(&schema::file_in(from), source))?;
-        if sound != "ok" {
-            return Err(no_backup(&from.join("pmpx.db"), &sound));
+        for of in [&schema::BOOKS, &schema::CONTENT] {
+            if of.file == schema::CONTENT.file && !manifest.files.iter().any(|it| it.name == of.file) {
+                continue;
+            }
+            let connection = schema::up_to_date(&folder.0, of, now)?;
+            let sound = "SELECT integrity_check FROM pragma_integrity_check LIMIT 1";
+            let sound: String = connection
+                .query_row(sound, (), |row| row.get(0))
+                .map_err(|source| OpenError::database(&from.join(of.file), source))?;
+            if sound != "ok" {
+                return Err(no_backup(&from.join(of.file), &sound));
+            }
+            let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            done.map_err(|source| OpenError::database(&folder.0.join(of.file), source))?;
         }
-        drop((connection, lock));
+        drop(lock);
         Ok(Self { folder, data: data.to_owned(), manifest })
     }
 

@@ -173,7 +173,7 @@ fn patiently<T>(tries: u32, mut attempt: impl FnMut() -> Result<Option<T>, OpenE
 }
 
 /// A file that only its owner may read; made when it is not there.
-fn file(path: &Path) -> Result<File, OpenError> {
+pub(super) fn file(path: &Path) -> Result<File, OpenError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]

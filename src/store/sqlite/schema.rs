@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 
-/// Every migration in order; the position, from 1, is its version. Appended to, never edited.
+/// Those of the books.
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_first.sql"),
     include_str!("0002_operations.sql"),
@@ -24,7 +24,19 @@ const MIGRATIONS: &[&str] = &[
 /// `pmpx` in ASCII: marks a file as ours.
 const APPLICATION_ID: i32 = 0x706d_7078;
 
-const FILE: &str = "pmpx.db";
+/// A file of the data folder, with its migrations.
+pub(super) struct Database {
+    /// Its name in the folder.
+    pub(super) file: &'static str,
+    /// Every migration in order; the position, from 1, is its version. Appended to, never edited.
+    migrations: &'static [&'static str],
+}
+
+/// Money, and what operators did.
+pub(super) const BOOKS: Database = Database { file: "pmpx.db", migrations: MIGRATIONS };
+
+/// What is reviewed, with its documents: apart, so that a large upload never stands before a charge.
+pub(super) const CONTENT: Database = Database { file: "content.db", migrations: &[include_str!("content_0001.sql")] };
 
 /// Why a data folder was not opened. It was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +132,7 @@ impl OpenError {
 
 /// The file in a data folder.
 pub(super) fn file_in(folder: &Path) -> PathBuf {
-    folder.join(FILE)
+    folder.join(BOOKS.file)
 }
 
 /// The longest that a statement waits for another process's commit, in sleeps of a millisecond: five seconds and the time it takes to wake.
@@ -136,13 +148,13 @@ fn wait_for_turn(waits: i32) -> bool {
 pub(super) fn is_current(folder: &Path) -> Result<bool, OpenError> {
     let path = file_in(folder);
     let connection = Connection::open(&path).map_err(|source| OpenError::database(&path, source))?;
-    Ok(check(&connection, &path)? == MIGRATIONS.len())
+    Ok(check(&connection, &path, &BOOKS)? == MIGRATIONS.len())
 }
 
 /// Opens a connection that writes, beside those of other processes: the file must have this program's schema.
 pub(super) fn open_beside_others(folder: &Path) -> Result<Connection, OpenError> {
     let path = file_in(folder);
-    let (connection, applied) = connect(&path)?;
+    let (connection, applied) = connect(&path, &BOOKS)?;
     if applied != MIGRATIONS.len() {
         return Err(OpenError::Older { path, found: applied as i64, known: MIGRATIONS.len() as i64 });
     }
@@ -151,12 +163,24 @@ pub(super) fn open_beside_others(folder: &Path) -> Result<Connection, OpenError>
 
 /// Opens a connection that writes and brings the schema up to date: for who has the folder alone.
 pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connection, OpenError> {
-    let path = file_in(folder);
+    up_to_date(folder, &BOOKS, now)
+}
+
+/// Opens a connection that writes a file of the folder, and brings its schema up to date. Several processes may come at once.
+pub(super) fn up_to_date(folder: &Path, of: &Database, now: UnixMillis) -> Result<Connection, OpenError> {
+    let path = folder.join(of.file);
     let database = |source| OpenError::database(&path, source);
-    let (mut connection, applied) = connect(&path)?;
-    for (index, sql) in MIGRATIONS.iter().enumerate().skip(applied) {
-        let version = index as i64 + 1;
-        let transaction = connection.transaction().map_err(database)?;
+    let (mut connection, mut applied) = connect(&path, of)?;
+    while let Some(sql) = of.migrations.get(applied) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        // Whoever waited for another process finds it done.
+        let before = check(&transaction, &path, of)?;
+        if before != applied {
+            applied = before;
+            continue;
+        }
+        applied += 1;
+        let version = applied as i64;
         transaction.execute_batch(sql).map_err(database)?;
         let row = (version, digest(sql), now.0.cast_signed());
         transaction.execute("INSERT INTO migration VALUES (?1, ?2, ?3)", row).map_err(database)?;
@@ -168,11 +192,11 @@ pub(super) fn open_for_writing(folder: &Path, now: UnixMillis) -> Result<Connect
 }
 
 /// A connection that writes, and how many migrations the file has.
-fn connect(path: &Path) -> Result<(Connection, usize), OpenError> {
+fn connect(path: &Path, of: &Database) -> Result<(Connection, usize), OpenError> {
     let database = |source| OpenError::database(path, source);
     let mut connection = Connection::open(path).map_err(database)?;
     connection.busy_handler(Some(wait_for_turn)).map_err(database)?;
-    let applied = check(&connection, path)?;
+    let applied = check(&connection, path, of)?;
     // 64 MiB of page cache; a checkpoint every 16 MiB of log instead of every 4, so that fewer commits pay for one.
     let tuning = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                   PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;";
@@ -183,7 +207,12 @@ fn connect(path: &Path) -> Result<(Connection, usize), OpenError> {
 
 /// Opens a connection that cannot write, also while another process serves.
 pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, OpenError> {
-    let path = file_in(folder);
+    read_only(folder, &BOOKS)
+}
+
+/// Opens a connection to a file of the folder that cannot write.
+pub(super) fn read_only(folder: &Path, of: &Database) -> Result<Connection, OpenError> {
+    let path = folder.join(of.file);
     if !path.exists() {
         return Err(OpenError::Missing(folder.to_owned()));
     }
@@ -192,19 +221,19 @@ pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(&path, flags).map_err(database)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(database)?;
     connection.set_prepared_statement_cache_capacity(64);
-    let applied = check(&connection, &path)?;
-    if applied != MIGRATIONS.len() {
-        return Err(OpenError::Older { path, found: applied as i64, known: MIGRATIONS.len() as i64 });
+    let applied = check(&connection, &path, of)?;
+    if applied != of.migrations.len() {
+        return Err(OpenError::Older { path, found: applied as i64, known: of.migrations.len() as i64 });
     }
     Ok(connection)
 }
 
 /// How many migrations the file has: 0 for a new one. Refuses a file that is not ours, newer, or altered.
-fn check(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+fn check(connection: &Connection, path: &Path, of: &Database) -> Result<usize, OpenError> {
     let database = |source| OpenError::database(path, source);
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(database);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let known = MIGRATIONS.len() as i64;
+    let known = of.migrations.len() as i64;
     let count = "SELECT count(*) FROM sqlite_schema";
     let objects: i64 = connection.query_row(count, (), |row| row.get(0)).map_err(database)?;
     if application == 0 && version == 0 && objects == 0 {
@@ -227,7 +256,7 @@ fn check(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
         let why = format!("it says schema {version} and lists {} migrations", applied.len());
         return Err(OpenError::NotOurs { path: path.to_owned(), why });
     }
-    for ((version, found), sql) in applied.iter().zip(MIGRATIONS) {
+    for ((version, found), sql) in applied.iter().zip(of.migrations) {
         if *found != digest(sql) {
             return Err(OpenError::Altered { path: path.to_owned(), version: *version });
         }
