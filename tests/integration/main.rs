@@ -16,6 +16,7 @@
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `partners`: the partner API of a running node, as each partner uses it.
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
@@ -55,6 +56,8 @@ mod markup;
 mod notices;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod partners;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
