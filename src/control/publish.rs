@@ -10,6 +10,7 @@
 //! Several processes may publish on one data folder: each catches up with what the others have stored before it decides (`follow`).
 
 mod background;
+mod content;
 mod desk;
 mod diff;
 mod follow;
@@ -20,6 +21,7 @@ mod start;
 mod switches;
 mod watch;
 
+pub use content::ContentTrouble;
 pub use desk::{BookTopUp, Desk, Ports, StoredIds};
 pub use diff::{Changes, Diff, Names};
 pub use report::{By, LastReload, Published, Refused, Trouble};
@@ -35,6 +37,7 @@ use crate::event::{Audit, Generation, Operations, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
 use crate::market::Market;
 
+use content::Review;
 use keys::Turn;
 use report::generation_words;
 use switches::Overlay;
@@ -48,6 +51,8 @@ pub struct Publisher {
     desk: Mutex<Desk>,
     /// Held for a swap of the market, and for the commit of a kill switch.
     overlay: Mutex<Overlay>,
+    /// Held while the docket is followed; taken before `overlay`.
+    review: Mutex<Review>,
     standing: Mutex<Standing>,
     /// The newest generation of another process that cannot be served here; 0: none.
     passed_over: AtomicU64,
@@ -255,6 +260,7 @@ impl Publisher {
         let old = self.swap(&market);
         self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);
+        self.follow_content_after_reload();
         let mut standing = held(&self.standing);
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);
@@ -277,7 +283,7 @@ impl Publisher {
     /// Serves a market under the suspensions of this moment, and hands back what was served.
     fn swap(&self, market: &Market) -> Arc<Market> {
         let overlay = held(&self.overlay);
-        self.exchange.market.swap(Arc::new(market.under(overlay.suspensions())))
+        self.exchange.market.swap(Arc::new(overlay.lay_over(market)))
     }
 
     fn audit(&self, by: &By, action: &str, subject: &str, before: String, after: String) -> Audit {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Trouble;
+use super::content::Review;
 use super::keys::{KeyError, TokenKeys, Turn};
 use crate::billing::budget::Lives;
 use crate::clock::UnixMillis;
 use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
-use crate::event::{Operations, StoreUnavailable};
+use crate::event::{Docket, Operations, StoreUnavailable};
 use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
@@ -17,7 +18,7 @@ use crate::store::Registry;
 /// Retired snapshots that wait for their last reader at most. Beyond, the oldest is let go and its last reader frees it.
 const MOST_RETIRED: usize = 8;
 /// Numbers that are stored in one commit at most: billing notices wait for it.
-const NUMBERS: usize = 2_048;
+pub(super) const NUMBERS: usize = 2_048;
 /// How often in a row another process may be faster.
 pub(super) const MOST_RACES: u32 = 5;
 
@@ -25,7 +26,7 @@ pub(super) const MOST_RACES: u32 = 5;
 pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
 
 /// Reads the numbers that are stored.
-pub type StoredIds = Box<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
+pub type StoredIds = Arc<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
 
 /// What the publisher writes to.
 pub struct Ports {
@@ -37,6 +38,8 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// What is reviewed.
+    pub docket: Arc<dyn Docket>,
     /// This process among those of the data folder.
     pub node: NodeId,
     /// The data folder: what is known of the keys of charge tokens is kept there.
@@ -100,6 +103,12 @@ impl Desk {
 
     pub(super) fn operations(&self) -> &Arc<dyn Operations> {
         &self.ports.operations
+    }
+
+    /// What follows reviews.
+    pub(super) fn review(&self) -> Review {
+        let Ports { docket, identities, stored_ids, .. } = &self.ports;
+        Review::new(docket.clone(), identities.clone(), stored_ids.clone())
     }
 
     /// Notes what only a restart changes.

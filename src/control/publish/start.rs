@@ -145,8 +145,9 @@ impl Opening {
             refused.one();
         }
         let operations = desk.operations().clone();
+        let review = Mutex::new(desk.review());
         let (desk, overlay, standing) = (Mutex::new(desk), Mutex::new(overlay), Mutex::new(standing));
-        Publisher { exchange, operations, desk, overlay, standing, passed_over: AtomicU64::new(0) }
+        Publisher { exchange, operations, desk, overlay, review, standing, passed_over: AtomicU64::new(0) }
     }
 }
 
