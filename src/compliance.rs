@@ -5,3 +5,4 @@
 
 pub mod creative;
 pub mod finding;
+pub mod html;

@@ -157,7 +157,7 @@ impl Review {
             if self.docket.last_step()? > self.after { self.docket.steps(self.after, STEPS)? } else { Vec::new() };
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
         let names = steps.into_iter().map(|it| it.step.subject).filter(|it| it.kind == SubjectKind::Creative);
-        let changed = self.refresh(names.map(|subject| subject.name).collect(), market)?;
+        let changed = self.refresh(&names.map(|subject| subject.name).collect(), market)?;
         self.after = last;
         self.build_where_large();
         Ok(built || changed || self.docket.last_step()? > last)
@@ -229,17 +229,17 @@ impl Review {
             self.book = (self.stored_ids)()?;
             self.book.forget_names(IdKind::Creative);
         }
-        self.refresh(names, market)?;
+        self.refresh(&names, market)?;
         self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
         Ok(())
     }
 
     /// Reads these creatives again. Nothing has changed where it fails.
-    fn refresh(&mut self, names: BTreeSet<String>, market: &Market) -> Result<bool, StoreUnavailable> {
+    fn refresh(&mut self, names: &BTreeSet<String>, market: &Market) -> Result<bool, StoreUnavailable> {
         for left in (0..MOST_RACES).rev() {
             let mut read = Vec::new();
             let reading = Reading::of(market);
-            for name in &names {
+            for name in names {
                 read.extend(self.stand_of(name, &reading)?);
             }
             match self.save_numbers() {
