@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod client_address;
+pub mod content;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -242,7 +243,7 @@ pub struct Catalog {
     pub buyers: Table<BuyerId, Buyer>,
     /// Advertisers by id.
     pub advertisers: Table<AdvertiserId, Advertiser>,
-    /// Creatives by id.
+    /// The config's creatives by id; how one stands now says [`Market::creative_numbered`].
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
     pub deals: Table<DealId, Deal>,
@@ -346,24 +347,6 @@ impl Catalog {
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
         let is = |row| self.placements.at(row).is_some_and(|it| it.media == media && it.tagid == tagid);
         self.placements.at(self.tags.find(named(media.0, tagid), is)?)
-    }
-
-    /// The creative that a buyer calls `crid`.
-    #[must_use]
-    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
-        self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
-    }
-
-    /// The approved creatives of a buyer of a format and, for banners, of a size.
-    fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let ids = self.by_fit.get(&(buyer, format, size)).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| self.creatives.get(*id))
     }
 
     /// The deal with that wire id.
