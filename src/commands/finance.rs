@@ -27,9 +27,10 @@ pub(crate) fn enter(arguments: &Enter) -> Result<ExitCode> {
     if let Some(attached) = &arguments.attach {
         body = attach(&body, attached)?;
     }
-    let now = terms::now();
-    let store = SqliteStore::open_for_entry(&arguments.data, now)?;
+    let store = SqliteStore::open_for_entry(&arguments.data, terms::now())?;
     let market = terms::of(&arguments.config, &*store.snapshot()?)?;
+    // Only now: from when a record counts depends on when it is entered, and a large config takes its time.
+    let now = terms::now();
     let submission = Submission { kind, reference: &arguments.reference, actor: &arguments.actor, body: &body };
     let receipt = office::enter(&submission, &market, &store, now)?;
     let entered = receipt.booking == Booking::Booked;

@@ -93,7 +93,7 @@ fn block(snapshot: &Snapshot, node: &Node, dsps: &[(String, DspStats)]) -> Strin
     );
     let _ =
         writeln!(text, "\n  {:<24} {:>6} {:>12} {:>9} {:>9} {:>9}", "deal", "", "price", "offered", "won", "billed");
-    for deal in market.deals.iter() {
+    for deal in market.deals.iter().map(|deal| market.on_day(deal, day)) {
         let today = |stage| exchange.attribution.today(deal.id, day, Measure::Stage(stage));
         let _ = writeln!(
             text,

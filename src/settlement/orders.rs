@@ -221,27 +221,42 @@ impl KeptOrder {
         self.versions.iter().map(|version| version.order.last_day()).max().unwrap_or_default()
     }
 
-    /// Whether a version that binds names a deal.
-    fn binds(&self, deal: &str) -> bool {
-        self.bound().any(|line| line.deal == deal)
-    }
-
     /// The lines of all versions that bind.
     fn bound(&self) -> impl Iterator<Item = &Line> {
         let bound = self.versions.iter().filter(|version| version.confirmed.is_some());
         bound.flat_map(|version| &version.order.lines)
     }
 
-    /// By what it settles a deal on a day; `None` where that is not for it to say: it does not name the deal, or was not in force before.
-    fn says_of(&self, deal: &str, day: ShanghaiDay) -> Option<Terms<'_>> {
-        if let Some(version) = self.version_on(day) {
-            let line = version.order.lines.iter().find(|line| line.deal == deal && line.includes(day));
-            if let Some(line) = line {
-                return Some(Terms::Ordered(self, version, line));
+    /// What it says of a deal; nothing where no version that binds names it.
+    fn of_deal(&self, deal: &str) -> Option<OfDeal<'_>> {
+        let mut versions = Vec::with_capacity(self.versions.len());
+        for version in &self.versions {
+            let lines: Vec<_> = version.order.lines.iter().filter(|line| line.deal == deal).collect();
+            versions.push((version, lines));
+        }
+        let binds = |(version, lines): &(&Version, Vec<&Line>)| version.confirmed.is_some() && !lines.is_empty();
+        versions.iter().any(binds).then_some(OfDeal { order: self, versions })
+    }
+}
+
+/// What an order that binds says of one of its deals.
+struct OfDeal<'o> {
+    order: &'o KeptOrder,
+    /// All of its versions, from the first, each with its lines of the deal.
+    versions: Vec<(&'o Version, Vec<&'o Line>)>,
+}
+
+impl<'o> OfDeal<'o> {
+    /// By what it settles the deal on a day; `None` before it is in force.
+    fn terms(&self, day: ShanghaiDay) -> Option<Terms<'o>> {
+        if let Some(version) = self.order.version_on(day) {
+            let lines = self.versions.iter().find(|(own, _)| std::ptr::eq(*own, version)).map(|(_, lines)| lines);
+            if let Some(line) = lines.and_then(|lines| lines.iter().find(|line| line.includes(day))) {
+                return Some(Terms::Ordered(self.order, version, line));
             }
         }
-        let begun = self.versions.iter().filter_map(Version::in_force_from).min().is_some_and(|from| from <= day);
-        (begun && self.binds(deal)).then_some(Terms::NotOrdered(self))
+        let begun = self.order.versions.iter().filter_map(Version::in_force_from).min().is_some_and(|from| from <= day);
+        begun.then_some(Terms::NotOrdered(self.order))
     }
 }
 
@@ -320,7 +335,7 @@ impl Orders {
     /// By what a deal is served and settled on a day. Only guaranteed deals are: the order of a preferred one is for reference (R-METHODS).
     #[must_use]
     pub fn terms(&self, deal: &str, day: ShanghaiDay) -> Terms<'_> {
-        terms(self.0.values(), deal, day)
+        terms(&self.0.values().filter_map(|order| order.of_deal(deal)).collect::<Vec<_>>(), day)
     }
 
     /// The order that has a deal on a day, whether it was in force in time or not, and also where it was cancelled since.
@@ -330,10 +345,10 @@ impl Orders {
     }
 }
 
-/// By what a deal is settled on a day, by some orders.
-fn terms<'o>(orders: impl Iterator<Item = &'o KeptOrder>, deal: &str, day: ShanghaiDay) -> Terms<'o> {
+/// By what a deal is settled on a day, by all that orders say of it.
+fn terms<'o>(orders: &[OfDeal<'o>], day: ShanghaiDay) -> Terms<'o> {
     let mut not_ordered = Terms::Config;
-    for said in orders.filter_map(|order| order.says_of(deal, day)) {
+    for said in orders.iter().filter_map(|order| order.terms(day)) {
         match said {
             Terms::Ordered(..) => return said,
             Terms::NotOrdered(_) | Terms::Config => not_ordered = said,

@@ -1,6 +1,7 @@
 //! R-ORDER, R-COMMIT: a confirmed version reaches the market by itself, at midnight and at every process, and what is served, set aside, closed and
 //! stated of a day are one. R-TERM: what the end of a cooperation does to accounts by itself.
 
+use std::process::Command;
 use std::time::Duration;
 
 use loadtest::dsp::{Script, Temper};
@@ -107,7 +108,16 @@ fn r_order_a_version_is_served_set_aside_closed_and_stated_from_midnight_on_and_
     assert_eq!(page["terms"], json!({"by": "order", "order": "O-1", "version": 1}));
     assert_eq!((&page["price"]["cpm"], &page["progress"]["ordered"]), (&json!("61.00"), &json!(1_000_000)));
 
-    // A reload and a restart keep it.
+    // What deals.toml says otherwise is told.
+    let mut check = Command::new(env!("CARGO_BIN_EXE_pmpx"));
+    let check = check.arg("check").arg("--config").arg(pmpx.config()).arg("--data").arg(pmpx.data()).output().unwrap();
+    let told = String::from_utf8_lossy(&check.stderr);
+    assert!(
+        check.status.success() && told.contains("order \"O-1\" version 1: deals.toml says another price"),
+        "{told}"
+    );
+
+    // A reload keeps it.
     pmpx.edit(&json!({"deals.toml": {"deal": {"id=PD-2026-DAIRY-FEED": {"cpm": "25.00"}}}}));
     pmpx.reload();
     assert_eq!(bought(&pmpx), 61_000);

@@ -108,7 +108,7 @@ fn told(market: &Market, stand: &Stand) -> Value {
 fn deal(market: &Market, line: &DealLine) -> Value {
     let causes: serde_json::Map<_, _> =
         line.causes.iter().map(|(cause, count)| (cause.label().to_owned(), Value::from(*count))).collect();
-    let volume = market.deal_named(&line.deal).and_then(|deal| deal.volume);
+    let volume = market.deal_named(&line.deal).and_then(|deal| market.on_day(deal, line.last_day).volume);
     json!({
         "deal": line.deal,
         "order": line.order,

@@ -65,11 +65,12 @@ impl OrderBook {
 
     /// A market under these orders.
     pub(super) fn lay(&mut self, market: &Market, today: ShanghaiDay) -> Market {
-        self.remarks = self.orders.remarks(market, today);
+        let before = std::mem::replace(&mut self.remarks, self.orders.remarks(market, today));
         let more = self.remarks.len().saturating_sub(MOST_REMARKS);
         self.remarks.truncate(MOST_REMARKS);
         self.remarks.extend((more > 0).then(|| format!("{more} more orders differ from deals.toml")));
-        self.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
+        let news = self.remarks.iter().filter(|remark| !before.contains(remark));
+        news.for_each(|remark| tracing::warn!("{remark}"));
         market.by_orders(self.orders.over(market))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{KeptOrder, Line, Order, OrderCancellation, OrderConfirmation, Orders, Term, Terms, terms};
+use super::{KeptOrder, Line, OfDeal, Order, OrderCancellation, OrderConfirmation, Orders, Term, Terms, terms};
 use crate::clock::ShanghaiDay;
 use crate::event::{FactKind, KeptFact, StoreUnavailable};
 use crate::ids::DealId;
@@ -35,10 +35,10 @@ impl Orders {
     /// How they stand over what a market's config says.
     #[must_use]
     pub fn over(&self, market: &Market) -> Ordered {
-        let said = self.by_deal().into_iter().filter_map(|(wire, orders)| {
+        let said = self.by_deal().into_iter().filter_map(|(wire, mut orders)| {
             let deal = market.deal_named(wire).filter(|deal| deal.volume.is_some())?;
-            let own: Vec<_> = orders.into_iter().filter(|order| order.buyer == deal.buyer).collect();
-            Some((deal.id, words(&own, deal)))
+            orders.retain(|own| own.order.buyer == deal.buyer);
+            Some((deal.id, words(&orders, deal)))
         });
         Ordered::new(market, said.filter(|(_, words): &(DealId, Vec<_>)| !words.is_empty()))
     }
@@ -50,8 +50,8 @@ impl Orders {
         let mut remarks = Vec::new();
         for (wire, orders) in self.by_deal() {
             let mut told = BTreeSet::new();
-            for day in turns(&orders, wire).into_iter().map(|day| day.max(today)) {
-                let Terms::Ordered(order, version, line) = terms(orders.iter().copied(), wire, day) else { continue };
+            for day in turns(&orders).into_iter().map(|day| day.max(today)) {
+                let Terms::Ordered(order, version, line) = terms(&orders, day) else { continue };
                 let (number, version) = (&order.number, version.order.version);
                 if line.method.is_guaranteed()
                     && let Some(remark) = remark(market, order, line)
@@ -64,12 +64,22 @@ impl Orders {
         remarks
     }
 
-    /// The orders that bind, by the deals that they name.
-    fn by_deal(&self) -> BTreeMap<&str, Vec<&KeptOrder>> {
-        let mut by_deal = BTreeMap::<&str, Vec<&KeptOrder>>::new();
+    /// What the orders that bind say, by deal; each line is looked at once.
+    fn by_deal(&self) -> BTreeMap<&str, Vec<OfDeal<'_>>> {
+        let mut by_deal = BTreeMap::<&str, Vec<OfDeal<'_>>>::new();
         for order in self.iter() {
-            let deals: BTreeSet<_> = order.bound().map(|line| line.deal.as_str()).collect();
-            deals.into_iter().for_each(|deal| by_deal.entry(deal).or_default().push(order));
+            let mut own = BTreeMap::<&str, OfDeal<'_>>::new();
+            let blank = || OfDeal { order, versions: order.versions.iter().map(|it| (it, Vec::new())).collect() };
+            for line in order.bound() {
+                own.entry(&line.deal).or_insert_with(blank);
+            }
+            for (place, version) in order.versions.iter().enumerate() {
+                for line in &version.order.lines {
+                    let said = own.get_mut(line.deal.as_str()).and_then(|own| own.versions.get_mut(place));
+                    said.into_iter().for_each(|(_, lines)| lines.push(line));
+                }
+            }
+            own.into_iter().for_each(|(deal, own)| by_deal.entry(deal).or_default().push(own));
         }
         by_deal
     }
@@ -115,22 +125,23 @@ impl Term {
 }
 
 /// The days on which what some orders say of a deal may change.
-fn turns(orders: &[&KeptOrder], deal: &str) -> BTreeSet<ShanghaiDay> {
+fn turns(orders: &[OfDeal<'_>]) -> BTreeSet<ShanghaiDay> {
     let mut days = BTreeSet::new();
-    for order in orders {
-        days.extend(order.versions.iter().filter_map(super::Version::in_force_from));
+    for OfDeal { order, versions } in orders {
         days.extend(order.cancelled.as_ref().map(|(from, _)| *from));
-        let lines = order.bound().filter(|line| line.deal == deal);
-        lines.for_each(|line| days.extend([line.from, line.until.next()]));
+        for (version, lines) in versions.iter().filter(|(version, _)| version.confirmed.is_some()) {
+            days.extend(version.in_force_from());
+            lines.iter().for_each(|line| days.extend([line.from, line.until.next()]));
+        }
     }
     days
 }
 
 /// By whose word a deal is served, each with its first day.
-fn words(orders: &[&KeptOrder], deal: &Deal) -> Vec<(ShanghaiDay, Word)> {
+fn words(orders: &[OfDeal<'_>], deal: &Deal) -> Vec<(ShanghaiDay, Word)> {
     let mut words: Vec<(ShanghaiDay, Word)> = Vec::new();
-    for day in turns(orders, &deal.wire) {
-        let word = match terms(orders.iter().copied(), &deal.wire, day) {
+    for day in turns(orders) {
+        let word = match terms(orders, day) {
             Terms::Config => Word::Config,
             Terms::NotOrdered(order) => Word::NotOrdered { number: Arc::from(order.number.as_str()) },
             Terms::Ordered(order, version, line) => match agreed(line, deal) {

@@ -396,3 +396,15 @@ fn hidden_and_other_files_are_passed_over_and_links_followed() {
     assert_eq!(sources.digest(), load(Path::new("config")).unwrap().digest(), "the folder's name is not in it");
     assert!(compile(&sources, &mut IdBook::default(), &moment()).is_ok());
 }
+
+#[test]
+fn r_statement_the_exchange_has_a_legal_name_or_its_domain() {
+    let name = |edits: &[(&str, &str, &str)]| edited(edits).unwrap().market.terms.name().to_owned();
+    assert_eq!(name(&[]), "exchange.example");
+    let line = "domain = \"exchange.example\"";
+    let named = format!("{line}\nlegal_name = \"北京某某广告有限公司\"");
+    assert_eq!(name(&[("exchange.toml", line, &named)]), "北京某某广告有限公司");
+    let empty = format!("{line}\nlegal_name = \"\"");
+    let refused = edited(&[("exchange.toml", line, &empty)]).unwrap_err().to_string();
+    assert!(refused.contains("exchange.toml:8") && refused.contains("legal_name"), "{refused}");
+}
