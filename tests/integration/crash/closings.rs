@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pmpx::clock::{Chance, Clock, ShanghaiDay};
+use pmpx::control::config::{self, Moment};
 use pmpx::event::{
     Account, AccountKind, Books, ClosedDay, DayCommitment, DayTerms, FactKind, Journal, Leases, Ledger, Measure,
     Source, Stage, Tally, TransactionKind,
 };
-use pmpx::ids::{BuyerId, DealId, NodeId};
-use pmpx::market::{ExchangeTerms, Market, Parts};
+use pmpx::ids::{BuyerId, DealId, IdBook, NodeId};
 use pmpx::money::{CpmMicroYuan, MicroYuan};
 use pmpx::settlement::day::{Closer, Closing};
 use pmpx::store::{Options, SqliteReader, SqliteStore};
@@ -85,12 +85,19 @@ fn copied(data: &Path) -> TempDir {
 }
 
 /// The same days, closed by one closer that nobody disturbs.
-fn undisturbed(data: &Path) {
+fn undisturbed(config: &Path, data: &Path) {
     let now = Clock::system().now();
     let store = SqliteStore::open(Options::new(data, NodeId(1)), now).unwrap();
-    let market = Market::assemble(1, now, [0; 32], ExchangeTerms::plain(), Parts::default());
+    let sources = config::load(config).unwrap().with_environment(|_| Some("0".repeat(128)));
+    let at = Moment { now, generation: 1 };
+    let market = config::compile(&sources, &mut IdBook::default(), &at).unwrap().market;
     let mut closer = Closer::default();
     while closer.step(&store, &market, now).unwrap() != Closing::Idle {}
+}
+
+fn pause(duration: Duration) {
+    let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+    assert!(receiver.recv_timeout(duration).is_err(), "nobody sends");
 }
 
 /// Waits until so many days are closed.
@@ -99,7 +106,7 @@ fn wait_for(data: &Path, count: usize) {
     let until = clock.instant() + PATIENCE;
     while closed(data).len() < count {
         assert!(clock.instant() < until, "{} of {count} days are closed", closed(data).len());
-        std::thread::sleep(step);
+        pause(step);
     }
 }
 
@@ -111,7 +118,7 @@ fn r_commit_days_are_closed_once_over_kill_9() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     days_to_close(data.path());
     let copy = copied(data.path());
-    undisturbed(copy.path());
+    undisturbed(config.path(), copy.path());
     let expected = figures(copy.path());
     let all = (DEALS * DAYS) as usize;
     assert_eq!(expected.0.len(), all);
@@ -155,7 +162,7 @@ fn enter(
     let mut process = Server(command.spawn().unwrap());
     match ends {
         Some(after) => {
-            std::thread::sleep(after);
+            pause(after);
             process.0.kill().unwrap();
             process.0.wait().unwrap();
         }
