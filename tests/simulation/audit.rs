@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use pmpx::clock::UnixMillis;
-use pmpx::event::{AccountKind, Books, LeaseState, Ledger, Method, Source};
+use pmpx::event::{AccountKind, Books, LeaseState, Ledger, Method, Position, Source};
 use pmpx::settlement::ledger::verify;
 use pmpx::store::MemoryStore;
 
 use crate::model::{End, Held, Model, day_of};
+use crate::terms::DEALS;
 
 /// What the books say, in short.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,19 +80,24 @@ fn purses(books: &dyn Books, model: &Model, now: u64) -> Held {
     positions.sort_by_key(|position| position.source);
     let mut sources = model.sources();
     sources.sort_unstable();
-    same("purses", positions.iter().map(|it| it.source).collect(), sources)?;
+    let mut there: Vec<_> = positions.iter().map(|it| it.source).collect();
+    there.dedup();
+    same("purses", there, sources)?;
     let mut held = BTreeMap::<Source, (i64, i64)>::new();
     for lease in model.leases.values().filter(|lease| !lease.closed) {
         let (open, holding) = held.entry(lease.source).or_default();
         *(if lease.open && lease.window_ends > now { open } else { holding }) += lease.bound;
     }
-    for position in positions {
-        let (open, holding) = held.get(&position.source).copied().unwrap_or_default();
-        let closed = |lease: &&crate::model::SeenLease| lease.closed && lease.source == position.source;
+    // What is set aside for a day and what is kept to be made good on it are one source.
+    for pots in positions.chunk_by(|one, next| one.source == next.source) {
+        let source = pots[0].source;
+        let (open, holding) = held.get(&source).copied().unwrap_or_default();
+        let closed = |lease: &&crate::model::SeenLease| lease.closed && lease.source == source;
         let settled: i64 = model.leases.values().filter(closed).map(|lease| lease.posted).sum();
-        let said = (position.funded.0, position.settled.0, position.open.0, position.holding.0);
-        let what = format!("funded, settled, open, holding of {:?}", position.source);
-        same(&what, said, (model.funded(position.source), settled, open, holding))?;
+        let sum = |of: fn(&Position) -> i64| pots.iter().map(of).sum::<i64>();
+        let said = (sum(|it| it.funded.0), sum(|it| it.settled.0), sum(|it| it.open.0), sum(|it| it.holding.0));
+        let what = format!("funded, settled, open, holding of {source:?}");
+        same(&what, said, (model.funded(source), settled, open, holding))?;
     }
     Ok(())
 }
@@ -102,7 +108,12 @@ fn ledger(books: &dyn Books, model: &Model) -> Held {
     let mut lines = BTreeMap::<(u32, u32, u32, u8, u32), (u64, i64, i64)>::new();
     for stored in books.transactions(0, u32::MAX).map_err(|why| why.to_string())? {
         for entry in &stored.contents.entries {
-            *accounts.entry((entry.account.kind, entry.account.owner)).or_default() += entry.amount.0;
+            // What is set aside and what is kept to be made good pay for the same deliveries.
+            let kind = match entry.account.kind {
+                AccountKind::BuyerMakeGood => AccountKind::BuyerCommitted,
+                kind => kind,
+            };
+            *accounts.entry((kind, entry.account.owner)).or_default() += entry.amount.0;
         }
         for line in &stored.contents.lines {
             let key = (line.buyer.0, line.deal.0, line.media.0, line.method.code(), stored.contents.day.0);
@@ -121,6 +132,14 @@ fn ledger(books: &dyn Books, model: &Model) -> Held {
     for (buyer, amount) in model.commitments.values() {
         add(AccountKind::BuyerCash, *buyer, *amount);
         add(AccountKind::BuyerCommitted, *buyer, -amount);
+    }
+    for ((deal, _), seen) in &model.closings {
+        let place = model.names.deals.iter().position(|it| it.id.0 == *deal).ok_or("a day of which deal?")?;
+        let buyer = model.names.buyers[DEALS[place].buyer].0;
+        add(AccountKind::UndeliveredRevenue, 0, -(seen.from_pots + seen.from_cash + seen.owed));
+        add(AccountKind::BuyerCommitted, buyer, seen.from_pots + seen.released);
+        add(AccountKind::BuyerCash, buyer, seen.from_cash - seen.released);
+        add(AccountKind::BuyerReceivable, buyer, seen.owed);
     }
     for (key, seen) in model.charges.iter().filter(|(_, seen)| seen.end == Some(End::Posted)) {
         let charge = &seen.charge;

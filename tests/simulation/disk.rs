@@ -1,6 +1,8 @@
 //! The disk: what is durable behind what is not. The product's memory engine holds what was committed; in front of it stand a queue,
 //! commits that take their time, refuse or end in the middle, and answers that get lost. Every step is told to the model.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,6 +15,8 @@ use pmpx::event::{
 use pmpx::ids::{BuyerId, DealId, Lane, LeaseId};
 use pmpx::money::MicroYuan;
 use pmpx::store::MemoryStore;
+
+use crate::model::Told;
 
 /// Postings of one lane in flight, and of all lanes in the queue, at most.
 const LANE_BOUND: usize = 24;
@@ -35,6 +39,10 @@ pub(crate) enum Op {
     Closed { now: UnixMillis, count: u64 },
     /// A day was to be funded.
     Committed { deal: DealId, day: ShanghaiDay, buyer: BuyerId, amount: MicroYuan, now: UnixMillis, funded: bool },
+    /// A day was sealed.
+    Sealed { day: ShanghaiDay },
+    /// A day of a guaranteed deal was closed.
+    DayClosed(Box<Told>),
     /// A payment was booked, under a reference.
     PaidIn { buyer: BuyerId, amount: MicroYuan, reference: String },
 }
@@ -56,10 +64,12 @@ pub(crate) enum Cheat {
     ForgetsRetirement,
     /// Funds a day whatever the balance.
     FundsEveryDay,
+    /// Closes days as if the exchange had failed nothing.
+    ChargesItsOwnFailures,
 }
 
 impl Cheat {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::AcknowledgesBeforeCommit,
         Self::LosesAfterCommit,
         Self::PostsTwice,
@@ -67,6 +77,7 @@ impl Cheat {
         Self::LeasesTooMuch,
         Self::ForgetsRetirement,
         Self::FundsEveryDay,
+        Self::ChargesItsOwnFailures,
     ];
 }
 

@@ -1,10 +1,14 @@
 //! What must be true, written a second time: plain maps, its own arithmetic, none of the product's code paths. Every figure is added
 //! up from what was observed; what the product did is compared with what it had to do.
 
+mod closings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmpx::event::{Charge, Lease, LeaseRequest, Method, Posting, Recorded, Resolution, Source};
 use pmpx::ids::{AuctionId, LeaseId};
+
+pub(crate) use closings::{SeenClosing, Told};
 
 use crate::disk::Op;
 use crate::terms::{DEALS, LONGEST_LIFE_MS, Names, PLACEMENTS, SKEW_MS};
@@ -94,6 +98,15 @@ pub(crate) struct Model {
     /// Bounds of leases that are not closed, and posted by those that are, by source.
     held: BTreeMap<Source, i64>,
     settled: BTreeMap<Source, i64>,
+    /// Days that were decided, funded or not, and how they were closed, by deal and day.
+    decided: BTreeSet<(u32, u32)>,
+    pub(crate) closings: BTreeMap<(u32, u32), SeenClosing>,
+    /// What is kept to be made good, by deal and the day on which it may be: one part of each closing.
+    kept: BTreeMap<(u32, u32), Vec<i64>>,
+    /// What closings gave back to each buyer's cash, less what they took of it.
+    returned: BTreeMap<u32, i64>,
+    /// Days to which nothing comes any more.
+    sealed: BTreeSet<u32>,
     /// Posted by deal and settlement day.
     delivered: BTreeMap<(u32, u32), i64>,
     /// The last true time at which a clock was beyond what is allowed.
@@ -118,6 +131,11 @@ impl Model {
             queued: BTreeMap::new(),
             held: BTreeMap::new(),
             settled: BTreeMap::new(),
+            decided: BTreeSet::new(),
+            closings: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            returned: BTreeMap::new(),
+            sealed: BTreeSet::new(),
             delivered: BTreeMap::new(),
             clocks_wrong_at: None,
         }
@@ -128,10 +146,24 @@ impl Model {
         match source {
             Source::Balance(buyer) => {
                 let set_aside = self.commitments.values().filter(|(of, _)| *of == buyer.0).map(|(_, amount)| amount);
-                self.paid.get(&buyer.0).copied().unwrap_or(0) - set_aside.sum::<i64>()
+                let returned = self.returned.get(&buyer.0).copied().unwrap_or(0);
+                self.paid.get(&buyer.0).copied().unwrap_or(0) - set_aside.sum::<i64>() + returned
             }
             Source::Client(_) => 0,
-            Source::Commitment(deal, day) => self.commitments.get(&(deal.0, day.0)).map_or(0, |(_, amount)| *amount),
+            Source::Commitment(deal, day) => {
+                let key = (deal.0, day.0);
+                let set_aside = self.commitments.get(&key).map_or(0, |(_, amount)| *amount);
+                let gone = self.closings.get(&key).map_or(0, |it| it.from_pots + it.kept + it.released);
+                set_aside + self.kept(key.0, key.1) - gone
+            }
+        }
+    }
+
+    /// The deal and day that a source is set aside for.
+    fn of_day(&self, source: Source) -> Option<(u32, u32)> {
+        match source {
+            Source::Commitment(deal, day) => Some((deal.0, day.0)),
+            Source::Balance(_) | Source::Client(_) => None,
         }
     }
 
@@ -151,9 +183,9 @@ impl Model {
     /// Every source that has ever had money.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let balances = self.paid.keys().map(|buyer| Source::Balance(pmpx::ids::BuyerId(*buyer)));
-        let commitments = self
-            .commitments
-            .keys()
+        let set_aside: BTreeSet<_> = self.commitments.keys().chain(self.kept.keys()).collect();
+        let commitments = set_aside
+            .into_iter()
             .map(|(deal, day)| Source::Commitment(pmpx::ids::DealId(*deal), pmpx::clock::ShanghaiDay(*day)));
         balances.chain(commitments).collect()
     }
@@ -224,6 +256,8 @@ impl Model {
             }
             Op::Retired { lease, awarded } => self.retired(*lease, awarded.0),
             Op::Closed { now, count } => self.closed(now.0, *count),
+            Op::Sealed { day } => must(self.sealed.insert(day.0), || format!("{day} was sealed twice")),
+            Op::DayClosed(told) => self.day_closed(told),
             Op::PaidIn { buyer, amount, reference } => {
                 *self.paid.entry(buyer.0).or_default() += amount.0;
                 must(self.payments.insert(reference.clone()), || format!("the payment {reference} was booked twice"))
@@ -242,6 +276,7 @@ impl Model {
                         deal.0, amount.0
                     )
                 })?;
+                self.decided.insert((deal.0, day.0));
                 if *funded && !known {
                     self.commitments.insert((deal.0, day.0), (buyer.0, amount.0));
                 }
@@ -273,11 +308,17 @@ impl Model {
                 must(excused, || format!("lease {} closed before its token died", posting.charge.lease.0))?;
                 Recorded::LeaseClosed
             }
+            (None, _) if self.sealed.contains(&day_of((key.0 >> 80) as u64)) => {
+                // Only where clocks were wrong may a day be sealed while its ads are awarded.
+                let excused = self.clocks_wrong_at.is_some_and(|wrong| wrong + 120_000 >= seen.awarded_at);
+                must(excused, || "a day was sealed before its tokens were dead".to_owned())?;
+                Recorded::LeaseClosed
+            }
             (None, End::Posted) => Recorded::Posted,
             (None, End::Void) => Recorded::Voided,
         };
         must(recorded == expected, || format!("the store recorded {recorded:?} instead of {expected:?}"))?;
-        if seen.end.is_some() || lease.closed {
+        if seen.end.is_some() || recorded == Recorded::LeaseClosed {
             return Ok(());
         }
         seen.end = Some(end);
@@ -293,6 +334,8 @@ impl Model {
                 let delivered = self.delivered.entry((posting.charge.deal.0, day)).or_default();
                 *delivered += seen.amount;
                 let set_aside = self.commitments.get(&(posting.charge.deal.0, day)).map_or(0, |(_, amount)| *amount);
+                let set_aside =
+                    set_aside + self.kept.get(&(posting.charge.deal.0, day)).into_iter().flatten().sum::<i64>();
                 must(*delivered <= set_aside, || {
                     format!(
                         "deal {}: {delivered} delivered of {set_aside} set aside for the day",
@@ -382,6 +425,9 @@ impl Model {
             must(free >= 0, || format!("{source:?} is {free}"))?;
         }
         let paid: i64 = self.paid.values().sum();
-        must(funded == paid, || format!("{paid} was paid in, {funded} is in the purses"))
+        let taken: i64 = self.closings.values().map(|it| it.from_pots + it.from_cash).sum();
+        must(funded + taken == paid, || {
+            format!("{paid} was paid in, {funded} is in the purses, {taken} was taken for undelivered volume")
+        })
     }
 }

@@ -10,11 +10,13 @@ use pmpx::billing::beacon::{Answer, Notice};
 use pmpx::billing::budget::source_of;
 use pmpx::billing::token::{Purpose, TokenKey, Tokens};
 use pmpx::clock::{Chance, Clock, UnixMillis};
-use pmpx::event::{Charge, ChargeKey, Ledger, StoreUnavailable, Via};
+use pmpx::event::{Archive, BookError, Charge, ChargeKey, Ledger, StoreUnavailable, Via};
 use pmpx::exchange::{Core, Exchange, Incoming, Reply, Seed};
 use pmpx::ids::{AuctionIds, Boot, CreativeVersion, ImpIndex, Lane, NodeId, Slot};
 use pmpx::market::Market;
 use pmpx::money::{CpmMicroYuan, Quantity};
+use pmpx::settlement::day::{Closer, Closing, make_good_of};
+use pmpx::settlement::seal::{Progress, Sealer};
 use serde_json::Value;
 
 use crate::disk::{Disk, Port};
@@ -43,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) clock: Clock,
     cores: Vec<Rc<Core>>,
     ids: AuctionIds,
+    sealer: Sealer,
+    closer: Closer,
 }
 
 /// What seals by the first of some keys and opens by all of them.
@@ -50,6 +54,25 @@ fn tokens(ids: &[u8]) -> Tokens {
     let secret = |id: u8| std::array::from_fn(|index| (index as u8).wrapping_mul(7) ^ id);
     let keys: Vec<_> = ids.iter().map(|id| TokenKey { id: *id, secret: secret(*id) }).collect();
     Tokens::new(&keys).unwrap()
+}
+
+/// Seals every day that can be sealed, and closes those of guaranteed deals; how many were closed.
+pub(crate) fn close_days(
+    store: &dyn Archive,
+    sealer: &mut Sealer,
+    closer: &mut Closer,
+    market: &Market,
+    now: UnixMillis,
+) -> Result<u64, BookError> {
+    let mut closed = 0;
+    loop {
+        while sealer.step(store, now).map_err(|why| StoreUnavailable(why.to_string()))? != Progress::Idle {}
+        match closer.step(store, market, now)? {
+            Closing::Idle => return Ok(closed),
+            Closing::Closed(_) => closed += 1,
+            Closing::Working | Closing::Exempted(..) => {}
+        }
+    }
 }
 
 impl Node {
@@ -75,7 +98,8 @@ impl Node {
         };
         let cores = (0..CORES).map(core).collect();
         let ids = AuctionIds::new(NodeId(number), Boot(boot), SHORT_LANE);
-        Ok(Self { exchange, port, boot, clock, cores, ids })
+        let (sealer, closer) = (Sealer::default(), Closer::default());
+        Ok(Self { exchange, port, boot, clock, cores, ids, sealer, closer })
     }
 
     /// Other keys from now on, without a restart.
@@ -88,6 +112,17 @@ impl Node {
         let now = self.clock.now();
         let needs = self.exchange.needs(now);
         self.exchange.budgets.tend(&needs, &*self.port, self.exchange.lives(), now)
+    }
+
+    /// Seals and closes what can be, as the archivist does, and tells the hot plane what is made good today; how many days were closed.
+    pub(crate) fn close_days(&mut self) -> Result<u64, BookError> {
+        let (now, market) = (self.clock.now(), self.exchange.market.load_full());
+        let closed = close_days(&*self.port, &mut self.sealer, &mut self.closer, &market, now)?;
+        let today = now.shanghai_day();
+        for (deal, volume) in make_good_of(&*self.port.snapshot()?, today)? {
+            self.exchange.make_good.set(deal, today, volume);
+        }
+        Ok(closed)
     }
 
     /// A media's request, from its bytes to the answer's bytes: what was won.

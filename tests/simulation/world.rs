@@ -123,6 +123,8 @@ pub(super) enum Event {
     TendOnce(u16),
     Flush(u16),
     Derive(u16),
+    /// A node seals days and closes them, if its clock is sound.
+    Archive(u16),
     /// A billing notice reaches a node.
     Arrive(usize),
     /// A node reads a notice that has reached it.
@@ -291,6 +293,7 @@ impl World {
         for node in 0..NODES {
             self.schedule(SECOND, Event::Start(node));
             self.schedule(30 * MINUTE, Event::Tend(node));
+            self.schedule(HOUR * (1 + u64::from(node)), Event::Archive(node));
         }
         self.schedule(MINUTE, Event::Session);
         for day in 1..=self.options.days {
@@ -325,6 +328,10 @@ impl World {
                 }
             }
             Event::Derive(node) => self.derive(node),
+            Event::Archive(node) => {
+                self.schedule(3 * HOUR, Event::Archive(node));
+                return self.archive(node);
+            }
             Event::Arrive(display) => self.arrive(display),
             Event::Read(flight) => return self.read(flight),
             Event::Commit => return self.commit(),
@@ -440,6 +447,22 @@ impl World {
         let derived = ledger::derive(&*node.port, node.now());
         self.disk.unscript();
         self.count(if derived.is_ok() { "derived" } else { "derivations refused" });
+    }
+
+    /// Closes days as the leading node does. One whose clock is far off would seal days that others still award on.
+    fn archive(&mut self, number: u16) -> Result<(), String> {
+        self.script_trouble();
+        let place = &mut self.places[usize::from(number)];
+        let done = match &mut place.node {
+            Some(node) if !place.far => node.close_days(),
+            _ => Ok(0),
+        };
+        self.disk.unscript();
+        match done {
+            Ok(closed) => (0..closed).for_each(|_| self.count("days closed")),
+            Err(_) => self.count("closings refused"),
+        }
+        self.follow(Some(number)).map(|_| ())
     }
 
     fn pay_in(&mut self, buyer: u32, amount: i64) {

@@ -92,8 +92,9 @@ impl Closer {
         drop(books);
         if let Some(late) = next {
             let Some((deal, day, made_good_on)) = late else { return Ok(Closing::Working) };
-            store.exempt_day(deal, day, made_good_on, now)?;
-            self.late.done();
+            let made = store.exempt_day(deal, day, made_good_on, now);
+            self.late.done(made.is_ok());
+            made?;
             return Ok(Closing::Exempted(deal, day));
         }
         match std::mem::take(&mut self.refused).pop_first() {

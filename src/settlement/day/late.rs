@@ -27,7 +27,10 @@ struct Search {
     through: u64,
     exemptions: Vec<Exemption>,
     days: VecDeque<ShanghaiDay>,
-    found: VecDeque<Next>,
+    /// Which closed days are exempt, each with its order's last day.
+    found: VecDeque<(DealId, ShanghaiDay, ShanghaiDay)>,
+    /// Whether one could not be exempted: then they are looked through again.
+    failed: bool,
 }
 
 impl Late {
@@ -42,23 +45,27 @@ impl Late {
             self.work = Search::begin(books, self.through, now)?;
         }
         let Some(search) = &mut self.work else { return Ok(None) };
-        if let Some(next) = search.found.front() {
-            return Ok(Some(Some(*next)));
+        if let Some((deal, day, good_until)) = search.found.front().copied() {
+            let next = day.next().max(now.shanghai_day());
+            return Ok(Some(Some((deal, day, (next <= good_until).then_some(next)))));
         }
         let Some(day) = search.days.front().copied() else {
-            self.through = search.through;
+            if !search.failed {
+                self.through = search.through;
+            }
             self.work = None;
             return Ok(Some(None));
         };
-        search.found = search.on(books, market, day, now)?;
+        search.found = search.on(books, market, day)?;
         search.days.pop_front();
         Ok(Some(None))
     }
 
-    /// The one that was told last is exempted.
-    pub(super) fn done(&mut self) {
+    /// The one that was told last is exempted, or could not be.
+    pub(super) fn done(&mut self, exempted: bool) {
         if let Some(search) = &mut self.work {
             search.found.pop_front();
+            search.failed |= !exempted;
         }
     }
 }
@@ -72,7 +79,8 @@ impl Search {
         let today = now.shanghai_day();
         let days = exemptions.iter().flat_map(|it| (it.first.0..=it.last.0).map(ShanghaiDay));
         let days: BTreeSet<_> = days.filter(|day| *day < today).collect();
-        Ok(Some(Self { through, exemptions, days: days.into_iter().collect(), found: VecDeque::new() }))
+        let days = days.into_iter().collect();
+        Ok(Some(Self { through, exemptions, days, found: VecDeque::new(), failed: false }))
     }
 
     /// What of a day is to be exempted. What counts in a closed month stands: an adjustment has given that back when it was entered (R-MONTH).
@@ -81,17 +89,18 @@ impl Search {
         books: &dyn Books,
         market: &Market,
         day: ShanghaiDay,
-        now: UnixMillis,
-    ) -> Result<VecDeque<Next>, BookError> {
+    ) -> Result<VecDeque<(DealId, ShanghaiDay, ShanghaiDay)>, BookError> {
         let end = day.month().last_day();
         let closed_months = books.fact_heads(FactKind::MonthClosing, Whose::Anybodys, end, end)?;
         let closed_months: BTreeSet<BuyerId> = closed_months.iter().filter_map(|head| head.buyer).collect();
-        let next = day.next().max(now.shanghai_day());
         let exempt = |closed: &ClosedDay| {
             let deal = closed.closing.deal;
             let covered = self.exemptions.iter().any(|it| it.includes(day) && is_for(it, market, deal));
-            (covered && closed.may_be_exempted() && !closed_months.contains(&closed.closing.buyer))
-                .then(|| (deal, day, (next <= closed.closing.good_until).then_some(next)))
+            (covered && closed.may_be_exempted() && !closed_months.contains(&closed.closing.buyer)).then_some((
+                deal,
+                day,
+                closed.closing.good_until,
+            ))
         };
         Ok(books.closings(day, day)?.iter().filter_map(exempt).collect())
     }

@@ -4,10 +4,14 @@
 use pmpx::billing::budget::source_of;
 use pmpx::clock::UnixMillis;
 use pmpx::money::MicroYuan;
+use pmpx::settlement::day::Closer;
 use pmpx::settlement::ledger;
+use pmpx::settlement::seal::Sealer;
 
-use super::{Event, NODES, SECOND, World};
+use super::{DAY, Event, NODES, SECOND, World};
 use crate::audit::audit;
+use crate::model::day_of;
+use crate::node::close_days;
 use crate::terms::DEALS;
 
 impl World {
@@ -86,6 +90,20 @@ impl World {
         self.schedule(SECOND, Event::Calm(0));
     }
 
+    /// Every day is over: all are sealed and closed, and the books are proved once more.
+    fn close_all(&mut self, now: u64) -> Result<(), String> {
+        let (mut sealer, mut closer, port) = (Sealer::default(), Closer::default(), self.disk.port(0));
+        let closed = close_days(&port, &mut sealer, &mut closer, &self.markets[0], UnixMillis(now));
+        self.follow(None)?;
+        let closed = closed.map_err(|why| format!("nothing is wrong, and yet: {why}"))?;
+        (0..closed).for_each(|_| self.count("days closed"));
+        let open = self.model.unclosed_days(day_of(now));
+        if !open.is_empty() {
+            return Err(format!("not closed at the end: {open:?}"));
+        }
+        self.compare(true)
+    }
+
     /// After the last notice: every node ends, every token dies, and every reservation is back.
     pub(super) fn settle_all(&mut self) -> Result<(), String> {
         for number in 0..NODES {
@@ -99,6 +117,7 @@ impl World {
         pmpx::event::Leases::close_dead(&port, UnixMillis(last)).map_err(|why| why.to_string())?;
         self.follow(None)?;
         self.compare(true)?;
+        self.close_all(last + 2 * DAY)?;
         for source in self.model.sources() {
             if self.model.held(source) != 0 {
                 return Err(format!("{source:?}: {} did not come back", self.model.held(source)));
