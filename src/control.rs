@@ -6,4 +6,5 @@ pub mod admin;
 pub mod config;
 pub mod dashboard;
 pub mod publish;
+pub mod review;
 mod view;
