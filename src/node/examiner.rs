@@ -90,6 +90,9 @@ impl Round {
             tracing::info!(pending, rejected, expired, "creatives were examined");
         }
         let tended = office.tend_documents(DOCUMENTS)?;
+        for refusal in &tended.unread {
+            tracing::error!(%refusal, "a document that is due could not be judged");
+        }
         if tended.expired + tended.told > 0 {
             tracing::info!(expired = tended.expired, told = tended.told, "documents end");
         }
