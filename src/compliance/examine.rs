@@ -6,7 +6,6 @@ mod registered;
 use super::creative::Record;
 use super::finding::{Finding, Weight, heaviest};
 use super::office::{By, Office, Refusal, Verdict, body_of, state_of};
-use crate::clock::UnixMillis;
 use crate::event::{KeptStep, SubjectKind};
 use crate::market::demand::CreativeState;
 
@@ -60,7 +59,7 @@ impl Office<'_> {
                 Err(Refusal::Unavailable(error)) => return Err(error.into()),
                 Err(Refusal::Taken(_)) => {}
                 Err(refusal) => {
-                    let later = UnixMillis(self.now.0.saturating_add(AGAIN_MS));
+                    let later = self.now.plus_ms(AGAIN_MS);
                     self.docket.put_off(&[(kept.step.subject.clone(), Some(later))])?;
                     examined.unread.push(refusal);
                 }

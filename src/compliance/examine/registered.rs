@@ -33,7 +33,7 @@ impl Office<'_> {
             "excluded-industry" => finding,
             _ => Finding { weight: Weight::Person, ..finding },
         }));
-        self.is_in_scope(submission, &mut findings);
+        self.is_in_scope(submission, &mut findings)?;
         self.has_files(submission, &mut findings)?;
         self.has_a_place(submission, &mut findings);
         self.is_within_domains(submission, &mut findings)?;
@@ -42,22 +42,21 @@ impl Office<'_> {
         Ok(findings)
     }
 
-    /// R-SCOPE: nothing of an excluded industry, whatever its advertiser is.
-    fn is_in_scope(&self, submission: &Submission, findings: &mut Vec<Finding>) {
+    /// R-SCOPE: nothing of an excluded industry, whatever else its advertiser is.
+    fn is_in_scope(&self, submission: &Submission, findings: &mut Vec<Finding>) -> Result<(), Refusal> {
+        let buyer = self.buyer(&submission.account)?;
+        let own = self.market.advertisers.iter().find(|it| it.buyer == buyer && it.wire == submission.advertiser);
+        let categories: Vec<_> = submission.categories.iter().chain(own.map(|own| &own.category)).collect();
         for industry in self.terms().industries.iter().filter(|industry| industry.excluded) {
-            let of = |category: &&String| industry.categories.iter().any(|parent| within_category(category, parent));
-            if let Some(category) = submission.categories.iter().find(of) {
+            let of = |category: &&&String| industry.categories.iter().any(|parent| within_category(category, parent));
+            if let Some(category) = categories.iter().find(of) {
                 let (en, zh) = (&industry.name.en, &industry.name.zh);
                 let words = (format!("nothing of {en} runs here"), format!("不承接“{zh}”行业的广告"));
-                findings.push(Finding::new(
-                    "R-SCOPE",
-                    "excluded-industry",
-                    Weight::Refuse,
-                    ("categories", category),
-                    words,
-                ));
+                let found = ("categories", category.as_str());
+                findings.push(Finding::new("R-SCOPE", "excluded-industry", Weight::Refuse, found, words));
             }
         }
+        Ok(())
     }
 
     fn has_files(&self, submission: &Submission, findings: &mut Vec<Finding>) -> Result<(), Refusal> {
@@ -123,6 +122,10 @@ impl Office<'_> {
         let mut domains = self.registered(account, advertiser)?.map(|it| it.domains).unwrap_or_default();
         let configured = self.market.advertisers.iter().filter(|it| it.buyer == buyer && it.wire == advertiser);
         domains.extend(configured.flat_map(|it| it.domains.clone()));
+        // Nobody has verified the advertiser yet, which is a finding of its own.
+        if domains.is_empty() {
+            return Ok(());
+        }
         let url = url::Url::parse(&submission.landing_page).ok();
         let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
         if domains.iter().any(|domain| within_domain(host, domain)) || is_store(host) {

@@ -299,6 +299,28 @@ fn r_review_the_checks_decide_what_goes_to_people() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told_by_name_and_holds_up_no_other() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    office.submit(&banner(), Origin::Submitted, &BY).unwrap();
+    let mut step = docket.standing(&banner().subject()).unwrap().unwrap().step;
+    step.subject.name = "80010001/newer".to_owned();
+    step.body = r#"{"of":"a newer program"}"#.to_owned();
+    step.due = Some(UnixMillis(1));
+    docket.take(&[Taken { step: step.clone(), after: 0 }]).unwrap();
+    step.subject = Subject { kind: SubjectKind::Document, name: "80010001/baikang/1".to_owned(), version: 1 };
+    step.state = Standing::Verified.code();
+    docket.take(&[Taken { step, after: 0 }]).unwrap();
+    let examined = office.tend_creatives(9, &[]).unwrap();
+    assert_eq!((examined.pending, examined.unread.len()), (1, 1));
+    assert!(examined.unread[0].to_string().contains("80010001/newer"), "{}", examined.unread[0]);
+    assert_eq!(office.tend_creatives(9, &[]).unwrap().seen, 0, "later");
+    let tended = office.tend_documents(9).unwrap();
+    assert!(tended.unread[0].to_string().contains("80010001/baikang/1"));
+    assert_eq!(office.tend_documents(9).unwrap().seen, 0);
+}
+
+#[test]
 fn r_app_an_ad_says_what_is_registered_of_its_app() {
     let (docket, market) = (MemoryDocket::default(), market());
     let office = Office { docket: &docket, market: &market, now: noon() };

@@ -6,7 +6,7 @@ use crate::compliance::office::{By, Message, Office, Refusal, body_of};
 use crate::event::{KeptStep, SubjectKind};
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tended {
     /// Documents that were looked at.
     pub seen: usize,
@@ -14,6 +14,8 @@ pub struct Tended {
     pub expired: usize,
     /// Notices to buyers.
     pub told: usize,
+    /// What could not be read, to be told in the log; it is looked at again later.
+    pub unread: Vec<Refusal>,
 }
 
 impl Document {
@@ -37,12 +39,23 @@ impl Office<'_> {
     /// once for each of the days in the terms. Called again and again by the process that leads; what was done is not done twice.
     ///
     /// # Errors
-    /// [`Refusal::Unreadable`], [`Refusal::Unavailable`]: what was done before stays done.
+    /// [`Refusal::Unavailable`]: what was done before stays done.
     pub fn tend_documents(&self, most: u32) -> Result<Tended, Refusal> {
         let mut tended = Tended::default();
         for kept in self.docket.due(SubjectKind::Document, self.now, most)? {
             tended.seen += 1;
-            self.tend_document(&kept, &mut tended)?;
+            match self.tend_document(&kept, &mut tended) {
+                Ok(()) => {}
+                Err(Refusal::Unavailable(error)) => return Err(error.into()),
+                // Somebody decided in between.
+                Err(Refusal::Taken(_)) => {}
+                // The others do not wait for it.
+                Err(refusal) => {
+                    let later = self.now.plus_ms(AGAIN_MS);
+                    self.docket.put_off(&[(kept.step.subject.clone(), Some(later))])?;
+                    tended.unread.push(refusal);
+                }
+            }
         }
         Ok(tended)
     }
@@ -105,5 +118,7 @@ impl Office<'_> {
     }
 }
 
+/// After how long a document that this program cannot read is looked at again, ms.
+const AGAIN_MS: u64 = 300_000;
 /// Longer than any notice, days.
 const LONGEST_NOTICE: u32 = 366;
