@@ -1,0 +1,3 @@
+//! What the config says of content: raw terms, which `compliance` judges by.
+
+pub mod content;
