@@ -87,6 +87,9 @@ pub(crate) struct Serve {
     /// Where the control plane listens; loopback only.
     #[arg(long, env = "PMPX_CONTROL_LISTEN", default_value = "127.0.0.1:8081")]
     pub(crate) control_listen: SocketAddr,
+    /// Where what partners uploaded is shown to reviewers, apart from the control plane; loopback only.
+    #[arg(long, env = "PMPX_REVIEW_LISTEN", default_value = "127.0.0.1:8082")]
+    pub(crate) review_listen: SocketAddr,
     /// Cores of the hot plane; by default all of the machine's.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) cores: Option<u8>,

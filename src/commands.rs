@@ -58,6 +58,8 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
     let listener = TcpListener::bind(arguments.listen).with_context(|| format!("listening on {}", arguments.listen))?;
     let control = TcpListener::bind(arguments.control_listen)
         .with_context(|| format!("listening on {}", arguments.control_listen))?;
+    let review = TcpListener::bind(arguments.review_listen)
+        .with_context(|| format!("listening on {}", arguments.review_listen))?;
     let cores = arguments.cores.unwrap_or_else(all_cores);
     raise_open_files();
     outlive_file_size_limit()?;
@@ -66,6 +68,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         data: arguments.data.clone(),
         listener,
         control: Some(control),
+        review: Some(review),
         cores,
         clock: Clock::system(),
         watch: true,
@@ -73,7 +76,7 @@ pub(crate) fn serve(arguments: &Serve) -> Result<ExitCode> {
         unpin: arguments.unpin,
         variable,
     })?;
-    tracing::info!(address = %node.address(), control = %arguments.control_listen, cores, "serving");
+    tracing::info!(address = %node.address(), control = %arguments.control_listen, review = %arguments.review_listen, cores, "serving");
     wait_for_signals(|| {
         // The publisher logs what comes of it.
         let _ = node.reload();

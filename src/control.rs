@@ -7,4 +7,5 @@ pub mod config;
 pub mod dashboard;
 mod partner;
 pub mod publish;
+pub mod review;
 mod view;

@@ -57,11 +57,13 @@ pub(crate) fn run(arguments: &Demo) -> Result<ExitCode> {
     let data = folder.path().join("data");
     let control = TcpListener::bind(arguments.control_listen)
         .with_context(|| format!("listening on {}", arguments.control_listen))?;
+    let review = TcpListener::bind("127.0.0.1:0").context("listening on loopback")?;
     let node = Node::start(Settings {
         config,
         data: data.clone(),
         listener,
         control: Some(control),
+        review: Some(review),
         cores: all_cores(),
         clock: Clock::system(),
         watch: true,

@@ -4,6 +4,7 @@
 mod archivist;
 mod desk;
 mod drain;
+mod examiner;
 mod keeper;
 
 use std::io;
@@ -26,6 +27,7 @@ use desk::ControlPlane;
 pub use drain::Hurry;
 
 use drain::Drain;
+use examiner::Examiner;
 use keeper::{Duty, Keeper};
 
 /// How often in a row another process may publish while this one starts.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub listener: TcpListener,
     /// The control plane's listener, on loopback; `None`: no control plane.
     pub control: Option<TcpListener>,
+    /// The review listener, on loopback, where what was uploaded is shown apart from the control plane; `None`: it is not shown.
+    pub review: Option<TcpListener>,
     /// Cores of the hot plane: 1 to 255.
     pub cores: u8,
     /// Time.
@@ -83,6 +87,7 @@ pub struct Node {
     docket: Arc<SqliteDocket>,
     data_plane: DataPlane,
     keeper: Keeper,
+    examiner: Examiner,
     notifier: Notifier,
     control: ControlPlane,
 }
@@ -99,7 +104,8 @@ impl Node {
     /// # Errors
     /// [`StartError`] in words for the operator; nothing is left running.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config: folder, data, listener, control, cores, clock, watch, node, unpin, variable } = settings;
+        let Settings { config: folder, data, listener, control, review, cores, clock, watch, node, unpin, variable } =
+            settings;
         let now = clock.now();
         let watch = watch.then(|| Watch::new(&folder));
         // The node's number is in the config, and the store must know it before it can say which ids are taken.
@@ -120,13 +126,14 @@ impl Node {
         let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&store.counts_here(now.shanghai_day())?);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
-        let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), control, watch)?;
+        let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), (control, review), watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
+        let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone())?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
-        Ok(Self { exchange, store, docket, data_plane, keeper, notifier, control })
+        Ok(Self { exchange, store, docket, data_plane, keeper, examiner, notifier, control })
     }
 
     /// Where the data plane listens.
@@ -139,6 +146,12 @@ impl Node {
     #[must_use]
     pub fn control_address(&self) -> Option<SocketAddr> {
         self.control.address()
+    }
+
+    /// Where what is reviewed is shown.
+    #[must_use]
+    pub fn review_address(&self) -> Option<SocketAddr> {
+        self.control.review_address()
     }
 
     /// The hot plane's shared state.
@@ -176,7 +189,7 @@ impl Node {
     /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts; notices to DSPs, sent or kept) →
     /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
     pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
-        let Self { exchange, store, docket, data_plane, keeper, notifier, control } = self;
+        let Self { exchange, store, docket, data_plane, keeper, examiner, notifier, control } = self;
         let drain = Drain { clock: &exchange.clock, hurry };
         drain.phase("not_ready", || {
             control.stand(Stand::Draining);
@@ -190,7 +203,10 @@ impl Node {
             let duty = duty.clone();
             drain.bounded(name, move || work(&duty));
         };
-        drain.bounded("stop_housekeeping", move || keeper.stop());
+        drain.bounded("stop_housekeeping", move || {
+            examiner.stop();
+            keeper.stop();
+        });
         let (flushed, wait) = (duty.clone(), drain.time_for_notices());
         drain.bounded("flush", move || {
             flushed.flush_counts();

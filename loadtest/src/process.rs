@@ -81,6 +81,7 @@ impl Server {
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(data);
         command.args(cores.map(|cores| format!("--cores={cores}")));
         command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
+        command.env("PMPX_REVIEW_LISTEN", "127.0.0.1:0");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child =
             command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", binary.display())))?;

@@ -15,6 +15,8 @@ pub(in crate::control) mod idempotency;
 mod lists;
 mod month;
 mod notices;
+mod pages;
+mod reviews;
 mod scrape;
 mod server;
 mod streams;
@@ -23,7 +25,7 @@ mod streams;
 mod tests;
 
 pub(in crate::control) use server::Peer;
-pub use server::serve;
+pub use server::{listen, serve};
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,6 +39,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::dashboard::{self, Figures, History};
 use super::partner::{self, Gate};
 use super::publish::{Publisher, held};
+use super::review::{self, Stage};
 use super::view::Now;
 use crate::event::{Docket, Ledger};
 use crate::exchange::Exchange;
@@ -96,6 +99,7 @@ pub struct ControlState {
     publisher: Arc<Publisher>,
     ledger: Arc<dyn Ledger>,
     docket: Arc<dyn Docket>,
+    stage: Arc<Stage>,
     readiness: Arc<Readiness>,
     history: Mutex<History>,
     streams: Streams,
@@ -105,6 +109,8 @@ pub struct ControlState {
     switching: Arc<Semaphore>,
     /// One money record at a time: two would only overtake each other.
     entering: Arc<Semaphore>,
+    /// One step of the docket at a time: two would only overtake each other.
+    reviewing: Arc<Semaphore>,
     /// Idempotency keys whose changes are being made.
     busy: idempotency::Busy,
     /// The door of the partner API.
@@ -122,17 +128,21 @@ impl ControlState {
         docket: Arc<dyn Docket>,
         readiness: Arc<Readiness>,
     ) -> Self {
+        let exchange = publisher.exchange().clone();
+        let stage = Arc::new(Stage::new(docket.clone(), exchange.clock.clone()));
         Self {
-            exchange: publisher.exchange().clone(),
+            exchange,
             publisher,
             ledger,
             docket,
+            stage,
             readiness,
             history: Mutex::default(),
             streams: Streams::default(),
             reloading: Arc::new(Semaphore::new(1)),
             switching: Arc::new(Semaphore::new(1)),
             entering: Arc::new(Semaphore::new(1)),
+            reviewing: Arc::new(Semaphore::new(1)),
             busy: idempotency::Busy::default(),
             partners: Gate::default(),
             stir: Notify::new(),
@@ -143,6 +153,12 @@ impl ControlState {
     #[must_use]
     pub fn docket(&self) -> &Arc<dyn Docket> {
         &self.docket
+    }
+
+    /// Where what is reviewed is shown.
+    #[must_use]
+    pub fn stage(&self) -> &Arc<Stage> {
+        &self.stage
     }
 
     pub(in crate::control) fn exchange(&self) -> &Arc<Exchange> {
@@ -229,6 +245,13 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/notices", get(notices::list))
         .route("/api/v1/notices/resend", post(notices::resend_all))
         .route("/api/v1/notices/{id}/resend", post(notices::resend_one))
+        .route("/reviews", get(pages::queue))
+        .route("/reviews/creatives/{account}/{crid}/{version}", get(pages::creative))
+        .route("/reviews/registrations", get(pages::registrations))
+        .route("/reviews/spot-checks", get(pages::spot_checks))
+        .route("/reviews/style.css", get(|| async { answer::asset("text/css; charset=utf-8", review::STYLE) }))
+        .route("/reviews/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", review::SCRIPT) }))
+        .merge(reviews::routes())
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
         .nest("/partner/v1", partner::router(&state))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })

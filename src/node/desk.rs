@@ -20,6 +20,7 @@ pub(super) struct ControlPlane {
     publisher: Arc<Publisher>,
     readiness: Arc<Readiness>,
     address: Option<SocketAddr>,
+    review: Option<SocketAddr>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     following: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
@@ -34,12 +35,12 @@ impl ControlPlane {
         publisher: Arc<Publisher>,
         store: Arc<SqliteStore>,
         docket: Arc<SqliteDocket>,
-        listener: Option<TcpListener>,
+        (listener, review): (Option<TcpListener>, Option<TcpListener>),
         watch: Option<Watch>,
     ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness::default());
         let following = Some(follow(publisher.clone(), store.clone(), watch)?);
-        let mut plane = Self { publisher, readiness, address: None, running: None, following };
+        let mut plane = Self { publisher, readiness, address: None, review: None, running: None, following };
         let Some(listener) = listener else { return Ok(plane) };
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -48,16 +49,30 @@ impl ControlPlane {
         }
         listener.set_nonblocking(true)?;
         plane.address = Some(address);
+        plane.review = review.as_ref().map(on_loopback).transpose()?;
         let state = Arc::new(ControlState::new(plane.publisher.clone(), store, docket, plane.readiness.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        if let Some(review) = plane.review {
+            state.stage().listens(review, address);
+        }
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
+                let (ending, ended) = oneshot::channel::<()>();
                 let stopped = async {
                     let _ = stopped.await;
+                    drop(ending);
                 };
-                admin::serve(listener, state, stopped).await
+                let stage = async {
+                    let Some(review) = review else { return Ok(()) };
+                    let ended = async {
+                        let _ = ended.await;
+                    };
+                    admin::listen(tokio::net::TcpListener::from_std(review)?, state.stage().clone(), ended).await
+                };
+                let (control, stage) = tokio::join!(admin::serve(listener, state.clone(), stopped), stage);
+                control.and(stage)
             });
             if let Err(error) = served {
                 tracing::error!(%error, "the control plane ended");
@@ -71,6 +86,11 @@ impl ControlPlane {
     /// Where it listens.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where it shows what is reviewed.
+    pub(super) fn review_address(&self) -> Option<SocketAddr> {
+        self.review
     }
 
     /// Who publishes markets.
@@ -94,6 +114,17 @@ impl ControlPlane {
             let _ = thread.join();
         }
     }
+}
+
+/// Where a review listener listens; made ready for the runtime.
+fn on_loopback(listener: &TcpListener) -> io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        let message = format!("what is reviewed is shown on loopback only, not on {address}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    listener.set_nonblocking(true)?;
+    Ok(address)
 }
 
 /// Serves what other processes publish, and what the config folder says whenever its files have changed.

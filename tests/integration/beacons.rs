@@ -269,6 +269,7 @@ fn start(config: &Path, data: &Path) -> Node {
         data: data.to_owned(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         control: None,
+        review: None,
         cores: 3,
         clock: Clock::manual(moment(NOON)),
         watch: false,

@@ -182,6 +182,7 @@ fn spawn_with(config: &Path, data: &Path, log: &str, more: &[&str]) -> (Server, 
     command.arg("serve").arg("--config").arg(config).arg("--data").arg(data).args(["--cores", "2", "--log", log]);
     command.args(more);
     command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
+    command.env("PMPX_REVIEW_LISTEN", "127.0.0.1:0");
     let server = Server(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     (server, address, control)
 }

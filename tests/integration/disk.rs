@@ -185,7 +185,18 @@ fn a_read_only_data_folder_is_refused_at_the_start_in_words() {
     disk.remount("ro");
     let serve = |data: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pmpx"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--data"]).arg(data);
+        command
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--control-listen",
+                "127.0.0.1:0",
+                "--review-listen",
+                "127.0.0.1:0",
+                "--data",
+            ])
+            .arg(data);
         command.arg("--config").arg(crate::harness::example()).output().unwrap()
     };
     let done = serve(&process.store());

@@ -194,6 +194,7 @@ fn nobody_is_asked_for_a_client_that_left_before() {
         data: data.path().to_owned(),
         listener,
         control: None,
+        review: None,
         cores: 1,
         clock: Clock::manual(moment(NOON)),
         watch: false,

@@ -343,6 +343,7 @@ pub(crate) fn start_node(config: &Path, data: &Path, clock: &Clock, node: Option
         data: data.to_owned(),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         control: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+        review: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         cores: 1,
         clock: clock.clone(),
         watch: false,

@@ -62,6 +62,8 @@ mod pods;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod sealed_days;

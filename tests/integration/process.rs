@@ -156,6 +156,7 @@ fn spawn(config: &Path, place: &Path, arguments: &[&str]) -> (Child, Client, Cli
     command.arg("serve").arg("--config").arg(config).arg("--data").arg(place.join("store"));
     command.args(["--cores", "2"]).args(arguments).env("PMPX_LOG_FORMAT", "json").env_remove("PMPX_LOG");
     command.env("PMPX_LISTEN", address.to_string()).env("PMPX_CONTROL_LISTEN", control.to_string());
+    command.env("PMPX_REVIEW_LISTEN", "127.0.0.1:0");
     let log = File::create(place.join("log")).unwrap();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
     (child, client_of(address), client_of(control))

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::{ControlState, router};
+use crate::control::review::{Stage, stage};
 
 /// Connections at a time; beyond, new ones are closed at once.
 const MOST_CONNECTIONS: usize = 256;
@@ -45,11 +46,32 @@ pub async fn serve(
             format!("the control plane has no operators' tokens yet and listens on loopback only, not on {address}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
-    let (closing, closed) = watch::channel(());
-    let mut connections = JoinSet::new();
     let mut ticker = JoinSet::new();
     ticker.spawn(tick(state.clone()));
     let app = router(state.clone());
+    let streams = state.clone();
+    converse_until(listener, app, shutdown, move || streams.streams.close()).await;
+    Ok(())
+}
+
+/// Serves the stage (`control::review`) until `shutdown`, with the bounds of the control plane.
+///
+/// # Errors
+/// When the listener is not on a loopback address.
+pub async fn listen(listener: TcpListener, stage: Arc<Stage>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        let message = format!("the review listener is on loopback only, not on {address}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    converse_until(listener, stage::router(stage), shutdown, || {}).await;
+    Ok(())
+}
+
+/// Accepts connections until `shutdown`; after that `end` is called, and open requests may finish for 5 s.
+async fn converse_until(listener: TcpListener, app: Router, shutdown: impl Future<Output = ()>, end: impl FnOnce()) {
+    let (closing, closed) = watch::channel(());
+    let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -69,13 +91,12 @@ pub async fn serve(
         }
     }
     drop(listener);
-    state.streams.close();
+    end();
     closing.send_replace(());
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!(open = connections.len(), "connections of the control plane were cut off");
     }
-    Ok(())
 }
 
 async fn converse(socket: TcpStream, peer: Peer, app: Router, mut closing: watch::Receiver<()>) {

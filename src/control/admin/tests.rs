@@ -4,6 +4,7 @@ mod breaches;
 mod changes;
 mod finance;
 mod month;
+mod reviews;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -14,6 +14,12 @@ impl Plane {
         self.send(&head, body).await
     }
 
+    pub(super) async fn put(&self, path: &str, body: &[u8]) -> Reply {
+        let length = body.len();
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}", self.address);
+        self.send(&head, std::str::from_utf8(body).unwrap()).await
+    }
+
     async fn switch(&self, path: &str) -> Value {
         let reply = self.post(&format!("/api/v1/{path}"), r#"{"reason": "because <b>"}"#, "").await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
@@ -175,6 +181,7 @@ async fn what_is_described_is_what_is_routed() {
             let reply = match method.as_str() {
                 "get" if path == "/events" => continue,
                 "get" => plane.get(&concrete).await,
+                "put" => plane.put(&concrete, b"[]").await,
                 _ => plane.post(&concrete, "[]", "").await,
             };
             let unrouted = reply.status == 405 || reply.body.contains("no such path");
