@@ -4,13 +4,18 @@
 
 mod balance;
 mod caller;
+mod change;
 mod creatives;
 mod deals;
 mod docket;
+mod files;
 mod gate;
 mod lists;
+mod messages;
 mod problem;
 mod profile;
+mod registrations;
+mod submissions;
 mod supply;
 
 #[cfg(test)]
@@ -21,21 +26,21 @@ pub(in crate::control) use gate::Gate;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use serde_json::Value;
 
 use super::admin::{ControlState, answer};
+use crate::compliance::qualification::{App, Document, Registration};
 use caller::Caller;
 use problem::Problem;
 
 /// The description of this API.
 const OPENAPI: &str = include_str!("partner/openapi.json");
-/// The largest body where a path says nothing else, bytes.
+/// The largest body where a path says nothing else, bytes. Each path reads its own body.
 const LARGEST_BODY: usize = 64 * 1024;
 
 /// A route, as it is described: its method and its path.
@@ -50,7 +55,17 @@ fn on_get<H: Handler<T, Arc<ControlState>>, T: 'static>(path: &'static str, hand
     Route { method: "get", path, answer: get(handler) }
 }
 
+fn on_post<H: Handler<T, Arc<ControlState>>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route { method: "post", path, answer: post(handler) }
+}
+
 fn routes() -> Vec<Route> {
+    let mut all = reading();
+    all.extend(changing());
+    all
+}
+
+fn reading() -> Vec<Route> {
     vec![
         on_get("/me", profile::me),
         on_get("/openapi.json", || async { answer::asset("application/json", OPENAPI) }),
@@ -62,6 +77,29 @@ fn routes() -> Vec<Route> {
         on_get("/creatives/{crid}", creatives::versions),
         on_get("/creatives/{crid}/{version}", creatives::one),
         on_get("/creatives/{crid}/{version}/history", creatives::history),
+        on_get("/messages", messages::list),
+        on_get("/files", files::list),
+        on_get("/advertisers", registrations::list::<Registration>),
+        on_get("/advertisers/{advertiser}", registrations::advertiser),
+        on_get("/documents", registrations::list::<Document>),
+        on_get("/documents/{advertiser}/{number}", registrations::one::<Document>),
+        on_get("/apps", registrations::list::<App>),
+        on_get("/apps/{advertiser}/{app}", registrations::one::<App>),
+    ]
+}
+
+fn changing() -> Vec<Route> {
+    vec![
+        on_post("/messages/{message}/acknowledge", messages::acknowledge),
+        on_post("/advertisers", registrations::enter::<Registration>),
+        on_post("/advertisers/{advertiser}/{version}/withdraw", registrations::withdraw_advertiser),
+        on_post("/documents", registrations::enter::<Document>),
+        on_post("/documents/{advertiser}/{number}/{version}/withdraw", registrations::withdraw_other::<Document>),
+        on_post("/apps", registrations::enter::<App>),
+        on_post("/apps/{advertiser}/{app}/{version}/withdraw", registrations::withdraw_other::<App>),
+        on_post("/creatives", submissions::submit),
+        on_post("/creatives/batch", submissions::batch),
+        on_post("/creatives/{crid}/{version}/withdraw", submissions::withdraw),
     ]
 }
 
@@ -71,7 +109,6 @@ pub(in crate::control) fn router(state: &Arc<ControlState>) -> Router<Arc<Contro
     router
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(state.clone(), gate::gate))
 }
 
@@ -88,7 +125,7 @@ async fn read<T: Into<Value> + Send + 'static>(
     caller: Caller,
     work: impl FnOnce(&ControlState, &Caller) -> Result<T, Problem> + Send + 'static,
 ) -> Answered {
-    let Ok(turn) = state.partners().reads.clone().acquire_owned().await else { return Err(closing()) };
+    let Ok(turn) = state.partners().turns.clone().acquire_owned().await else { return Err(closing()) };
     let done = tokio::task::spawn_blocking(move || {
         let value = work(&state, &caller);
         drop(turn);

@@ -24,6 +24,8 @@ coded! {
         App = 7, "app";
         /// A spot check of an approved creative (R-REVIEW), by its number.
         SpotCheck = 8, "spot-check";
+        /// A file that a buyer uploaded, by `ACCOUNT/SHA256`.
+        Upload = 9, "upload";
     }
 }
 

@@ -36,8 +36,8 @@ impl Drop for Claim {
     }
 }
 
-fn refuse(status: StatusCode, code: &str, message: &str) -> Outcome {
-    (status, json!({ "error": { "code": code, "message": message } }))
+fn refuse(status: StatusCode, code: &str, message: &str, zh: &str) -> Outcome {
+    (status, json!({ "error": { "code": code, "message": message, "zh": zh } }))
 }
 
 /// Claims the request's key, if it has one. Keys are a scope's own: a partner's name, or nothing for operators, whose keys have no space
@@ -57,12 +57,22 @@ pub(in crate::control) fn claim(
     let key = value.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
     let Some(key) = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()) && values.next().is_none()) else {
         let message = "`Idempotency-Key` must stand once and have 1 to 128 visible ASCII characters";
-        return Err(refuse(StatusCode::BAD_REQUEST, "bad_idempotency_key", message));
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "bad_idempotency_key",
+            message,
+            "`Idempotency-Key` 须出现一次，为 1 至 128 个可见 ASCII 字符",
+        ));
     };
     let key = scope.map_or_else(|| key.to_owned(), |scope| format!("{scope} {key}"));
     if !held(&state.busy.0).insert(key.clone()) {
         let message = "a request with this `Idempotency-Key` is under way";
-        return Err(refuse(StatusCode::CONFLICT, "idempotency_key_in_use", message));
+        return Err(refuse(
+            StatusCode::CONFLICT,
+            "idempotency_key_in_use",
+            message,
+            "使用此 `Idempotency-Key` 的请求正在处理",
+        ));
     }
     let mut request = Sha256::new();
     request.update(path);
@@ -78,8 +88,9 @@ impl Claim {
         match operations.recall(&self.key, state.exchange.clock.now()) {
             Ok(Some(before)) if before.request == self.request => return replayed(before),
             Ok(Some(_)) => {
+                let zh = "此 `Idempotency-Key` 已在 24 小时内用于其他请求";
                 let message = "this `Idempotency-Key` was used for another request within the last 24 hours";
-                return answer::of(refuse(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", message));
+                return answer::of(refuse(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", message, zh));
             }
             Ok(None) => {}
             Err(error) => return answer::unavailable(&error),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::problem::Problem;
+use crate::clock::ShanghaiDay;
 use crate::control::admin::{ControlState, Peer};
 use crate::control::publish::held;
 use crate::market::Market;
@@ -39,21 +40,28 @@ const WINDOW: Duration = Duration::from_secs(60);
 const MOST_PAIRS: usize = 8_192;
 /// What is kept of a key id that nobody has: more than any has.
 const LONGEST_ID: usize = 64;
-/// Reads of the books and the docket at a time, over all partners; others wait for their turn.
-const READS: usize = 4;
+/// What waits for the books and the docket at a time, over all partners; others wait for their turn.
+const TURNS: usize = 4;
+/// Bodies of more than a creative's size at a time, over all partners.
+const UPLOADS: usize = 4;
+/// Bytes of files that a partner may upload on a day: 1 GiB.
+const A_DAY: u64 = 1 << 30;
 
 /// The door of the partner API.
 #[derive(Debug)]
 pub(in crate::control) struct Gate {
     failures: Mutex<Failures>,
     partners: Mutex<HashMap<Partner, Visits>>,
-    pub(super) reads: Arc<Semaphore>,
+    uploaded: Mutex<HashMap<Partner, (ShanghaiDay, u64)>>,
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) uploads: Arc<Semaphore>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        let (failures, partners) = (Mutex::default(), Mutex::default());
-        Self { failures, partners, reads: Arc::new(Semaphore::new(READS)) }
+        let (failures, partners, uploaded) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (turns, uploads) = (Arc::new(Semaphore::new(TURNS)), Arc::new(Semaphore::new(UPLOADS)));
+        Self { failures, partners, uploaded, turns, uploads }
     }
 }
 
@@ -142,6 +150,22 @@ fn enter(state: &ControlState, request: &Request) -> Result<Caller, Kept> {
 }
 
 impl Gate {
+    /// Counts an upload against what a partner may send on a day, on this node.
+    pub(super) fn charge(&self, partner: Partner, day: ShanghaiDay, bytes: u64) -> Result<(), Problem> {
+        let mut uploaded = held(&self.uploaded);
+        let (of, sum) = uploaded.entry(partner).or_insert((day, 0));
+        if *of != day {
+            (*of, *sum) = (day, 0);
+        }
+        if sum.saturating_add(bytes) > A_DAY {
+            let en = format!("more than {A_DAY} bytes of files on one day; go on tomorrow");
+            let zh = format!("当日上传文件超过 {A_DAY} 字节，请明日继续");
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_much", en, zh).after(3_600));
+        }
+        *sum += bytes;
+        Ok(())
+    }
+
     /// A place in flight within a partner's rate.
     fn visit(&self, partner: Partner, now: Instant) -> Result<Inside, Kept> {
         let mut partners = held(&self.partners);

@@ -29,6 +29,10 @@ impl Page {
         Ok(page)
     }
 
+    pub(super) fn new(cursor: Option<String>, limit: Option<usize>) -> Self {
+        Self { cursor, limit }
+    }
+
     /// How many items at most.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         match self.limit.unwrap_or(PAGE) {

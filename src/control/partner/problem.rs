@@ -1,5 +1,7 @@
 //! What a partner is told when something is not done: one form, in English and Chinese.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::event::StoreUnavailable;
 
-/// `{"error":{"code","message","zh","path"?}}` with its status.
+/// `{"error":{"code","message","zh","rule"?,"path"?}}` with its status.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
@@ -16,8 +18,11 @@ pub(super) struct Problem {
     code: &'static str,
     en: String,
     zh: String,
+    rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
     path: Option<String>,
+    /// What else is told, beside `error`.
+    more: Option<(&'static str, Value)>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
 }
@@ -25,7 +30,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
         let (en, zh) = (en.into(), zh.into());
-        Self { status, code, en, zh, path: None, retry_after: None }
+        Self { status, code, en, zh, rule: None, path: None, more: None, retry_after: None }
     }
 
     /// 404: it is not there, or it is somebody else's; nobody learns which.
@@ -58,6 +63,22 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", en, zh).at(subject)
     }
 
+    pub(super) fn rule(mut self, rule: impl Into<Cow<'static, str>>) -> Self {
+        self.rule = Some(rule.into());
+        self
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.more = Some((name, value));
+        self
+    }
+
+    /// The same of a part of the request.
+    pub(super) fn inside(mut self, place: &str) -> Self {
+        self.path = Some(self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}")));
+        self
+    }
+
     pub(super) fn at(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
@@ -71,10 +92,17 @@ impl Problem {
     /// Its body.
     pub(super) fn value(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.en, "zh": self.zh });
+        if let Some(rule) = &self.rule {
+            error["rule"] = Value::from(rule.as_ref());
+        }
         if let Some(path) = &self.path {
             error["path"] = Value::from(path.as_str());
         }
-        json!({ "error": error })
+        let mut value = json!({ "error": error });
+        if let Some((name, more)) = &self.more {
+            value[*name] = more.clone();
+        }
+        value
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod changes;
 mod description;
 mod isolation;
 mod keys;
@@ -20,7 +21,7 @@ use super::*;
 use crate::compliance::creative::{Origin, Record, Submission};
 use crate::control::admin::{Readiness, router};
 use crate::control::publish::tests::Bench;
-use crate::event::{Docket, Owner, Step, Taken};
+use crate::event::{Docket, Owner, Step, Subject, SubjectKind, Taken};
 use crate::market::demand::CreativeState;
 use crate::store::MemoryDocket;
 
@@ -98,7 +99,56 @@ impl Plane {
     async fn get(&self, partner: (&str, &str), path: &str) -> Reply {
         tokio::time::advance(Duration::from_secs(1)).await;
         let request = Request::get(format!("/partner/v1{path}")).header("host", "localhost");
-        self.send(request.header("authorization", token(partner.0, partner.1)).body(Body::empty()).unwrap()).await
+        let request = request.header("authorization", token(partner.0, partner.1)).body(Body::empty());
+        let reply = self.send(request.unwrap()).await;
+        description::hold("get", path, &reply);
+        reply
+    }
+
+    /// Sends JSON as a partner.
+    async fn post(&self, partner: (&str, &str), path: &str, body: &Value) -> Reply {
+        self.post_with(partner, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    async fn post_with(
+        &self,
+        partner: (&str, &str),
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let mut request = Request::post(format!("/partner/v1{path}")).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.header("authorization", token(partner.0, partner.1)).body(body.into());
+        let reply = self.send(request.unwrap()).await;
+        description::hold("post", path, &reply);
+        reply
+    }
+
+    /// The number of a buyer.
+    fn buyer(&self, account: &str) -> crate::ids::BuyerId {
+        self.state.market().buyers.iter().find(|buyer| buyer.account == account).unwrap().id
+    }
+
+    /// Lays down the upload of a file of a buyer's, and tells its digest.
+    fn upload(&self, account: &str, bytes: &[u8]) -> String {
+        let now = self.state.exchange().clock.now();
+        let digest = crate::compliance::digest_text(&self.docket.keep(bytes, now).unwrap());
+        let step = Step {
+            subject: Subject { kind: SubjectKind::Upload, name: format!("{account}/{digest}"), version: 0 },
+            owner: Owner::Buyer(self.buyer(account)),
+            state: 1,
+            due: None,
+            at: now,
+            actor: format!("buyer {account}"),
+            reason: String::new(),
+            body: format!(r#"{{"kind":"application/pdf","bytes":{}}}"#, bytes.len()),
+        };
+        self.docket.take(&[Taken { step, after: 0 }]).unwrap();
+        digest
     }
 
     /// Lays down a version of a creative of a buyer's, in a state.
@@ -108,8 +158,7 @@ impl Plane {
             "landing_page": format!("https://landing-{account}.example/"), "markup": format!("<b>markup of {account}</b>"),
         });
         let submission: Submission = serde_json::from_value(submission).unwrap();
-        let market = self.state.market();
-        let buyer = market.buyers.iter().find(|buyer| buyer.account == account).unwrap().id;
+        let buyer = self.buyer(account);
         let subject = submission.subject();
         let after = self.docket.standing(&subject).unwrap().map_or(0, |kept| kept.seq);
         let record = Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };

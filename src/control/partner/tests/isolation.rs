@@ -7,13 +7,24 @@ use proptest::prelude::*;
 
 use super::description::{described, operations, parameters};
 use super::*;
+use crate::compliance::office::{By, Message};
 use crate::control::view::segment;
 
 /// Names by what they are called in paths: `crid`, `id`.
 type Names = BTreeMap<String, BTreeSet<String>>;
 
-/// The parameter that a field of a list's items is asked for by.
-const NAMED: [(&str, &str); 3] = [("crid", "crid"), ("version", "version"), ("id", "id")];
+/// The list, the field of its items, and the parameter that it is asked for by; an empty list: any.
+const NAMED: [(&str, &str, &str); 9] = [
+    ("", "/crid", "crid"),
+    ("", "/version", "version"),
+    ("", "/advertiser", "advertiser"),
+    ("", "/registration/advertiser", "advertiser"),
+    ("", "/registration/number", "number"),
+    ("", "/registration/app", "app"),
+    ("", "/sha256", "sha256"),
+    ("/deals", "/id", "id"),
+    ("/messages", "/id", "message"),
+];
 
 /// What a partner sees: the names in its lists.
 async fn names_of(plane: &Plane, api: &Value, partner: (&str, &str)) -> Names {
@@ -21,10 +32,10 @@ async fn names_of(plane: &Plane, api: &Value, partner: (&str, &str)) -> Names {
     for (_, path, _) in operations(api).into_iter().filter(|(method, path, _)| method == "get" && !path.contains('{')) {
         let reply = plane.get(partner, &path).await;
         for item in reply.json()["items"].as_array().into_iter().flatten() {
-            for (field, parameter) in NAMED {
-                let name = match &item[field] {
-                    Value::String(name) => name.clone(),
-                    Value::Number(number) => number.to_string(),
+            for (list, field, parameter) in NAMED {
+                let name = match item.pointer(field).filter(|_| list.is_empty() || list == path) {
+                    Some(Value::String(name)) => name.clone(),
+                    Some(Value::Number(number)) => number.to_string(),
                     _ => continue,
                 };
                 names.entry(parameter.to_owned()).or_default().insert(name);
@@ -59,10 +70,68 @@ fn secrets_of(partner: (&str, &str)) -> Vec<String> {
             format!("landing-{account}.example"),
             format!("markup of {account}"),
             format!("reason for {account}"),
+            format!("words of {account}"),
+            format!("Company of {account}"),
             format!("PMP-2026-{}", &account[4..]),
         ],
         (_, id) => vec![format!("demo-{id}"), format!("{id}-partner")],
     }
+}
+
+/// Lays down an advertiser, a document, an app and a message of a buyer's.
+pub(super) fn furnish(plane: &Plane, account: &str, name: &str) {
+    let market = plane.state.market();
+    let (office, by) = (change::office(&plane.state, &market), By { actor: "a test", reason: "" });
+    let id: String = name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+    let company = format!("Company of {account}");
+    let registration = json!({
+        "account": account, "advertiser": id, "name": company, "source": company, "domains": ["a.example"], "category": "IAB8",
+    });
+    office.register(&serde_json::from_value(registration).unwrap(), &by).unwrap();
+    let app = json!({
+        "account": account, "advertiser": id, "app": "com.a", "name": company, "version": "1", "developer": company,
+        "permissions": [], "privacy_policy": "https://a.example/p", "functions": "shows milk", "download": "https://a.example/d",
+    });
+    office.register_app(&serde_json::from_value(app).unwrap(), &by).unwrap();
+    let file = plane.upload(account, format!("pages of {account}").as_bytes());
+    let kind = office.terms().documents.iter().find(|kind| kind.forms.is_empty() && !kind.ends_by_number).unwrap();
+    let document = json!({
+        "account": account, "advertiser": id, "number": "1", "kind": kind.id, "issuer": company, "valid_from": "2026-01-01",
+        "files": [file],
+    });
+    office.register_document(&serde_json::from_value(document).unwrap(), &by).unwrap();
+    let words = format!("words of {account}");
+    let message = Message { rule: "R-REVIEW".to_owned(), about: words.clone(), en: words.clone(), zh: words };
+    office.tell(Owner::Buyer(plane.buyer(account)), &format!("about/{name}"), &message, &by).unwrap();
+}
+
+/// R-OWN: nothing is registered or submitted in another's name, or with another's files.
+async fn forge(plane: &Plane, one: (&str, &str), account: &str) {
+    let before = plane.docket.last_step().unwrap();
+    let text = |name: &str| json!({ "account": account, "advertiser": name, "name": "x", "source": "x", "domains": ["x.example"], "category": "IAB8" });
+    let submission = json!({
+        "account": account, "advertiser": "qinghe-dairy", "crid": "forged", "version": 1, "format": "native", "landing_page": "https://x.example/",
+        "markup": "{}",
+    });
+    let mut replies =
+        vec![plane.post(one, "/advertisers", &text("forged")).await, plane.post(one, "/creatives", &submission).await];
+    let batch = plane.post(one, "/creatives/batch", &json!({ "creatives": [submission] })).await;
+    if one.0 == "buyer" {
+        assert_eq!(batch.json()["items"][0]["error"]["rule"], "R-OWN");
+        let file = crate::compliance::digest_text(
+            &<sha2::Sha256 as sha2::Digest>::digest(format!("pages of {account}")).into(),
+        );
+        let borrowed = json!({
+            "account": one.1, "advertiser": "a", "number": "1", "kind": "business-licence", "issuer": "x", "valid_from": "2026-01-01",
+            "files": [file],
+        });
+        assert_eq!(plane.post(one, "/documents", &borrowed).await.code(), (422, "not_uploaded".to_owned()));
+        assert!(replies.iter().all(|it| it.json()["error"]["rule"] == "R-OWN"));
+    } else {
+        replies.push(batch);
+        assert!(replies.iter().all(|it| it.status == 404), "{one:?} is no buyer");
+    }
+    assert_eq!(plane.docket.last_step().unwrap(), before, "{one:?} for {account}");
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -91,6 +160,7 @@ proptest! {
             for ((_, account), name) in PARTNERS.iter().filter(|(kind, _)| *kind == "buyer").zip(&names) {
                 plane.submit(account, name, 1, CreativeState::Rejected);
                 plane.submit(account, name, 2, CreativeState::PendingReview);
+                furnish(&plane, account, name);
                 if own_as_well {
                     plane.submit(account, "the same for all", 1, CreativeState::Approved);
                 }
@@ -107,10 +177,17 @@ proptest! {
                     seen(&path, &plane.get(one, &path).await.body);
                 }
             }
+            if let ("buyer", account) = other {
+                forge(&plane, one, account).await;
+            }
             let own: BTreeSet<_> = filled(&api, &mine).into_iter().collect();
             for (method, path) in filled(&api, &theirs).into_iter().filter(|it| !own.contains(it)) {
-                assert_eq!(method, "get");
-                let reply = plane.get(one, &path).await;
+                let before = plane.docket.last_step().unwrap();
+                let reply = match method.as_str() {
+                    "get" => plane.get(one, &path).await,
+                    _ => plane.post(one, &path, &json!({ "reason": "mine now" })).await,
+                };
+                assert_eq!(plane.docket.last_step().unwrap(), before, "{one:?} changes {path} of {other:?}");
                 assert_eq!(reply.code(), (404, "not_found".to_owned()), "{one:?} asks {path} of {other:?}");
                 seen(&path, &reply.body);
                 let nothing = plane.get(one, "/deals/nobody-has-this").await;

@@ -139,7 +139,7 @@ fn what_is_not_understood_is_an_error_and_names_it() {
         plane.submit("80010001", "milk", 1, CreativeState::Checking);
         let market = plane.state.market();
         let buyer = market.buyers.iter().find(|buyer| buyer.account == "80010001").unwrap().id;
-        let kind = crate::event::SubjectKind::Creative;
+        let kind = SubjectKind::Creative;
         let wanted = crate::event::Wanted { state: None, owner: Some(Owner::Buyer(buyer)) };
         let kept = plane.docket.list(kind, &wanted, 0, 1).unwrap().pop().unwrap();
         let step = Step { body: "{\"newer\": 1}".to_owned(), ..kept.step };
