@@ -7,4 +7,5 @@ pub mod crawl;
 pub mod creative;
 pub mod finding;
 pub mod html;
+pub mod landing;
 pub mod scan;
