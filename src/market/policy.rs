@@ -1,3 +1,4 @@
-//! What was decided about content, as config says it; the rooms of `compliance` decide by it.
+//! What the config says of content: raw terms, which `compliance` judges by.
 
+pub mod content;
 pub mod landing;
