@@ -3,6 +3,8 @@
 
 mod message;
 mod submit;
+#[cfg(test)]
+pub(crate) mod tests;
 mod verdict;
 
 pub use message::{Message, MessageState};

@@ -41,14 +41,14 @@ fn a_list_that_is_given_takes_the_place_of_the_shipped_one_and_problems_have_the
     check(
         &[("content.toml", list, &format!("{industry}{list}"))],
         &[
-            "config/content.toml:27: document `busines-licence` is not known (R-QUALIFY); did you mean `business-licence`?",
+            "config/content.toml:23: document `busines-licence` is not known (R-QUALIFY); did you mean `business-licence`?",
         ],
     );
-    check(&[("content.toml", list, &twice)], &["config/content.toml:28: industry `toys` stands twice"]);
+    check(&[("content.toml", list, &twice)], &["config/content.toml:24: industry `toys` stands twice"]);
     check(
         &[("content.toml", "share = \"1%\"", "share = \"1\"")],
         &[
-            "config/content.toml:17: `share` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
+            "config/content.toml:16: `share` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
         ],
     );
 }
