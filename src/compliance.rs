@@ -8,6 +8,7 @@ pub mod creative;
 pub mod examine;
 pub mod finding;
 pub mod html;
+pub mod landing;
 pub mod office;
 pub mod qualification;
 pub mod review;

@@ -155,6 +155,8 @@ pub struct ExchangeTerms {
     pub monitors: agreement::MonitorList,
     /// Documents, industries and the bounds of reviews.
     pub content: Arc<policy::content::ContentTerms>,
+    /// How landing pages are fetched and watched.
+    pub landing: Arc<policy::landing::LandingTerms>,
 }
 
 impl ExchangeTerms {
@@ -189,6 +191,7 @@ impl ExchangeTerms {
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
             content: Arc::default(),
+            landing: Arc::default(),
         }
     }
 }

@@ -22,13 +22,14 @@ pub use refusal::{Meaning, Phase, Refusal};
 
 use std::sync::Arc;
 
-use hyper::header::{LOCATION, REFRESH};
+use hyper::header::{CONTENT_TYPE, LOCATION, REFRESH};
 use tokio::time::timeout;
 use url::Url;
 
 use request::{Question, Reply, Wanted};
 use robots::{Robots, Rules};
 
+use super::html;
 use crate::clock::{Clock, UnixMillis};
 use crate::market::policy::landing::LandingTerms;
 
@@ -62,6 +63,8 @@ pub struct Hop {
 pub struct Document {
     /// Where it was found, after redirects.
     pub url: Url,
+    /// The `Content-Type` that it was served with.
+    pub content_type: String,
     /// Its bytes, unpacked.
     pub body: Vec<u8>,
 }
@@ -135,7 +138,10 @@ impl Fetcher {
             }
             let reply = self.ask(&url, &host, agent, Wanted::Page).await?;
             route.push(Hop { url: url.clone(), status: reply.status.as_u16() });
-            let Some(next) = next(&url, &reply)? else { return Ok(Document { url, body: reply.body }) };
+            let Some(next) = next(&url, &reply)? else {
+                let content_type = reply.header(&CONTENT_TYPE).unwrap_or_default().to_owned();
+                return Ok(Document { url, content_type, body: reply.body });
+            };
             if route.iter().any(|hop| hop.url == next) {
                 return Err(Refusal::Loop(next.into()));
             }
@@ -233,7 +239,9 @@ fn next(url: &Url, reply: &Reply) -> Result<Option<Url>, Refusal> {
     if reply.status.as_u16() != 200 {
         return Err(Refusal::Status(reply.status.as_u16()));
     }
-    refresh::target(url, reply.header(&REFRESH), &reply.body).map_err(Refusal::Malformed)
+    let charset = reply.header(&CONTENT_TYPE).and_then(html::charset);
+    let (text, _) = html::decode(&reply.body, charset.as_deref());
+    refresh::target(url, reply.header(&REFRESH), &text).map_err(Refusal::Malformed)
 }
 
 /// RFC 9110 §15.4.

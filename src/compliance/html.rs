@@ -23,7 +23,7 @@ use std::fmt;
 
 use html5ever::LocalName;
 
-pub use encoding::decode;
+pub use encoding::{charset, decode};
 
 /// What a document may come to. Reading stops where one of them is passed, at the cost of what was read until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod deals;
 mod diagnostic;
 mod dsps;
 mod exchange;
+mod landing;
 mod links;
 mod media;
 mod names;
@@ -45,6 +46,7 @@ use crate::market::Market;
 use crate::market::demand::TopUp;
 use crate::market::figures::DatedFigures;
 use crate::market::policy::content::ContentTerms;
+use crate::market::policy::landing::LandingTerms;
 
 use diagnostic::{At, File, Report};
 use names::choice;
@@ -85,6 +87,7 @@ struct Folder {
     deals: reader::Register<deals::DealEntry>,
     figures: Option<DatedFigures>,
     content: Option<ContentTerms>,
+    landing: Option<LandingTerms>,
 }
 
 impl Folder {
@@ -100,6 +103,7 @@ impl Folder {
             deals: deals::read(sources.text(File::Deals), report),
             figures: settlement::read(sources.text(File::Settlement), report),
             content: content::read(sources.optional_text(File::Content), report),
+            landing: landing::read(sources, report),
         }
     }
 }
@@ -122,6 +126,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     let mut exchange = folder.exchange.take().ok_or_else(|| refused(File::Exchange))?;
     exchange.terms.figures = Arc::new(folder.figures.take().ok_or_else(|| refused(File::Settlement))?);
     exchange.terms.content = Arc::new(folder.content.take().ok_or_else(|| refused(File::Content))?);
+    exchange.terms.landing = Arc::new(folder.landing.take().ok_or_else(|| refused(File::Landing))?);
 
     let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, at.now.shanghai_day()), book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();

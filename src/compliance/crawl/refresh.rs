@@ -14,11 +14,11 @@ const SOON_S: u32 = 60;
 ///
 /// # Errors
 /// The text of an address that cannot be read.
-pub(super) fn target(url: &Url, header: Option<&str>, html: &[u8]) -> Result<Option<Url>, String> {
+pub(super) fn target(url: &Url, header: Option<&str>, html: &str) -> Result<Option<Url>, String> {
     let looked = Look::default();
     let tokenizer = Tokenizer::new(looked, TokenizerOpts::default());
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from(String::from_utf8_lossy(html).as_ref()));
+    input.push_back(StrTendril::from(html));
     // A tag's end is no reason to stop: nothing is executed here.
     while !input.is_empty() && !tokenizer.sink.found.get() {
         let _ = tokenizer.feed(&input);
@@ -130,7 +130,7 @@ mod tests {
 
     fn leads(html: &str) -> Option<String> {
         let url = Url::parse("https://shop.example/a/b?c#d").unwrap();
-        target(&url, None, html.as_bytes()).unwrap().map(String::from)
+        target(&url, None, html).unwrap().map(String::from)
     }
 
     #[test]
@@ -169,8 +169,8 @@ mod tests {
         let behind = format!("{meta}<base href='https://evil.example/y/'>");
         assert_eq!(leads(&behind), Some("https://evil.example/y/x".to_owned()));
         let url = Url::parse("https://shop.example/").unwrap();
-        let header = target(&url, Some("0;url=/z"), meta.as_bytes()).unwrap();
+        let header = target(&url, Some("0;url=/z"), meta).unwrap();
         assert_eq!(header.unwrap().path(), "/z", "the header comes first");
-        assert_eq!(target(&url, Some("0;url=https://["), b"").unwrap_err(), "https://[");
+        assert_eq!(target(&url, Some("0;url=https://["), "").unwrap_err(), "https://[");
     }
 }

@@ -250,7 +250,12 @@ async fn what_leads_elsewhere_is_refused_at_every_hop() {
         assert_eq!(site.refused("/meta").await, refusal, "after a refresh: {url}");
         assert_eq!(refusal.meaning(), Meaning::Elsewhere);
     }
-    assert!(site.asked().iter().all(|path| path == "/hop" || path == "/meta"), "{:?}", site.asked());
+    assert!(site.asked().iter().all(|path| ["/hop", "/meta"].contains(&path.as_str())), "{:?}", site.asked());
+    // A page in an encoding in which ASCII does not look like ASCII.
+    let meta = format!("<meta http-equiv=refresh content='0;url={}'>", at("evil.example"));
+    let utf16: Vec<u8> = meta.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    site.put("/wide", raw("200 OK", "content-type: text/html; charset=utf-16le\r\n", &utf16));
+    assert_eq!(site.refused("/wide").await, Refusal::Outside("evil.example".into()));
     let found = internal("10.0.0.7").finding("https://inner.shop.example/");
     assert_eq!((found.rule.as_ref(), found.found.as_str()), ("R-MALICE", "10.0.0.7"));
     assert!(found.en.contains("internal network") && found.zh.contains("内部网络"));

@@ -43,7 +43,8 @@ fn in_meta(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// The charset of a content type: `text/html; charset=gbk`.
-pub(super) fn charset(content_type: &str) -> Option<String> {
+#[must_use]
+pub fn charset(content_type: &str) -> Option<String> {
     let lower = content_type.to_ascii_lowercase();
     let (_, behind) = lower.split_once("charset")?;
     let value = behind.trim_start().strip_prefix('=')?.trim_start();

@@ -14,6 +14,7 @@ pub(super) enum File {
     Deals,
     Dsps,
     Exchange,
+    Landing,
     Media,
     RateCard,
     Settlement,
@@ -21,7 +22,7 @@ pub(super) enum File {
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Buyers,
         Self::Content,
         Self::Creatives,
@@ -29,6 +30,7 @@ impl File {
         Self::Deals,
         Self::Dsps,
         Self::Exchange,
+        Self::Landing,
         Self::Media,
         Self::RateCard,
         Self::Settlement,
@@ -36,7 +38,7 @@ impl File {
 
     /// Whether a folder may be without it: then what this program ships applies. Folders of earlier versions do not have it.
     pub(super) const fn is_optional(self) -> bool {
-        matches!(self, Self::Content)
+        matches!(self, Self::Content | Self::Landing)
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -48,6 +50,7 @@ impl File {
             Self::Deals => "deals.toml",
             Self::Dsps => "dsps.toml",
             Self::Exchange => "exchange.toml",
+            Self::Landing => "landing.toml",
             Self::Media => "media.toml",
             Self::RateCard => "rate_card.toml",
             Self::Settlement => "settlement.toml",

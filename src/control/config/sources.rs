@@ -11,8 +11,8 @@ use super::diagnostic::{Diagnostic, Diagnostics, File};
 
 /// All files of a folder together are at most this large.
 pub const LARGEST_FOLDER: u64 = 64 << 20;
-/// The end of a file of certificates.
-const PEM: &str = ".pem";
+/// The ends of files that stand beside the config's own: certificates, and blocklists of landing pages.
+const BESIDE: [&str; 2] = [".pem", ".list"];
 
 /// The texts of a config folder and their digest.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct Sources {
     folder: PathBuf,
     /// `None`: an optional file that is not there.
     texts: [Option<String>; File::ALL.len()],
-    /// Certificates of authorities, by file name: any `*.pem`.
-    certificates: BTreeMap<String, String>,
+    /// Certificates of authorities and blocklists, by file name: any `*.pem` and `*.list`.
+    beside: BTreeMap<String, String>,
     digest: [u8; 32],
     /// Looks up `env:NAME`.
     pub(super) variable: fn(&str) -> Option<String>,
@@ -54,17 +54,17 @@ impl Sources {
                 None
             }
         });
-        let mut certificates = BTreeMap::new();
+        let mut beside = BTreeMap::new();
         for (name, bytes) in files {
             match String::from_utf8(bytes) {
-                Ok(text) if name.ends_with(PEM) => drop(certificates.insert(name, text)),
-                Err(_) if name.ends_with(PEM) => problems.add(&name, 1, "is not UTF-8".to_owned()),
+                Ok(text) if is_beside(&name) => drop(beside.insert(name, text)),
+                Err(_) if is_beside(&name) => problems.add(&name, 1, "is not UTF-8".to_owned()),
                 _ => problems.add(&name, 1, format!("is no file of a config folder; those are {}", known())),
             }
         }
         problems.or_else(|| {
-            let digest = digest(&texts, &certificates);
-            Self { folder: folder.to_owned(), texts, certificates, digest, variable: |_| None }
+            let digest = digest(&texts, &beside);
+            Self { folder: folder.to_owned(), texts, beside, digest, variable: |_| None }
         })
     }
 
@@ -86,14 +86,23 @@ impl Sources {
         self.digest
     }
 
-    /// Names and contents, those of certificates last, each sorted by name: what a generation is stored as.
+    /// Names and contents, those beside the config's own last, each sorted by name: what a generation is stored as.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        named(&self.texts).chain(self.certificates.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        named(&self.texts).chain(self.beside.iter().map(|(name, text)| (name.as_str(), text.as_str())))
     }
 
     /// The certificates in a `*.pem` file of the folder.
     pub(super) fn certificates(&self, name: &str) -> Option<&str> {
-        self.certificates.get(name).map(String::as_str)
+        self.beside(name, BESIDE[0])
+    }
+
+    /// The text of a `*.list` file of the folder.
+    pub(super) fn list(&self, name: &str) -> Option<&str> {
+        self.beside(name, BESIDE[1])
+    }
+
+    fn beside(&self, name: &str, end: &str) -> Option<&str> {
+        self.beside.get(name).filter(|_| name.ends_with(end)).map(String::as_str)
     }
 
     pub(super) fn text(&self, file: File) -> &str {
@@ -106,7 +115,7 @@ impl Sources {
     }
 }
 
-/// Reads the files of a folder. Links are followed; hidden files and those that are not `*.toml` or `*.pem` are passed over.
+/// Reads the files of a folder. Links are followed; hidden files and those that are not `*.toml`, `*.pem` or `*.list` are passed over.
 ///
 /// # Errors
 /// [`Diagnostics`] when the folder or a file cannot be read, a file is missing, unknown, too large or not UTF-8.
@@ -123,8 +132,8 @@ pub fn load(folder: &Path) -> Result<Sources, Diagnostics> {
             Ok(entry) => entry.path(),
             Err(error) => return Err(problems.with(Path::new(""), 1, format!("cannot be read: {error}")).into()),
         };
-        let pem = path.extension() == Some(OsStr::new("pem"));
-        let (Some(name), true) = (path.file_name(), pem || path.extension() == Some(OsStr::new("toml"))) else {
+        let beside = path.file_name().and_then(OsStr::to_str).is_some_and(is_beside);
+        let (Some(name), true) = (path.file_name(), beside || path.extension() == Some(OsStr::new("toml"))) else {
             continue;
         };
         // Editors keep locks and copies as hidden files.
@@ -132,7 +141,7 @@ pub fn load(folder: &Path) -> Result<Sources, Diagnostics> {
             continue;
         }
         let known_file = File::ALL.iter().any(|file| OsStr::new(file.name()) == name);
-        let bytes = if known_file || pem { read_bounded(&path, left) } else { Ok(Vec::new()) };
+        let bytes = if known_file || beside { read_bounded(&path, left) } else { Ok(Vec::new()) };
         match bytes {
             Ok(bytes) if bytes.len() as u64 > left => {
                 return Err(problems.with(Path::new(""), 1, too_large()).into());
@@ -162,15 +171,19 @@ fn named(texts: &[Option<String>]) -> impl Iterator<Item = (&str, &str)> {
     File::ALL.iter().zip(texts).filter_map(|(file, text)| Some((file.name(), text.as_deref()?)))
 }
 
-fn digest(texts: &[Option<String>], certificates: &BTreeMap<String, String>) -> [u8; 32] {
+fn digest(texts: &[Option<String>], beside: &BTreeMap<String, String>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (name, text) in named(texts).chain(certificates.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
+    for (name, text) in named(texts).chain(beside.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
         for part in [name, text] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
     }
     hash.finalize().into()
+}
+
+fn is_beside(name: &str) -> bool {
+    BESIDE.iter().any(|end| name.ends_with(end))
 }
 
 fn known() -> String {

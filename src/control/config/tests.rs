@@ -3,6 +3,7 @@
 mod content;
 mod deals;
 mod format;
+mod landing;
 mod large;
 mod partner_keys;
 mod robustness;

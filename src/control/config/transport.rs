@@ -102,7 +102,7 @@ fn headers(value: &DeValue<'_>, variable: fn(&str) -> Option<String>) -> Result<
 }
 
 /// The certificates of a PEM file in the config folder. They become part of the market's generation, as terms are.
-fn authorities(value: &DeValue<'_>, sources: &Sources) -> Result<Vec<CertificateDer<'static>>, Wrong> {
+pub(super) fn authorities(value: &DeValue<'_>, sources: &Sources) -> Result<Vec<CertificateDer<'static>>, Wrong> {
     let name = text(value)?;
     let pem = sources.certificates(name).ok_or("must be the name of a *.pem file in the config folder")?;
     let mut store = RootCertStore::empty();

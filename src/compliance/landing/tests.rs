@@ -1,0 +1,253 @@
+//! What follows from what is seen: by examples, and by random lives that a few sentences hold of.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::compliance::crawl::Agent;
+
+const MISSES: u32 = 3;
+const CONFIRM_MS: u64 = 60_000;
+
+fn watch() -> Watch {
+    Watch { confirm: Duration::from_millis(CONFIRM_MS), misses: MISSES, ..Watch::default() }
+}
+
+fn sight(agent: Agent, page: u8) -> Sight {
+    let sha256 = format!("{page:02x}").repeat(32);
+    Sight { agent, at_ms: 0, route: vec!["https://shop.example/".into()], content_type: "text/html".into(), sha256 }
+}
+
+fn same(agent: Agent) -> Look {
+    Look::Same(sight(agent, 1))
+}
+
+fn other(agent: Agent) -> Look {
+    Look::Other(Some(sight(agent, 2)), vec!["another form".to_owned()])
+}
+
+fn none(_: Agent) -> Look {
+    Look::None("page-status 500".to_owned())
+}
+
+fn later(_: Agent) -> Look {
+    Look::Later
+}
+
+/// One life of a page.
+struct Life {
+    state: PageState,
+    record: Record,
+    at: u64,
+}
+
+impl Life {
+    /// Approved and seen once.
+    fn frozen() -> Self {
+        let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
+        let mut life = Self { state: PageState::Awaited, record, at: 1 };
+        life.used(1, Standpoint::Pending);
+        life.round([same; 3], None);
+        life.used(1, Standpoint::Approved);
+        assert_eq!((life.state, life.record.frozen.len()), (PageState::Watched, 3));
+        life
+    }
+
+    fn used(&mut self, version: u32, now: Standpoint) {
+        if let Some(standing) = used(self.state, &self.record, ("milk-9", version), now) {
+            (self.state, self.record) = (standing.state, standing.record);
+        }
+    }
+
+    fn round(&mut self, looks: [fn(Agent) -> Look; 3], infected: Option<&str>) -> Option<u64> {
+        self.at += 600_000;
+        let looks = Agent::ALL.iter().zip(looks).map(|(agent, look)| (*agent, look(*agent))).collect();
+        let round = Round { at: UnixMillis(self.at), looks, apart: Vec::new(), infected: infected.map(str::to_owned) };
+        let standing = seen(self.state, &self.record, &round, &watch());
+        (self.state, self.record) = (standing.state, standing.record);
+        standing.again_ms
+    }
+
+    fn confirm(&mut self) {
+        if let Some(standing) = confirmed(self.state, &self.record) {
+            (self.state, self.record) = (standing.state, standing.record);
+        }
+    }
+
+    fn owed(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.record.owed)
+    }
+}
+
+/// R-LANDING-FROZEN, R-DAMAGE-CHANGE: a change stops the page, after another look.
+#[test]
+fn r_landing_frozen_a_change_that_stays_stops_the_page_and_an_odd_answer_does_not() {
+    let mut life = Life::frozen();
+    assert_eq!(life.round([same; 3], None), None);
+    assert_eq!(life.round([other; 3], None), Some(CONFIRM_MS));
+    assert_eq!((life.state, life.owed()), (PageState::Doubted, vec![]));
+    assert_eq!(life.round([same; 3], None), None);
+    assert_eq!(life.state, PageState::Watched, "one odd answer is no verdict");
+    life.round([other; 3], None);
+    // Nobody answers: it is still in doubt.
+    assert_eq!(life.round([none; 3], None), Some(2 * CONFIRM_MS));
+    assert_eq!(life.state, PageState::Doubted);
+    assert_eq!(life.round([other; 3], None), Some(0));
+    assert_eq!((life.state, life.owed()), (PageState::Changed, vec![Deed::Suspend, Deed::Violation, Deed::Tell]));
+    let stop = life.record.stop.clone().unwrap();
+    let digests = |sights: &[Sight]| sights.iter().map(|it| it.sha256[..2].to_owned()).collect::<Vec<_>>();
+    assert_eq!((digests(&stop.before), digests(&stop.after)), (vec!["01".to_owned(); 3], vec!["02".to_owned(); 3]));
+    assert_eq!(stop.found[0], "mobile: another form");
+    // It is as it was again: only a person resumes.
+    life.round([same; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Changed, vec![]));
+    life.confirm();
+    assert_eq!((life.state, life.owed()), (PageState::Watched, vec![Deed::Resume]));
+    assert_eq!(life.record.frozen_for(Agent::Mobile).unwrap().sha256[..2], *"01", "as it was last seen");
+}
+
+/// R-LANDING-SAFE: what is infected stays off until a person confirms, and is no change of the page.
+#[test]
+fn r_landing_safe_what_is_infected_stays_off_until_a_person_confirms() {
+    let mut life = Life::frozen();
+    assert_eq!(life.round([other; 3], Some("Test.Eicar")), Some(0));
+    assert_eq!((life.state, life.owed()), (PageState::Infected, vec![Deed::Suspend, Deed::Tell]), "no violation");
+    assert_eq!(life.record.stop.as_ref().unwrap().found, ["Test.Eicar"]);
+    life.round([other; 3], Some("Test.Eicar"));
+    life.round([none; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Infected, vec![]));
+    life.confirm();
+    assert_eq!((life.state, life.owed()), (PageState::Watched, vec![Deed::Resume]));
+    assert_eq!(life.record.frozen_for(Agent::Mobile).unwrap().sha256[..2], *"01", "never frozen as infected");
+    // Another creative that is approved for a page that is stopped does not run either.
+    life.round([same; 3], Some("Test.Eicar"));
+    life.owed();
+    life.used(2, Standpoint::Approved);
+    assert_eq!((life.state, life.owed()), (PageState::Infected, vec![Deed::Suspend]));
+    // Neither does it all begin anew when its creatives go and come.
+    life.used(1, Standpoint::Gone);
+    life.used(2, Standpoint::Gone);
+    assert_eq!(life.state, PageState::Retired);
+    life.used(3, Standpoint::Approved);
+    assert_eq!((life.state, life.owed()), (PageState::Infected, vec![Deed::Suspend]));
+}
+
+/// R-MALICE: who shows some browsers another page is stopped; a person judges whether that is a breach.
+#[test]
+fn r_malice_a_page_that_changes_for_some_browsers_only_is_cloaked() {
+    let mut life = Life::frozen();
+    life.round([same, other, same], None);
+    assert_eq!(life.state, PageState::Doubted);
+    life.round([same, other, same], None);
+    assert_eq!((life.state, life.owed()), (PageState::Cloaked, vec![Deed::Suspend, Deed::Tell]));
+}
+
+#[test]
+fn who_does_not_answer_is_told_once_and_is_back_when_it_answers() {
+    let mut life = Life::frozen();
+    assert_eq!(life.round([none; 3], None), Some(2 * CONFIRM_MS));
+    assert_eq!(life.round([same, same, none], None), Some(4 * CONFIRM_MS));
+    assert_eq!(life.state, PageState::Watched);
+    assert_eq!(life.round([later; 3], None), Some(CONFIRM_MS), "not asked: it says nothing of the page");
+    assert_eq!((life.record.misses, life.round([none; 3], None)), (2, Some(0)));
+    assert_eq!((life.state, life.owed()), (PageState::Unreachable, vec![Deed::Tell]));
+    life.round([none; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Unreachable, vec![]), "told once");
+    life.round([same; 3], None);
+    assert_eq!((life.state, life.record.misses), (PageState::Watched, 0));
+}
+
+#[test]
+fn rounds_that_change_nothing_leave_the_record_as_it_is_but_for_one_a_day() {
+    let mut life = Life::frozen();
+    let before = life.record.clone();
+    for _ in 0..143 {
+        life.round([same; 3], None);
+    }
+    assert_eq!(life.record, before);
+    life.round([same; 3], None);
+    assert_eq!(life.record.rounds.len(), before.rounds.len() + 1, "a day later");
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Used(u32, Standpoint),
+    Round([u8; 3], bool),
+    Confirm,
+    Done,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let standpoint = prop_oneof![
+        3 => Just(Standpoint::Approved),
+        1 => Just(Standpoint::Pending),
+        1 => Just(Standpoint::Suspended),
+        1 => Just(Standpoint::Gone)
+    ];
+    prop_oneof![
+        2 => (1_u32..4, standpoint).prop_map(|(version, now)| Event::Used(version, now)),
+        9 => (prop::array::uniform3(0_u8..4), prop::bool::weighted(0.05)).prop_map(|(looks, bad)| Event::Round(looks, bad)),
+        3 => (0_u8..4).prop_map(|look| Event::Round([look; 3], false)),
+        1 => Just(Event::Confirm),
+        2 => Just(Event::Done),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_life_of_a_page_keeps_the_rules(events in prop::collection::vec(event(), 1..60)) {
+        let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
+        let mut life = Life { state: PageState::Retired, record, at: 1 };
+        for event in events {
+            let before = (life.state, life.record.clone());
+            match event.clone() {
+                Event::Used(version, now) => life.used(version, now),
+                Event::Round(looks, bad) => {
+                    let looks = looks.map(|look| [same, other, none, later][usize::from(look)]);
+                    drop(life.round(looks, bad.then_some("Test.Eicar")));
+                }
+                Event::Confirm => life.confirm(),
+                Event::Done => drop(life.owed()),
+            }
+            let told = format!("{event:?} on {before:?}");
+            let was = before.0;
+            let stopped = life.state.is_stopped();
+            // Only a person lifts a stop, whoever comes and goes; nothing of it is lost while the page rests.
+            if !before.1.owed.is_empty() && matches!(event, Event::Round(..) | Event::Confirm) {
+                prop_assert_eq!((life.state, &life.record), (was, &before.1), "what is owed is done first");
+            }
+            if was.is_stopped() && !matches!(event, Event::Confirm) {
+                prop_assert!(stopped || life.state == PageState::Retired, "{}", told);
+                prop_assert!(life.record.stop.is_some(), "{}", told);
+            }
+            prop_assert!(!stopped || life.record.stop.is_some(), "{}", told);
+            // No stop without its suspension being owed from that moment, and no verdict but infection without a second look.
+            if stopped && !was.is_stopped() && was != PageState::Retired {
+                prop_assert!(life.record.owed.contains(&Deed::Suspend) && life.record.owed.contains(&Deed::Tell), "{}", told);
+                prop_assert!(was == PageState::Doubted || life.state == PageState::Infected, "{}", told);
+            }
+            // A violation is a change that was seen twice, with both versions.
+            if life.record.owed.contains(&Deed::Violation) && !before.1.owed.contains(&Deed::Violation) {
+                let stop = life.record.stop.as_ref().unwrap();
+                prop_assert!(life.state == PageState::Changed && !stop.before.is_empty(), "{}", told);
+            }
+            if let Event::Round(_, true) = event && was != PageState::Retired && before.1.owed.is_empty() {
+                // Infection always stops it, unless nothing was asked.
+                prop_assert!(life.state == PageState::Infected, "{}", told);
+            }
+            prop_assert_eq!(life.record.uses.is_empty(), life.state == PageState::Retired, "{}", told);
+            prop_assert!(life.record.rounds.len() <= MOST_ROUNDS && life.record.frozen.len() <= 3, "{}", told);
+            let mut owed = life.record.owed.clone();
+            owed.sort_by_key(|deed| *deed as u8);
+            owed.dedup();
+            prop_assert_eq!(owed.len(), life.record.owed.len(), "each is owed once: {}", told);
+            let both = life.record.owed.contains(&Deed::Suspend) && life.record.owed.contains(&Deed::Resume);
+            prop_assert!(!both, "{}", told);
+            let text = serde_json::to_string(&life.record).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Record>(&text).unwrap(), &life.record);
+        }
+    }
+}
