@@ -6,4 +6,5 @@
 pub mod creative;
 pub mod finding;
 pub mod html;
+pub mod page;
 pub mod words;
