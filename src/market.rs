@@ -146,6 +146,8 @@ pub struct ExchangeTerms {
     pub figures: Arc<figures::DatedFigures>,
     /// Who may count ads besides the exchange (R-MONITOR-LIST).
     pub monitors: agreement::MonitorList,
+    /// Documents, industries and the bounds of reviews.
+    pub content: Arc<policy::content::ContentTerms>,
 }
 
 #[cfg(test)]
@@ -170,6 +172,7 @@ impl ExchangeTerms {
             trusted_proxies: Vec::new(),
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
+            content: Arc::default(),
         }
     }
 }

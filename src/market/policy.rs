@@ -1,3 +1,4 @@
-//! What content must keep to, as the config says it; the checks themselves are in `compliance`.
+//! What the config says of content: raw terms, which `compliance` judges by.
 
+pub mod content;
 pub mod words;

@@ -1,5 +1,6 @@
 //! The example of the repository, and what becomes of it when it is edited.
 
+mod content;
 mod deals;
 mod format;
 mod large;
