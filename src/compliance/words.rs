@@ -295,6 +295,11 @@ impl Words {
     }
 }
 
+/// Its letters only, in the form in which what reads alike is the same.
+pub(super) fn plain(text: &str) -> String {
+    Folded::of(text).text
+}
+
 /// The folded parts of a word.
 fn parts(text: &str) -> Result<Vec<Folded>, WordsError> {
     if text.chars().count() > WordTerms::LONGEST {
