@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod config;
 pub mod dashboard;
+mod partner;
 pub mod publish;
 pub mod review;
 mod view;

@@ -4,14 +4,14 @@
 //! Loopback only: until operators have tokens, whoever reaches the listener may use it ([`serve`] refuses any other address).
 //! A browser on the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
 
-mod answer;
+pub(in crate::control) mod answer;
 mod api;
-mod balance;
+pub(in crate::control) mod balance;
 mod breaches;
 mod changes;
 mod finance;
 mod guard;
-mod idempotency;
+pub(in crate::control) mod idempotency;
 mod lists;
 mod month;
 mod notices;
@@ -24,6 +24,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::control) use server::Peer;
 pub use server::{listen, serve};
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -36,6 +37,7 @@ use axum::routing::{get, post};
 use tokio::sync::{Notify, Semaphore};
 
 use super::dashboard::{self, Figures, History};
+use super::partner::{self, Gate};
 use super::publish::{Publisher, held};
 use super::review::{self, Stage};
 use super::view::Now;
@@ -111,6 +113,8 @@ pub struct ControlState {
     reviewing: Arc<Semaphore>,
     /// Idempotency keys whose changes are being made.
     busy: idempotency::Busy,
+    /// The door of the partner API.
+    partners: Gate,
     /// Something changed that the dashboard should not learn a second later.
     stir: Notify,
 }
@@ -140,6 +144,7 @@ impl ControlState {
             entering: Arc::new(Semaphore::new(1)),
             reviewing: Arc::new(Semaphore::new(1)),
             busy: idempotency::Busy::default(),
+            partners: Gate::default(),
             stir: Notify::new(),
         }
     }
@@ -156,7 +161,23 @@ impl ControlState {
         &self.stage
     }
 
-    fn market(&self) -> Arc<Market> {
+    pub(in crate::control) fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    pub(in crate::control) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    pub(in crate::control) fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    pub(in crate::control) fn partners(&self) -> &Gate {
+        &self.partners
+    }
+
+    pub(in crate::control) fn market(&self) -> Arc<Market> {
         self.exchange.market.load_full()
     }
 
@@ -187,9 +208,9 @@ impl std::fmt::Debug for dyn Ledger {
     }
 }
 
-type Shared = axum::extract::State<Arc<ControlState>>;
+pub(in crate::control) type Shared = axum::extract::State<Arc<ControlState>>;
 
-fn router(state: Arc<ControlState>) -> Router {
+pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
     Router::new()
         .route("/", get(dashboard_page))
         .route("/style.css", get(|| async { answer::asset("text/css; charset=utf-8", dashboard::STYLE) }))
@@ -232,6 +253,7 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/reviews/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", review::SCRIPT) }))
         .merge(reviews::routes())
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
+        .nest("/partner/v1", partner::router(&state))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
