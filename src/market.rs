@@ -4,6 +4,8 @@
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod agreement;
+pub mod client_address;
+pub mod content;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -12,7 +14,9 @@ mod index;
 mod lookup;
 pub mod network;
 pub mod ordered;
+pub mod partner;
 pub mod plan;
+pub mod policy;
 pub mod rates;
 pub mod supply;
 mod suspension;
@@ -34,6 +38,7 @@ use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use partner::PartnerKey;
 use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
@@ -148,6 +153,8 @@ pub struct ExchangeTerms {
     pub figures: Arc<figures::DatedFigures>,
     /// Who may count ads besides the exchange (R-MONITOR-LIST).
     pub monitors: agreement::MonitorList,
+    /// Documents, industries and the bounds of reviews.
+    pub content: Arc<policy::content::ContentTerms>,
 }
 
 impl ExchangeTerms {
@@ -181,6 +188,7 @@ impl ExchangeTerms {
             trusted_proxies: Vec::new(),
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
+            content: Arc::default(),
         }
     }
 }
@@ -208,6 +216,8 @@ pub struct Parts {
     pub deals: Vec<Deal>,
     /// What other currencies are worth.
     pub rates: Rates,
+    /// Keys of partners.
+    pub partner_keys: Vec<PartnerKey>,
 }
 
 /// What the config says, with its indexes. The hot plane reads it through a [`Market`], which knows what is suspended beside it.
@@ -233,13 +243,14 @@ pub struct Catalog {
     pub buyers: Table<BuyerId, Buyer>,
     /// Advertisers by id.
     pub advertisers: Table<AdvertiserId, Advertiser>,
-    /// Creatives by id.
+    /// The config's creatives by id; how one stands now says [`Market::creative_numbered`].
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
     pub deals: Table<DealId, Deal>,
     /// What other currencies are worth, by day.
     pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
+    partner_keys: HashMap<Box<str>, PartnerKey>,
     tags: Lookup,
     crids: Lookup,
     deal_names: Lookup,
@@ -255,6 +266,7 @@ impl Catalog {
     /// Builds the indexes over the parts.
     fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
+        let partner_keys = parts.partner_keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
         let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
@@ -283,6 +295,7 @@ impl Catalog {
             deals,
             rates: parts.rates,
             keys,
+            partner_keys,
             tags,
             crids,
             deal_names,
@@ -318,29 +331,22 @@ impl Catalog {
         self.keys.values()
     }
 
+    /// The partner's key with that id.
+    #[must_use]
+    pub fn partner_key(&self, key_id: &str) -> Option<&PartnerKey> {
+        self.partner_keys.get(key_id)
+    }
+
+    /// All partners' keys, in no order.
+    pub fn partner_keys(&self) -> impl Iterator<Item = &PartnerKey> {
+        self.partner_keys.values()
+    }
+
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
     #[must_use]
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
         let is = |row| self.placements.at(row).is_some_and(|it| it.media == media && it.tagid == tagid);
         self.placements.at(self.tags.find(named(media.0, tagid), is)?)
-    }
-
-    /// The creative that a buyer calls `crid`.
-    #[must_use]
-    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
-        self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
-    }
-
-    /// The approved creatives of a buyer of a format and, for banners, of a size.
-    fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let ids = self.by_fit.get(&(buyer, format, size)).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| self.creatives.get(*id))
     }
 
     /// The deal with that wire id.

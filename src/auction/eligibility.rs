@@ -361,6 +361,7 @@ impl<'r> Round<'r, '_> {
         let kinds = kinds.filter(|(_, size)| size.is_none_or(|size| deal.targeting.takes_size(size)));
         let creatives = kinds.flat_map(|(format, size)| self.market.approved_creatives(deal.buyer, format, size));
         let creatives = creatives.filter(|it| deal.takes_advertiser(it.advertiser));
+        let creatives = creatives.filter(|it| it.shows_at(matched.admitted.at));
         let creatives = creatives.filter(|it| fit::takes_duration(imp.imp, it.format, it.duration_s));
         for creative in creatives {
             let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };

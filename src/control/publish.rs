@@ -10,6 +10,7 @@
 //! Several processes may publish on one data folder: each catches up with what the others have stored before it decides (`follow`).
 
 mod background;
+mod content;
 mod desk;
 mod diff;
 mod follow;
@@ -21,6 +22,7 @@ mod start;
 mod switches;
 mod watch;
 
+pub use content::ContentTrouble;
 pub use desk::{BookTopUp, Desk, Ports, StoredIds};
 pub use diff::{Changes, Diff, Names};
 pub use report::{By, LastReload, Published, Refused, Trouble};
@@ -36,6 +38,7 @@ use crate::event::{Audit, Generation, Operations, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
 use crate::market::Market;
 
+use content::Review;
 use keys::Turn;
 use orders::OrderBook;
 use report::generation_words;
@@ -52,6 +55,8 @@ pub struct Publisher {
     orders: Mutex<OrderBook>,
     /// Held for a swap of the market, and for the commit of a kill switch.
     overlay: Mutex<Overlay>,
+    /// Held while the docket is followed; taken before `overlay`.
+    review: Mutex<Review>,
     standing: Mutex<Standing>,
     /// The newest generation of another process that cannot be served here; 0: none.
     passed_over: AtomicU64,
@@ -262,6 +267,7 @@ impl Publisher {
         let old = self.swap(&market);
         self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);
+        self.follow_content_after_reload();
         let mut standing = held(&self.standing);
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);

@@ -249,7 +249,7 @@ impl Turn {
 }
 
 impl Progress {
-    fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
+    pub(super) fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
         let promise = now.exchange.promise(now.market, deal, now.day());
@@ -290,7 +290,10 @@ impl DealPage {
             line: DealLine::of(now, deal),
             dsps: deal.dsps.iter().filter_map(|id| market.dsps.get(*id)).map(|dsp| dsp.wire.clone()).collect(),
             priority: deal.priority,
-            fallback: deal.fallback.and_then(|id| market.creatives.get(id)).map(|creative| creative.crid().to_owned()),
+            fallback: deal
+                .fallback
+                .and_then(|id| market.creative_numbered(id))
+                .map(|creative| creative.crid().to_owned()),
             identifiers: deal.identifiers,
             targeting: Targets::of(market, &deal.targeting),
             funds: match now.exchange.budgets.probe(source, deal.price.per_impression(), now.at) {

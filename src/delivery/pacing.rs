@@ -219,6 +219,7 @@ mod tests {
             priority: 0,
             fallback: None,
             identifiers: false,
+            approved_markup: false,
             frequency: None,
             client: None,
             targeting: deal::Targeting {

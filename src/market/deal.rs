@@ -158,6 +158,8 @@ pub struct Deal {
     pub priority: u8,
     /// Shown when the DSP fails (R-FALLBACK).
     pub fallback: Option<CreativeId>,
+    /// Whether only the markup that was approved is shown (R-REVIEW).
+    pub approved_markup: bool,
     /// Whether the buyer needs identifiers, where consent allows them (R-CONSENT).
     pub identifiers: bool,
     /// The client whose own account pays, which is its only advertiser; `None`: the buyer's balance does (R-BALANCE).

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::content::Content;
 use super::deal::{Deal, DealState};
 use super::demand::{Creative, CreativeState, Dsp};
 use super::ordered::Ordered;
-use super::supply::{Format, Media, Size};
+use super::supply::Media;
 use super::{Catalog, ExchangeTerms, Facts, ImpFacts, Parts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{BuyerId, CreativeId, DealId, DenseId, DspId, MediaId};
@@ -63,11 +64,13 @@ pub struct Suspensions {
     pub deals: Marks<DealId>,
 }
 
-/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, what orders say of it, and what is suspended.
+/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, what orders say of it, what is
+/// reviewed, and what is suspended.
 #[derive(Clone, Debug)]
 pub struct Market {
     pub(super) catalog: Arc<Catalog>,
     pub(super) ordered: Arc<Ordered>,
+    pub(super) content: Arc<Content>,
     pub(super) suspensions: Arc<Suspensions>,
 }
 
@@ -90,7 +93,8 @@ impl Market {
         parts: Parts,
     ) -> Self {
         let catalog = Catalog::assemble(generation, loaded_at, digest, terms, parts);
-        Self { catalog: Arc::new(catalog), ordered: Arc::default(), suspensions: Arc::default() }
+        let (ordered, content, suspensions) = (Arc::default(), Arc::default(), Arc::default());
+        Self { catalog: Arc::new(catalog), ordered, content, suspensions }
     }
 
     /// The same market under other suspensions. Takes no time, whatever the market's size.
@@ -164,15 +168,14 @@ impl Market {
         if self.suspensions.creatives.has(creative.id) { CreativeState::Suspended } else { creative.state }
     }
 
-    /// The approved creatives of a buyer of a format and, for banners, of a size, that are not suspended.
-    pub fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let approved = self.catalog.approved_creatives(buyer, format, size);
-        approved.filter(|creative| !self.suspensions.creatives.has(creative.id))
+    /// Whether an operator has suspended a creative.
+    pub(super) fn is_switched_off(&self, creative: CreativeId) -> bool {
+        self.suspensions.creatives.has(creative)
+    }
+
+    /// What the config says.
+    pub(super) fn configured(&self) -> &Catalog {
+        &self.catalog
     }
 }
 

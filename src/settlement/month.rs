@@ -28,6 +28,7 @@ pub use quarter::{Achievement, Quarter, Target};
 pub(crate) use account::promotion_period;
 pub(crate) use closing::check_open;
 pub(crate) use objection::written;
+pub(crate) use owed::settled_with;
 
 use std::collections::BTreeMap;
 

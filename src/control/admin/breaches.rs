@@ -15,14 +15,14 @@ use crate::market::demand::Buyer;
 use crate::settlement::breaches::{Breaches, Claim, KeptViolation, Late};
 use crate::settlement::damages::of_delay;
 use crate::settlement::notice::{LastDays, last_days};
-use crate::settlement::office;
+use crate::settlement::office::Facts;
 use crate::settlement::orders::{KeptOrder, Line, Orders, Version};
 
 type Named = Result<Path<String>, PathRejection>;
 
-/// Everything that was entered.
-fn facts(state: &ControlState) -> Result<Vec<KeptFact>, StoreUnavailable> {
-    office::facts_of(&*state.ledger.snapshot()?)
+/// What was entered about a buyer.
+fn facts(state: &ControlState, buyer: BuyerId) -> Result<Facts, StoreUnavailable> {
+    Facts::about(&*state.ledger.snapshot()?, Some(buyer), &[])
 }
 
 /// Answers what is said of a buyer, off the thread that feeds the dashboard.
@@ -32,7 +32,7 @@ async fn told(state: Shared, account: Named, say: fn(&Market, &Buyer, &[KeptFact
         let market = state.market();
         let buyer = account.ok().and_then(|Path(account)| market.buyers.iter().find(|it| it.account == account));
         let Some(buyer) = buyer else { return answer::not_found("no such buyer; they are known by ACCOUNT ID") };
-        match facts(&state) {
+        match facts(&state, buyer.id) {
             Ok(facts) => answer::ok(say(&market, buyer, &facts, state.exchange.clock.now().shanghai_day())),
             Err(error) => answer::unavailable(&error),
         }
@@ -148,7 +148,7 @@ fn claim_line(claim: &Claim) -> Value {
 /// [`StoreUnavailable`] when what was entered cannot be read.
 pub(super) fn stopped(state: &ControlState, buyer: BuyerId) -> Result<Option<&'static str>, StoreUnavailable> {
     let today = state.exchange.clock.now().shanghai_day();
-    Ok(Breaches::of(&facts(state)?, buyer).stops_delivery(today))
+    Ok(Breaches::of(&facts(state, buyer)?, buyer).stops_delivery(today))
 }
 
 /// Throws the buyer's kill switch where a breach stops its delivery. Called after each record of the buyer, also one that was entered

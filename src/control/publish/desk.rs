@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Trouble;
+use super::content::Review;
 use super::keys::{KeyError, TokenKeys, Turn};
 use crate::billing::budget::Lives;
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
-use crate::event::{Ledger, Operations, StoreUnavailable};
+use crate::event::{Docket, Ledger, Operations, StoreUnavailable};
 use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
@@ -17,7 +18,7 @@ use crate::store::Registry;
 /// Retired snapshots that wait for their last reader at most. Beyond, the oldest is let go and its last reader frees it.
 const MOST_RETIRED: usize = 8;
 /// Numbers that are stored in one commit at most: billing notices wait for it.
-const NUMBERS: usize = 2_048;
+pub(super) const NUMBERS: usize = 2_048;
 /// How often in a row another process may be faster.
 pub(super) const MOST_RACES: u32 = 5;
 
@@ -26,7 +27,7 @@ pub(super) const MOST_RACES: u32 = 5;
 pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, Option<ShanghaiDay>, UnixMillis) -> Result<(), String> + Send + Sync>;
 
 /// Reads the numbers that are stored.
-pub type StoredIds = Box<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
+pub type StoredIds = Arc<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
 
 /// What the publisher writes to.
 pub struct Ports {
@@ -40,6 +41,8 @@ pub struct Ports {
     pub operations: Arc<dyn Operations>,
     /// What was entered about orders.
     pub ledger: Arc<dyn Ledger>,
+    /// What is reviewed.
+    pub docket: Arc<dyn Docket>,
     /// This process among those of the data folder.
     pub node: NodeId,
     /// The data folder: what is known of the keys of charge tokens is kept there.
@@ -107,6 +110,12 @@ impl Desk {
 
     pub(super) fn ledger(&self) -> Arc<dyn Ledger> {
         self.ports.ledger.clone()
+    }
+
+    /// What follows reviews.
+    pub(super) fn review(&self) -> Review {
+        let Ports { docket, identities, stored_ids, .. } = &self.ports;
+        Review::new(docket.clone(), identities.clone(), stored_ids.clone())
     }
 
     /// Notes what only a restart changes.

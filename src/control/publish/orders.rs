@@ -118,7 +118,7 @@ impl Publisher {
         let serving = self.exchange.market.load_full();
         let laid = book.lay(&serving, self.exchange.clock.now().shanghai_day());
         let overlay = held(&self.overlay);
-        self.exchange.market.store(Arc::new(laid.under(overlay.suspensions())));
+        self.exchange.market.store(Arc::new(overlay.lay_over(&laid)));
         drop(overlay);
         tracing::info!(seq = book.seq, "orders laid over the market");
         caught.map(drop)
@@ -132,6 +132,6 @@ impl Publisher {
         }
         let laid = book.lay(market, self.exchange.clock.now().shanghai_day());
         let overlay = held(&self.overlay);
-        self.exchange.market.swap(Arc::new(laid.under(overlay.suspensions())))
+        self.exchange.market.swap(Arc::new(overlay.lay_over(&laid)))
     }
 }

@@ -147,9 +147,10 @@ impl Opening {
             refused.one();
         }
         let operations = desk.operations().clone();
+        let review = Mutex::new(desk.review());
         let (desk, orders, overlay) = (Mutex::new(desk), Mutex::new(orders), Mutex::new(overlay));
         let standing = Mutex::new(standing);
-        Publisher { exchange, operations, desk, orders, overlay, standing, passed_over: AtomicU64::new(0) }
+        Publisher { exchange, operations, desk, orders, overlay, review, standing, passed_over: AtomicU64::new(0) }
     }
 }
 

@@ -268,7 +268,7 @@ impl Deed for Violation {
 /// R-MINIMUM: what is overdue of a closed month's shortfall is no more than that, is still owed by the books, and is named once.
 fn check_shortfall(view: &View<'_>, buyer: BuyerId, month: Month, owed: MicroYuan) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal::rule("R-LATE", why));
-    let Some(closed) = closed_statement(view.facts, buyer, month)? else {
+    let Some(closed) = closed_statement(view, buyer, month)? else {
         return refuse(format!("{month} is not closed: its shortfall is not known before (R-MINIMUM)"));
     };
     let statement = Statement::new(closed.statement).map_err(|error| Refusal::Malformed(error.to_string()))?;

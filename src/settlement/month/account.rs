@@ -87,7 +87,7 @@ fn known(view: &View<'_>, buyer: BuyerId) -> Result<Buyer, Refusal> {
 /// [`Refusal`] when the books cannot be read or do not come to a sum.
 pub fn stand(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Stand, Refusal> {
     let quarters = quarters(view, buyer)?;
-    if let Some(closed) = closed_statement(view.facts, buyer, month)? {
+    if let Some(closed) = closed_statement(view, buyer, month)? {
         let statement = Statement::new(closed.statement).map_err(malformed)?;
         let (standings, objections, lines) = (Vec::new(), BTreeSet::new(), Vec::new());
         return Ok(Stand { statement, digest: closed.digest, standings, objections, forecast: None, quarters, lines });
@@ -147,14 +147,14 @@ pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMo
         let charged = if sum.paid_by == PaidBy::Exchange { MicroYuan::ZERO } else { sum.amount };
         *running.entry((sum.deal, sum.day)).or_default() += charged;
     }
-    let adjustments = adjustments_in(view.facts, buyer, month);
+    let adjustments = adjustments_in(view, &terms.account, buyer, month);
     Ok(BuyerMonth {
         buyer,
         month,
         through,
         lines,
         minimum: minimum_of(&terms, month, view.facts, &view.market.terms.figures),
-        adjustments: adjustments.map(|(kept, it)| (kept.fact.reference.clone(), it)).collect(),
+        adjustments,
         standings,
         billed_days: sums.iter().map(|sum| sum.day).collect(),
         running,
@@ -233,7 +233,8 @@ fn results_of(
     }
     let methods: BTreeMap<_, _> = sums.iter().map(|sum| (sum.deal, sum.method)).collect();
     let result = |day: ClosedDay| {
-        let closing = day.closing;
+        let given_back = day.exemption.map_or(MicroYuan::ZERO, |exemption| exemption.to_grants);
+        let closing = day.stands();
         let known = view.market.deals.get(closing.deal).map(|deal| deal.method);
         let method = methods.get(&closing.deal).copied().or(known).unwrap_or(Method::Pdb);
         DayResult {
@@ -251,7 +252,7 @@ fn results_of(
             made_good: closing.made_good,
             funded: day.funded,
             good_until: closing.good_until,
-            undelivered_from_grants: day.from_grants,
+            undelivered_from_grants: day.from_grants - given_back,
         }
     };
     Ok(closed.into_iter().map(result).collect())
@@ -295,8 +296,10 @@ pub(crate) fn promotion_period(
 fn settled_counts(view: &View<'_>, buyer: BuyerId, month: Month, standings: &[Standing]) -> Vec<Settled> {
     let mut counts = BTreeMap::new();
     for standing in standings {
-        if let Some(count) = standing.settles.filter(|count| *count != standing.exchange) {
-            counts.insert(standing.deal.clone(), (standing.monitor.clone(), count));
+        for (deal, exchange, settles) in &standing.deals {
+            if let Some(count) = settles.filter(|count| count != exchange) {
+                counts.insert(deal.clone(), (standing.monitor.clone(), count));
+            }
         }
     }
     for (deal, count) in objection::upheld(view.facts, buyer, month) {
@@ -349,7 +352,7 @@ fn quarters(view: &View<'_>, buyer: BuyerId) -> Result<Vec<Achievement>, Refusal
         if month.first_day() > view.today() {
             break;
         }
-        let consumption = match closed_statement(view.facts, buyer, month)? {
+        let consumption = match closed_statement(view, buyer, month)? {
             Some(closed) => closed.statement.deals.iter().map(|line| line.consumption).sum(),
             None => month_of(view, buyer, month)?.consumption(),
         };

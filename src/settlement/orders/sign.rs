@@ -21,6 +21,8 @@ const MOST_DAYS: u32 = 3_660;
 
 impl Deed for Order {
     const KIND: FactKind = FactKind::Order;
+    // An order's number is one buyer's alone.
+    const JUDGED_BY_ALL: &'static [FactKind] = &[FactKind::Order];
 
     fn concerns(&self, view: &View<'_>) -> Result<(Option<BuyerId>, ShanghaiDay), Refusal> {
         Ok((Some(view.buyer(&self.buyer)?), self.signed))
