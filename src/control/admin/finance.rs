@@ -56,6 +56,8 @@ fn entered(state: &ControlState, submission: &Submission<'_>) -> Outcome {
     let market = state.market();
     match office::enter(submission, &market, &*state.ledger, state.exchange.clock.now()) {
         Ok(receipt) => {
+            // What was entered about orders is in the market when it is answered. Where that fails, it is told, and tried again at once.
+            let _ = state.publisher.follow_orders(u64::MAX);
             let enforced = receipt.fact.buyer.map(|buyer| breaches::enforce(state, buyer, submission.actor));
             if let Some(Err(error)) = enforced {
                 let message = format!("entered, but what it ends is not suspended yet; send it again: {error}");

@@ -139,10 +139,12 @@ impl Work {
         let counts = self.counts.get(&deal).unwrap_or(&none);
         let outcome = outcome(&terms, counts);
         let made_good = outcome.beyond.min(self.scheduled.get(&deal).copied().unwrap_or_default());
-        // A deal that is in the market no more has no later days.
-        let good_until =
-            market.deals.iter().find(|known| known.id == deal).map_or(day, |known| known.period.1.max(day));
-        let next = day.next().max(now.shanghai_day());
+        // A deal that is in the market no more has no later days, and one whose order was cancelled none after that.
+        let known = market.deals.get(deal);
+        let good_until = known.and_then(|known| market.last_day_of(known)).map_or(day, |last| last.max(day));
+        let next = Some(day.next().max(now.shanghai_day()));
+        // Nothing is made good on a day that is not ordered: nobody would close it.
+        let next = next.filter(|next| known.is_some_and(|known| market.served_on(known, *next).is_some()));
         Ok(DayClosing {
             deal,
             day,
@@ -158,7 +160,7 @@ impl Work {
             by_buyer: outcome.payable(),
             causes: outcome.undelivered.iter().map(|(cause, count)| (*cause, *count)).collect(),
             good_until,
-            made_good_on: (next <= good_until).then_some(next),
+            made_good_on: next,
         })
     }
 }

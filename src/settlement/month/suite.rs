@@ -81,6 +81,11 @@ fn r_settle_an_order_over_two_months_from_the_charge_to_the_accounts() {
     guaranteed_day(&store, &market, "2026-11-29", 600, 500);
     let running = stand_on(&store, &market, "2026-11-30", november());
     assert_eq!(running.statement.sums().consumption, yuan(21));
+    assert_eq!(
+        running.statement.draft().deals[0].ordered,
+        Some(2_000),
+        "today is ordered too, though it is not closed"
+    );
     assert_eq!(running.forecast.unwrap().expected, yuan(21 + 35), "today's volume is committed");
     guaranteed_day(&store, &market, "2026-11-30", 1_150, 1_150);
     guaranteed_day(&store, &market, "2026-12-01", 1_250, 1_250);
@@ -130,6 +135,36 @@ fn r_deduct_what_cash_does_not_cover_of_the_shortfall_is_a_receivable() {
     say(&store, &market, CLOSE, "2026-12-06", NOVEMBER).unwrap();
     assert_eq!(balance(&store, AccountKind::BuyerCash), 0);
     assert_eq!(balance(&store, AccountKind::BuyerReceivable), yuan(80_000).0);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
+
+    // R-LATE: what is owed of it may be overdue as a fee may be, and is paid as such.
+    let late = |owed: &str, rest: &str| {
+        format!(
+            r#"{{"buyer":"8001","day":"2026-12-20","breach":{{"kind":"late-payment","owed":"{owed}","due":"2026-12-15",{rest}}},
+                "evidence":{{"expected":"¥80,000 by 15 December","found":"nothing","at":"2026-12-20T09:00:00+08:00","sha256":"{}"}}}}"#,
+            "0".repeat(64)
+        )
+    };
+    let overdue = |reference: &'static str, owed: &str, rest: &str| {
+        say(&store, &market, (FactKind::Violation, reference), "2026-12-20", &late(owed, rest))
+    };
+    let november = r#""of":"shortfall","month":"2026-11""#;
+    for (owed, rest, words) in [
+        ("80000.01", november, "the books have ¥80000.00 as owed"),
+        ("1", r#""of":"shortfall","month":"2026-10""#, "2026-10 is not closed"),
+        ("1", r#""of":"shortfall""#, "`month` names the closed month"),
+        ("1", r#""of":"fees","month":"2026-11""#, "`month` names the closed month"),
+    ] {
+        let why = refused(overdue("l1", owed, rest));
+        assert!(why.contains(words), "{owed} {rest}: {why}");
+    }
+    overdue("l1", "80000", november).unwrap();
+    assert!(refused(overdue("l2", "1", november)).contains("violation \"l1\" names the shortfall of 2026-11 already"));
+    let paid = r#"{"buyer":"8001","amount":"80000","from":"bank","day":"2026-12-20","late":"l1"}"#;
+    say(&store, &market, (FactKind::Receipt, "r1"), "2026-12-20", paid).unwrap();
+    // Five days at 3 % a day.
+    assert_eq!(balance(&store, AccountKind::LateFees), -yuan(12_000).0);
+    assert_eq!(balance(&store, AccountKind::BuyerReceivable), yuan(12_000).0);
     assert!(verify(&*store.snapshot().unwrap()).is_ok());
 }
 

@@ -45,6 +45,7 @@ pub(super) fn order(days: u32, ordered: u64, push: &str) -> Order {
         priority: 0,
         fallback: None,
         identifiers: false,
+        approved_markup: false,
         frequency: None,
         client: None,
         targeting: Targeting { places: Few::default(), formats: Formats::ALL, conditions: None },

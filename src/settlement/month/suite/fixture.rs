@@ -36,6 +36,7 @@ pub(super) fn deal(id: u32, wire: &str, method: Method, period: (&str, &str)) ->
         priority: 0,
         fallback: None,
         identifiers: false,
+        approved_markup: false,
         frequency: None,
         client: None,
         targeting: Targeting { places: vec![Place::Media(MediaId(0))].into(), formats: Formats::ALL, conditions: None },
