@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pmpx::clock::UnixMillis;
-use pmpx::event::{AccountKind, Books, LeaseState, Ledger, Method, Position, Source};
+use pmpx::event::{AccountKind, Books, Fund, LeaseState, Ledger, Method, Position, Pot, Source};
 use pmpx::settlement::ledger::verify;
 use pmpx::store::MemoryStore;
 
@@ -77,6 +77,11 @@ fn leases(books: &dyn Books, model: &Model) -> Held {
 
 fn purses(books: &dyn Books, model: &Model, now: u64) -> Held {
     let mut positions: Vec<_> = books.positions(UnixMillis(now)).map_err(|why| why.to_string())?;
+    // What is owed for days that could not be funded stands where credit would.
+    let is_credit = |position: &Position| matches!(position.pot, Pot::Free(Fund::Credit(_)));
+    let owing: BTreeMap<_, _> =
+        positions.extract_if(.., |it| is_credit(it)).map(|it| (it.buyer.0, it.funded.0)).collect();
+    same("owed, as credit", owing, model.owed().into_iter().map(|(buyer, owed)| (buyer, -owed)).collect())?;
     positions.sort_by_key(|position| position.source);
     let mut sources = model.sources();
     sources.sort_unstable();

@@ -180,6 +180,13 @@ impl Model {
         self.funded(source) - self.settled(source) - self.held(source)
     }
 
+    /// What can be awarded from of a source: a day that could not be funded is not served (R-COMMIT), and what is kept to be made good on it
+    /// goes on to the next.
+    pub(crate) fn spendable(&self, source: Source) -> i64 {
+        let served = self.of_day(source).is_none_or(|key| self.commitments.contains_key(&key));
+        if served { self.available(source) } else { 0 }
+    }
+
     /// Every source that has ever had money.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let balances = self.paid.keys().map(|buyer| Source::Balance(pmpx::ids::BuyerId(*buyer)));

@@ -1,5 +1,7 @@
 //! What the day of a guaranteed deal comes to once it is over, by the words of R-MAKEGOOD and R-COMMIT, and where its money goes.
 
+use std::collections::BTreeMap;
+
 use pmpx::event::{ClosedDay, Method};
 
 use super::{End, Held, Model, day_of, must};
@@ -30,6 +32,17 @@ impl Model {
     /// What was kept to be made good on a day, in micro-yuan.
     pub(crate) fn kept(&self, deal: u32, day: u32) -> i64 {
         self.kept.get(&(deal, day)).map_or(0, |parts| parts.iter().sum())
+    }
+
+    /// What each buyer owes for days that could not be funded, in micro-yuan; those who owe nothing are left out.
+    pub(crate) fn owed(&self) -> BTreeMap<u32, i64> {
+        let mut owed = BTreeMap::new();
+        for ((deal, _), seen) in self.closings.iter().filter(|(_, seen)| seen.owed > 0) {
+            let place = self.names.deals.iter().position(|it| it.id.0 == *deal);
+            let buyer = place.map(|place| self.names.buyers[DEALS[place].buyer].0);
+            *owed.entry(buyer.unwrap_or(u32::MAX)).or_default() += seen.owed;
+        }
+        owed
     }
 
     /// Which days were decided and are not closed, of days before one.

@@ -61,7 +61,7 @@ impl World {
         let short = DEALS.iter().zip(&self.names.deals).filter_map(move |(terms, names)| {
             let deal = market.deals.get(names.id).unwrap();
             let source = source_of(deal, now.shanghai_day());
-            let (price, free) = (terms.price[generation], self.model.available(source));
+            let (price, free) = (terms.price[generation], self.model.spendable(source));
             let funds = node.exchange.budgets.probe(source, MicroYuan(price), now);
             let needed = needs.iter().any(|need| need.source == source);
             (needed && funds.is_err() && free >= price)
