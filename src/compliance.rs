@@ -3,6 +3,10 @@
 //! Rooms decide from what they are given and say why, in Chinese and English; what happened is kept in the [`Docket`](crate::event::Docket).
 //! Verdicts go into the market, where the hot plane looks them up.
 
+pub mod check;
 pub mod creative;
 pub mod finding;
 pub mod html;
+pub mod markup;
+pub mod media;
+pub mod upload;
