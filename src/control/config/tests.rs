@@ -8,6 +8,7 @@ mod robustness;
 mod rules;
 mod settlement;
 mod transport;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
