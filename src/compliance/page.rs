@@ -26,8 +26,8 @@ use super::html::{Document, Limits};
 use crate::clock::ShanghaiDay;
 
 pub use code::Script;
-pub use compare::{Change, ChangeKind, Comparison, Standing};
-pub use fingerprint::{Fingerprint, LearnError};
+pub use compare::{Change, ChangeKind, Comparison, MOST_CHANGES, Standing};
+pub use fingerprint::{Fingerprint, LearnError, MOST_FETCHES};
 pub use simhash::SimHash;
 
 /// The most lines of text, links, … each, of a page that is watched.

@@ -4,6 +4,7 @@ mod content;
 mod deals;
 mod format;
 mod large;
+mod partner_keys;
 mod robustness;
 mod rules;
 mod settlement;
