@@ -11,7 +11,7 @@ mod fingerprint;
 mod mask;
 pub mod matching;
 mod simhash;
-mod visible;
+pub(super) mod visible;
 
 #[cfg(test)]
 mod measure;
@@ -26,8 +26,8 @@ use super::html::{Document, Limits};
 use crate::clock::ShanghaiDay;
 
 pub use code::Script;
-pub use compare::{Change, ChangeKind, Comparison, Standing};
-pub use fingerprint::{Fingerprint, LearnError};
+pub use compare::{Change, ChangeKind, Comparison, MOST_CHANGES, Standing};
+pub use fingerprint::{Fingerprint, LearnError, MOST_FETCHES};
 pub use simhash::SimHash;
 
 /// The most lines of text, links, … each, of a page that is watched.
@@ -91,7 +91,7 @@ impl Page {
     ///
     /// # Errors
     /// See [`Page::of`].
-    pub fn read(url: &str, bytes: &[u8]) -> Result<Self, Finding> {
+    pub fn read(url: &str, bytes: &[u8]) -> Result<Self, Box<Finding>> {
         Self::of(&Fetched { url, charset: None, day: None }, bytes)
     }
 
@@ -99,10 +99,10 @@ impl Page {
     ///
     /// # Errors
     /// A refusal under R-LANDING-FROZEN: its URL is none, it is larger than [`Limits`] or has more than [`MOST_PARTS`] of one kind of parts.
-    pub fn of(fetched: &Fetched<'_>, bytes: &[u8]) -> Result<Self, Finding> {
+    pub fn of(fetched: &Fetched<'_>, bytes: &[u8]) -> Result<Self, Box<Finding>> {
         let refuse = |code, found: &str, en: String, zh: String| {
             let place = format!("page {}", fetched.url);
-            Finding::new("R-LANDING-FROZEN", code, Weight::Refuse, (place, found), (en, zh))
+            Box::new(Finding::new("R-LANDING-FROZEN", code, Weight::Refuse, (place, found), (en, zh)))
         };
         let url = Url::parse(fetched.url).map_err(|why| {
             refuse(

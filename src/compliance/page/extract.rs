@@ -146,12 +146,10 @@ impl Reader {
         if left.block {
             self.end_line();
         }
-        if left.node.element().is_some_and(|element| element.is("form")) {
-            if let Some(form) = left.node.element() {
-                let fields = left.node.descendants().filter_map(Node::element);
-                let form = self.form(element_target(form), fields);
-                self.page.forms.push(form);
-            }
+        if let Some(form) = left.node.element().filter(|element| element.is("form")) {
+            let fields = left.node.descendants().filter_map(Node::element);
+            let form = self.form(element_target(form), fields);
+            self.page.forms.push(form);
         }
         (self.place, self.hidden) = (left.place, left.hidden);
     }
@@ -187,7 +185,7 @@ impl Reader {
         for attribute in element.attributes() {
             match attribute.name() {
                 "alt" | "title" | "placeholder" | "aria-label" | "label" => {
-                    self.say(&format!("[{}] {}", attribute.name(), attribute.value()))
+                    self.say(&format!("[{}] {}", attribute.name(), attribute.value()));
                 }
                 name if name.starts_with("on") => {
                     let handler = Script::read(name, attribute.value(), self.day);

@@ -30,7 +30,7 @@ const HIDING: &[&str] =
     &["display:none", "visibility:hidden", "visibility:collapse", "opacity:0", "font-size:0", "font-size:0px"];
 
 /// Whether text before and behind an element is of two lines.
-pub(super) fn is_block(element: Element<'_>) -> bool {
+pub(in crate::compliance) fn is_block(element: Element<'_>) -> bool {
     !INLINE.contains(&element.name())
 }
 
