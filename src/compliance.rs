@@ -14,6 +14,7 @@ pub mod qualification;
 pub mod review;
 pub mod sample;
 pub mod scan;
+pub mod words;
 
 /// SHA-256 as people and bodies write it: 64 hexadecimal digits in lower case.
 #[must_use]

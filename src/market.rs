@@ -4,6 +4,8 @@
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod agreement;
+pub mod client_address;
+pub mod content;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -11,6 +13,8 @@ pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
+pub mod ordered;
+pub mod partner;
 pub mod plan;
 pub mod policy;
 pub mod rates;
@@ -34,6 +38,7 @@ use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use partner::PartnerKey;
 use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
@@ -116,6 +121,8 @@ pub struct ExchangeTerms {
     pub public_url: String,
     /// Our domain: `asi` of our supply-chain node (OpenRTB 2.6 §3.2.26).
     pub domain: String,
+    /// Our name in contracts and on statements; `None`: nobody has said (R-STATEMENT).
+    pub legal_name: Option<String>,
     /// What a request without `tmax` gets, ms.
     pub default_tmax_ms: u32,
     /// The most that any request gets, ms.
@@ -152,6 +159,14 @@ pub struct ExchangeTerms {
     pub landing: Arc<policy::landing::LandingTerms>,
 }
 
+impl ExchangeTerms {
+    /// How we are named on statements: our legal name, else our domain (R-STATEMENT).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.legal_name.as_deref().unwrap_or(&self.domain)
+    }
+}
+
 #[cfg(test)]
 impl ExchangeTerms {
     /// For markets of tests that are not about the exchange's own terms.
@@ -159,6 +174,7 @@ impl ExchangeTerms {
         Self {
             public_url: String::new(),
             domain: String::new(),
+            legal_name: None,
             default_tmax_ms: 100,
             longest_tmax_ms: 100,
             margin_ms: 0,
@@ -203,6 +219,8 @@ pub struct Parts {
     pub deals: Vec<Deal>,
     /// What other currencies are worth.
     pub rates: Rates,
+    /// Keys of partners.
+    pub partner_keys: Vec<PartnerKey>,
 }
 
 /// What the config says, with its indexes. The hot plane reads it through a [`Market`], which knows what is suspended beside it.
@@ -228,13 +246,14 @@ pub struct Catalog {
     pub buyers: Table<BuyerId, Buyer>,
     /// Advertisers by id.
     pub advertisers: Table<AdvertiserId, Advertiser>,
-    /// Creatives by id.
+    /// The config's creatives by id; how one stands now says [`Market::creative_numbered`].
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
     pub deals: Table<DealId, Deal>,
     /// What other currencies are worth, by day.
     pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
+    partner_keys: HashMap<Box<str>, PartnerKey>,
     tags: Lookup,
     crids: Lookup,
     deal_names: Lookup,
@@ -250,6 +269,7 @@ impl Catalog {
     /// Builds the indexes over the parts.
     fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
+        let partner_keys = parts.partner_keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
         let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
@@ -278,6 +298,7 @@ impl Catalog {
             deals,
             rates: parts.rates,
             keys,
+            partner_keys,
             tags,
             crids,
             deal_names,
@@ -313,29 +334,22 @@ impl Catalog {
         self.keys.values()
     }
 
+    /// The partner's key with that id.
+    #[must_use]
+    pub fn partner_key(&self, key_id: &str) -> Option<&PartnerKey> {
+        self.partner_keys.get(key_id)
+    }
+
+    /// All partners' keys, in no order.
+    pub fn partner_keys(&self) -> impl Iterator<Item = &PartnerKey> {
+        self.partner_keys.values()
+    }
+
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
     #[must_use]
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
         let is = |row| self.placements.at(row).is_some_and(|it| it.media == media && it.tagid == tagid);
         self.placements.at(self.tags.find(named(media.0, tagid), is)?)
-    }
-
-    /// The creative that a buyer calls `crid`.
-    #[must_use]
-    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
-        self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
-    }
-
-    /// The approved creatives of a buyer of a format and, for banners, of a size.
-    fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let ids = self.by_fit.get(&(buyer, format, size)).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| self.creatives.get(*id))
     }
 
     /// The deal with that wire id.
@@ -349,15 +363,6 @@ impl Catalog {
     #[must_use]
     pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
         self.index.facts(at)
-    }
-
-    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
-    #[must_use]
-    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
-        let mut found = Vec::new();
-        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
-        found.sort_unstable_by_key(|deal| deal.id);
-        found
     }
 
     /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.

@@ -19,6 +19,7 @@ mod links;
 mod media;
 mod names;
 mod notices;
+mod partner_keys;
 mod rate_card;
 mod reader;
 mod rules;
@@ -32,6 +33,7 @@ mod units;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub(in crate::control) use names::host_of;
 pub use names::{SecretError, SecretSource};
 pub use notices::TokenKeySource;
 pub use sources::{LARGEST_FOLDER, Sources, load};

@@ -22,7 +22,7 @@ use pmpx::ids::NodeId;
 use pmpx::money::MicroYuan;
 use pmpx::node::{Node, Settings};
 use pmpx::settlement::ledger::{self, Verified};
-use pmpx::store::{SqliteReader, SqliteStore};
+use pmpx::store::{SqliteDocket, SqliteReader, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -199,9 +199,14 @@ impl Pmpx {
         self.node.as_ref().unwrap().address()
     }
 
+    /// Where the control plane listens.
+    pub(crate) fn control_address(&self) -> SocketAddr {
+        self.node.as_ref().unwrap().control_address().unwrap()
+    }
+
     /// Asks the control plane: a GET, or a POST with a body. May be called while the runtime is busy.
     pub(crate) fn control(&self, path: &str, body: Option<&Value>) -> (u16, Value) {
-        ask_control(self.node.as_ref().unwrap().control_address().unwrap(), path, body)
+        ask_control(self.control_address(), path, body)
     }
 
     /// Suspends or resumes through the control plane: `switch("dsps/aurora/suspend")`.
@@ -218,6 +223,11 @@ impl Pmpx {
     /// The store of the running node.
     pub(crate) fn store(&self) -> &Arc<SqliteStore> {
         self.node.as_ref().unwrap().store()
+    }
+
+    /// What is reviewed.
+    pub(crate) fn docket(&self) -> &Arc<SqliteDocket> {
+        self.node.as_ref().unwrap().docket()
     }
 
     /// All DSPs.
