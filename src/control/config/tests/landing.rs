@@ -83,7 +83,7 @@ fn problems_have_their_file_and_line() {
         ),
         (
             "schema = 1\n[fetch]\nredirect = 2\n",
-            "config/landing.toml:3: unknown key `redirect` in [fetch]; did you mean `redirects`?",
+            "config/landing.toml:3: unknown key `redirect` in fetch; did you mean `redirects`?",
         ),
     ];
     for (text, problem) in rows {
