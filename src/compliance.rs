@@ -6,3 +6,4 @@
 pub mod creative;
 pub mod finding;
 pub mod html;
+pub mod prohibitions;
