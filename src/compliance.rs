@@ -14,6 +14,7 @@ pub mod markup;
 pub mod media;
 pub mod office;
 pub mod page;
+pub mod prohibitions;
 pub mod qualification;
 pub mod review;
 pub mod sample;

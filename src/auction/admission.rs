@@ -7,8 +7,8 @@ use super::pod::{self, Separation};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{DealId, ImpIndex};
 use crate::market::Market;
-use crate::market::demand::Creative;
-use crate::market::supply::{Format, Formats, Media, Placement, Size};
+use crate::market::demand::{Advertiser, Creative};
+use crate::market::supply::{Format, Formats, Media, Placement, Prohibitions, Size};
 use crate::markup::Display;
 use crate::money::{Currency, Quantity, Rate};
 
@@ -17,6 +17,8 @@ use crate::money::{Currency, Quantity, Rate};
 pub struct Admitted<'r> {
     pub(super) request: &'r BidRequest<'r>,
     pub(super) media: &'r Media,
+    /// What it never shows: by its contract, and by its own word.
+    pub(super) prohibited: [&'r Prohibitions; 2],
     pub(super) imps: Vec<OfferedImp<'r>>,
     pub(super) at: UnixMillis,
     pub(super) day: ShanghaiDay,
@@ -116,6 +118,24 @@ impl<'r> Admitted<'r> {
         self.consent
     }
 
+    /// Whether the media never shows ads of an advertiser (R-CATEGORY).
+    pub(super) fn prohibits_advertiser(&self, advertiser: &Advertiser) -> bool {
+        let banned = |it: &&Prohibitions| {
+            it.advertisers.contains(&advertiser.id) || advertiser.domains.iter().any(|domain| it.has_domain(domain))
+        };
+        self.prohibited.iter().any(banned)
+    }
+
+    /// Whether the media never shows a category (R-CATEGORY).
+    pub(super) fn prohibits_category(&self, category: &str) -> bool {
+        self.prohibited.iter().any(|it| it.has_category(category))
+    }
+
+    /// Whether the media never shows a creative attribute (R-CATEGORY).
+    pub(super) fn prohibits_attribute(&self, attribute: i32) -> bool {
+        self.prohibited.iter().any(|it| it.attributes.contains(&attribute))
+    }
+
     /// Whether nothing of it may be billed (OpenRTB 2.6 §3.2.1 `test`).
     #[must_use]
     pub fn is_test(&self) -> bool {
@@ -145,7 +165,8 @@ pub fn admit<'r>(
     if imps.is_empty() {
         return Err(NoBid::UnknownPlacement);
     }
-    Ok(Admitted { request, media, imps, at, day, consent: consents(request, media, day), currency, rate })
+    let prohibited = market.prohibited(media);
+    Ok(Admitted { request, media, prohibited, imps, at, day, consent: consents(request, media, day), currency, rate })
 }
 
 /// What the media is told prices in: the yuan where the request takes it, else the first of its currencies that has a rate; where

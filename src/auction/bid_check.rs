@@ -276,7 +276,7 @@ fn advertised(
     if !bid.adomain.iter().all(|domain| advertiser.domains.iter().any(|own| within_domain(domain, own))) {
         return Err(BidRejection::ForeignAdvertiser);
     }
-    allowed(creative, advertiser, admitted, bid.adomain, bid.cat)
+    allowed(creative, advertiser, admitted, (bid.adomain, bid.cat, bid.attr))
 }
 
 /// R-QUALIFY, R-CATEGORY: whether a creative may be shown on this media today, by its own domains and categories and by
@@ -285,15 +285,15 @@ fn allowed(
     creative: &Creative,
     advertiser: &Advertiser,
     admitted: &Admitted<'_>,
-    told_domains: &[Text<'_>],
-    told_categories: &[Text<'_>],
+    (told_domains, told_categories, told_attributes): (&[Text<'_>], &[Text<'_>], &[i32]),
 ) -> Result<(), BidRejection> {
     if advertiser.qualified_until < admitted.day {
         return Err(BidRejection::NotQualified);
     }
     let domains = || told_domains.iter().map(Text::as_str).chain(advertiser.domains.iter().map(String::as_str));
     let blocked = |domain: &str| admitted.request.badv.iter().any(|banned| within_domain(domain, banned));
-    if admitted.media.prohibits(std::iter::empty(), domains()) || domains().any(blocked) {
+    let prohibited = |domain: &str| admitted.prohibited.iter().any(|it| it.has_domain(domain));
+    if admitted.prohibits_advertiser(advertiser) || domains().any(|it| blocked(it) || prohibited(it)) {
         return Err(BidRejection::AdvertiserProhibited);
     }
     let own = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
@@ -302,9 +302,12 @@ fn allowed(
     let wanted = admitted.request.acat;
     let unwanted =
         |category: &str| !wanted.is_empty() && !wanted.iter().any(|parent| within_category(category, parent));
-    if admitted.media.prohibits(categories(), std::iter::empty()) || categories().any(|it| blocked(it) || unwanted(it))
-    {
+    if categories().any(|it| admitted.prohibits_category(it) || blocked(it) || unwanted(it)) {
         return Err(BidRejection::CategoryProhibited);
+    }
+    let attributes = told_attributes.iter().chain(creative.attributes());
+    if attributes.into_iter().any(|attribute| admitted.prohibits_attribute(*attribute)) {
+        return Err(BidRejection::AttributeBlocked);
     }
     Ok(())
 }
@@ -349,7 +352,7 @@ pub(super) fn stand_in<'r>(
         && creative.shows_at(admitted.at)
         && !creative.attributes().iter().any(|attribute| blocked.contains(attribute))
         && offer.deal.takes_advertiser(advertiser.id)
-        && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
+        && allowed(creative, advertiser, admitted, (&[], &[], &[])).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
         && fit::takes_duration(imp.imp, creative.format, creative.duration_s)
         && fit::meets_floor(imp, creative, offer.deal.price.after_margin(admitted.media.margin))

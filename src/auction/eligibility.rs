@@ -365,10 +365,14 @@ impl<'r> Round<'r, '_> {
         let creatives = creatives.filter(|it| fit::takes_duration(imp.imp, it.format, it.duration_s));
         for creative in creatives {
             let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };
-            let categories = creative.categories.iter().chain([&advertiser.category]).map(String::as_str);
+            let mut categories = creative.categories.iter().chain([&advertiser.category]);
+            let admitted = &matched.admitted;
+            let prohibited = admitted.prohibits_advertiser(advertiser)
+                || categories.any(|it| admitted.prohibits_category(it))
+                || creative.attributes().iter().any(|it| admitted.prohibits_attribute(*it));
             let cause = if advertiser.qualified_until < day {
                 Cause::NotQualified
-            } else if media.prohibits(categories, advertiser.domains.iter().map(String::as_str)) {
+            } else if prohibited {
                 Cause::Prohibited
             } else if !fit::meets_floor(imp, creative, deal.price.after_margin(media.margin)) {
                 Cause::UnderFloor

@@ -233,13 +233,14 @@ fn copy_member(members: &mut Members<'_>, key: &[u8], allow: &Allow, out: &mut V
 /// What the media never shows, of its contract and of this request (R-CATEGORY).
 fn blocked(invited: &Invited<'_>, out: &mut Vec<u8>) {
     let admitted = &invited.matched.admitted;
-    let (request, media) = (admitted.request, admitted.media);
-    let lists =
-        [("bcat", &request.bcat, &media.prohibited_categories), ("badv", &request.badv, &media.prohibited_advertisers)];
-    for (key, asked, agreed) in lists {
-        if !asked.is_empty() || !agreed.is_empty() {
+    let (request, prohibited) = (admitted.request, admitted.prohibited);
+    let categories = prohibited.map(|it| it.categories.as_slice());
+    let domains = prohibited.map(|it| it.domains.as_slice());
+    for (key, asked, lists) in [("bcat", &request.bcat, categories), ("badv", &request.badv, domains)] {
+        let agreed = || lists.into_iter().flatten();
+        if !asked.is_empty() || agreed().next().is_some() {
             name(out, key.as_bytes());
-            strings(out, asked.iter().map(openrtb::Text::as_str).chain(agreed.iter().map(String::as_str)));
+            strings(out, asked.iter().map(openrtb::Text::as_str).chain(agreed().map(String::as_str)));
         }
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::demand::{Creative, CreativeState, CreativeTextsDraft};
 use super::lookup::Lookup;
-use super::supply::{Format, Size};
+use super::supply::{Format, Media, Prohibitions, Size};
 use super::{Catalog, Fit, Market, Marks, named};
-use crate::ids::{BuyerId, CreativeId, CreativeVersion};
+use crate::ids::{BuyerId, CreativeId, CreativeVersion, MediaId};
 
 /// Some creatives with their indexes; immutable.
 #[derive(Debug, Default)]
@@ -120,13 +120,21 @@ pub struct Content {
     recent: Arc<Shelf>,
     /// Versions that were stopped, of creatives of which another one stands.
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
+    /// What media prohibit themselves.
+    prohibited: Arc<HashMap<MediaId, Prohibitions>>,
 }
 
 impl Content {
     /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
     #[must_use]
     pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
-        Self { base, recent, stopped }
+        Self { base, recent, stopped, prohibited: Arc::default() }
+    }
+
+    /// With what media prohibit themselves, beside their contracts.
+    #[must_use]
+    pub fn prohibiting(self, prohibited: Arc<HashMap<MediaId, Prohibitions>>) -> Self {
+        Self { prohibited, ..self }
     }
 
     /// The base.
@@ -199,6 +207,12 @@ impl Market {
     #[must_use]
     pub fn creative_numbered(&self, id: CreativeId) -> Option<&Creative> {
         first(self.content.get(id), || self.configured().creatives.get(id))
+    }
+
+    /// What a media never shows: by its contract, and by its own word (R-CATEGORY).
+    #[must_use]
+    pub fn prohibited<'m>(&'m self, media: &'m Media) -> [&'m Prohibitions; 2] {
+        [&media.prohibited, self.content.prohibited.get(&media.id).unwrap_or(Prohibitions::NONE)]
     }
 
     /// Whether a version that was won may not be shown any more: it, or the creative as it stands, was suspended or rejected (R-REFUSE).

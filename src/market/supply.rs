@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::ShanghaiDay;
-use crate::ids::{MediaId, PlacementId, PropertyId};
+use crate::ids::{AdvertiserId, MediaId, PlacementId, PropertyId};
 use crate::money::{CpmMicroYuan, Currency, Margin};
 
 use super::targeting::Place;
@@ -48,10 +48,8 @@ pub struct Media {
     pub margin: Margin,
     /// Since when its contract asserts its users' consent; `None`: never (R-CONSENT).
     pub consent_since: Option<ShanghaiDay>,
-    /// Categories that never run on it; a category includes its children (R-CATEGORY).
-    pub prohibited_categories: Vec<String>,
-    /// Advertiser domains that never run on it, with their subdomains, lower case (R-CATEGORY).
-    pub prohibited_advertisers: Vec<String>,
+    /// What its contract keeps from it (R-CATEGORY); what it prohibits itself stands beside, in the [`Market`](super::Market).
+    pub prohibited: Prohibitions,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
     pub no_bid_body: bool,
     /// What a request of it without `tmax` gets, ms.
@@ -60,6 +58,37 @@ pub struct Media {
     pub currency: Currency,
     /// Whether all its traffic is stopped.
     pub suspended: bool,
+}
+
+/// What a media never shows (R-CATEGORY).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prohibitions {
+    /// Categories; a category includes its children.
+    pub categories: Vec<String>,
+    /// Advertisers' domains, with their subdomains, lower case.
+    pub domains: Vec<String>,
+    /// Advertisers.
+    pub advertisers: Vec<AdvertiserId>,
+    /// Creative attributes (AdCOM 1.0, list Creative Attributes).
+    pub attributes: Vec<i32>,
+}
+
+impl Prohibitions {
+    /// Nothing.
+    pub const NONE: &Self =
+        &Self { categories: Vec::new(), domains: Vec::new(), advertisers: Vec::new(), attributes: Vec::new() };
+
+    /// Whether a category is one of them, or within one.
+    #[must_use]
+    pub fn has_category(&self, given: &str) -> bool {
+        self.categories.iter().any(|banned| within_category(given, banned))
+    }
+
+    /// Whether a domain is one of them, or within one.
+    #[must_use]
+    pub fn has_domain(&self, given: &str) -> bool {
+        self.domains.iter().any(|banned| within_domain(given, banned))
+    }
 }
 
 /// An app, a site or a set of screens of a media. A media that lists none is its own.
@@ -77,20 +106,6 @@ pub struct Property {
     pub kind: MediaKind,
     /// What the world knows it by: an app's bundle, a site's or a screen owner's domain; `None` where the media did not say.
     pub address: Option<String>,
-}
-
-impl Media {
-    /// Whether an ad of these categories and advertiser domains is prohibited here (R-CATEGORY).
-    #[must_use]
-    pub fn prohibits<'a>(
-        &self,
-        mut categories: impl Iterator<Item = &'a str>,
-        mut domains: impl Iterator<Item = &'a str>,
-    ) -> bool {
-        let category =
-            categories.any(|given| self.prohibited_categories.iter().any(|banned| within_category(given, banned)));
-        category || domains.any(|given| self.prohibited_advertisers.iter().any(|banned| within_domain(given, banned)))
-    }
 }
 
 /// Whether `given` is `parent` or one of its children: `IAB7-39` is within `IAB7`.

@@ -13,7 +13,7 @@ use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::Method;
 use crate::ids::{BuyerId, DealId, MediaId, PlacementId, PropertyId};
 use crate::market::deal::{DealState, Targeting};
-use crate::market::supply::{Format, Formats, Media, MediaKind, Placement, Size, TrafficCurve};
+use crate::market::supply::{Format, Formats, Media, MediaKind, Placement, Prohibitions, Size, TrafficCurve};
 use crate::market::targeting::{
     Clause, Conditions, Connection, Dayparts, DeviceType, Listed, OperatingSystem, Place, Segment, Sizes,
 };
@@ -34,8 +34,7 @@ fn media(id: u32) -> Media {
         kind: MediaKind::App,
         margin: Margin::default(),
         consent_since: (id == 0).then_some(ShanghaiDay(0)),
-        prohibited_categories: Vec::new(),
-        prohibited_advertisers: Vec::new(),
+        prohibited: Prohibitions::default(),
         no_bid_body: false,
         default_tmax_ms: 100,
         currency: Currency::CNY,

@@ -19,7 +19,7 @@ use crate::market::demand::{
     Advertiser, Approved, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors,
 };
 use crate::market::rates::Rates;
-use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
+use crate::market::supply::{Media, MediaKey, Placement, Prohibitions, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
 use crate::market::{ExchangeTerms, Parts};
 use crate::markup::digest;
@@ -82,8 +82,12 @@ fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut 
             kind: media.kind,
             margin: media.margin,
             consent_since: media.consent_since,
-            prohibited_categories: media.prohibited_categories.clone(),
-            prohibited_advertisers: media.prohibited_advertisers.clone(),
+            prohibited: Prohibitions {
+                categories: media.prohibited_categories.clone(),
+                domains: media.prohibited_advertisers.clone(),
+                advertisers: media.prohibited_ids.iter().map(|name| book.assign(name)).collect(),
+                attributes: media.prohibited_attributes.clone(),
+            },
             no_bid_body: media.no_bid_body,
             default_tmax_ms: media.default_tmax_ms.map_or(terms.default_tmax_ms, |tmax| tmax.value),
             currency: media.currency.value,

@@ -1,8 +1,9 @@
 //! `media.toml`: media, their request keys and placements.
 
+use super::creatives::attribute;
 use super::currencies::currency;
 use super::diagnostic::{At, File, Place, Report};
-use super::names::{SUSPENSION, category, domain, format, id, key_id, label, wire};
+use super::names::{SUSPENSION, advertiser_name, category, domain, format, id, key_id, label, wire};
 use super::notices::LONGEST_TOKEN_LIFE_MS;
 use super::partner_keys::{self, PartnerKeyEntry};
 use super::reader::{Register, Table, read_file};
@@ -20,6 +21,8 @@ const MEDIA_KEYS: &[&str] = &[
     "consent_since",
     "prohibited_categories",
     "prohibited_advertisers",
+    "prohibited_advertiser_ids",
+    "prohibited_attributes",
     "no_bid_body",
     "default_tmax",
     "currency",
@@ -54,6 +57,9 @@ pub(super) struct MediaEntry {
     pub(super) consent_since: Option<ShanghaiDay>,
     pub(super) prohibited_categories: Vec<String>,
     pub(super) prohibited_advertisers: Vec<String>,
+    /// `ACCOUNT/ADVERTISER`.
+    pub(super) prohibited_ids: Vec<String>,
+    pub(super) prohibited_attributes: Vec<i32>,
     pub(super) no_bid_body: bool,
     pub(super) default_tmax_ms: Option<At<u32>>,
     pub(super) currency: At<Currency>,
@@ -139,6 +145,8 @@ fn media(table: Table<'_>, supply: &mut Supply) {
     let consent_since = table.optional("consent_since", day);
     let categories = table.list("prohibited_categories", category);
     let advertisers = table.list("prohibited_advertisers", domain);
+    let advertiser_ids = table.list("prohibited_advertiser_ids", advertiser_name);
+    let attributes = table.list("prohibited_attributes", attribute);
     let no_bid_body = table.optional("no_bid_body", flag);
     let default_tmax = table.optional_at("default_tmax", short_ms(1, 10_000));
     let currency = table.optional_at("currency", currency);
@@ -173,6 +181,8 @@ fn media(table: Table<'_>, supply: &mut Supply) {
             consent_since: consent_since?,
             prohibited_categories: values(categories?),
             prohibited_advertisers: values(advertisers?),
+            prohibited_ids: values(advertiser_ids?),
+            prohibited_attributes: values(attributes?),
             no_bid_body: no_bid_body?.unwrap_or(false),
             default_tmax_ms: default_tmax?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),

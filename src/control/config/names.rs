@@ -137,6 +137,20 @@ pub(super) fn category(value: &DeValue<'_>) -> Result<String, Wrong> {
     if known { Ok(given.to_owned()) } else { Err("must be an IAB category such as \"IAB7\" or \"IAB7-39\"".to_owned()) }
 }
 
+/// An advertiser of a buyer: `80010003/paopao-games`. It may be one that is registered and in no config.
+pub(super) fn advertiser_name(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let given = text(value)?;
+    let id = |part: &str| made_of(part, 64, |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let known = given
+        .split_once('/')
+        .is_some_and(|(account, advertiser)| made_of(account, 64, |byte| byte.is_ascii_digit()) && id(advertiser));
+    if known {
+        Ok(given.to_owned())
+    } else {
+        Err("must be ACCOUNT/ADVERTISER such as \"80010003/paopao-games\"".to_owned())
+    }
+}
+
 /// A country by ISO 3166-1 alpha-3: `CHN`.
 pub(super) fn country(value: &DeValue<'_>) -> Result<Box<str>, Wrong> {
     let given = text(value)?;

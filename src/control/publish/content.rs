@@ -4,6 +4,7 @@
 //! effect at once whatever the number of creatives; the large one is built anew on a thread of its own when the small one has grown.
 //! Numbers of new names are durable before they are served.
 
+mod prohibitions;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -14,11 +15,12 @@ use super::background::yield_to_others;
 use super::desk::{MOST_RACES, NUMBERS, StoredIds};
 use super::{Publisher, held};
 use crate::event::{Docket, KeptStep, StoreUnavailable, Subject, SubjectKind, Wanted};
-use crate::ids::{BuyerId, CreativeId, CreativeVersion, IdBook, IdKind};
+use crate::ids::{BuyerId, CreativeId, CreativeVersion, IdBook, IdKind, MediaId};
 use crate::market::Market;
 use crate::market::agreement::MonitorList;
 use crate::market::content::{Content, Shelf, was_live};
 use crate::market::demand::{Creative, CreativeState};
+use crate::market::supply::Prohibitions;
 use crate::store::Registry;
 
 use read::{Reading, Unread};
@@ -57,6 +59,8 @@ pub(super) struct Review {
     recent: BTreeMap<CreativeId, (u64, Creative)>,
     /// Versions that were stopped, of creatives of which another one stands.
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
+    /// What media prohibit themselves.
+    prohibited: Arc<HashMap<MediaId, Prohibitions>>,
     building: Option<(u64, JoinHandle<Shelf>)>,
     /// Large shelves that requests may still read: freed here, they cost no request anything.
     retired: Vec<Arc<Shelf>>,
@@ -120,6 +124,7 @@ impl Review {
             base: Arc::default(),
             recent: BTreeMap::new(),
             stopped: Arc::default(),
+            prohibited: Arc::default(),
             building: None,
             retired: Vec::new(),
             troubles: BTreeMap::new(),
@@ -134,7 +139,8 @@ impl Review {
     /// What the market shows.
     pub(super) fn content(&self) -> Content {
         let recent = self.recent.values().map(|(_, creative)| creative.clone()).collect();
-        Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped))
+        let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
+        content.prohibiting(Arc::clone(&self.prohibited))
     }
 
     /// Takes over what is new, at most a batch of it. Tells whether there was anything.
@@ -156,8 +162,8 @@ impl Review {
         let steps =
             if self.docket.last_step()? > self.after { self.docket.steps(self.after, STEPS)? } else { Vec::new() };
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
-        let names = steps.into_iter().map(|it| it.step.subject).filter(|it| it.kind == SubjectKind::Creative);
-        let changed = self.refresh(&names.map(|subject| subject.name).collect(), market)?;
+        let changed = self.refresh(&names_of(SubjectKind::Creative, &steps), market)?;
+        let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps))? || changed;
         self.after = last;
         self.build_where_large();
         Ok(built || changed || self.docket.last_step()? > last)
@@ -174,6 +180,7 @@ impl Review {
             let of = |(name, version): (String, CreativeVersion)| Some((standing.get(&name)?.1.id, version));
             let stopped = stopped.into_iter().filter_map(of).collect();
             let creatives = standing.into_values().map(|(_, creative)| creative).collect();
+            let prohibited = self.read_prohibitions()?;
             match self.save_numbers() {
                 Ok(()) => {}
                 Err(error) if left == 0 => return Err(error),
@@ -184,6 +191,7 @@ impl Review {
             self.recent.clear();
             self.rest_on(Shelf::new(creatives));
             self.stopped = Arc::new(stopped);
+            self.prohibited = Arc::new(prohibited);
             self.after = after;
             self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
             tracing::info!(step = after, creatives = self.base.len(), "reviewed content is served");
@@ -219,7 +227,9 @@ impl Review {
 
     /// What another generation asks of content: copies of fallbacks' markup, and another try where a name was unknown.
     fn turn(&mut self, market: &Market) -> Result<(), StoreUnavailable> {
-        let mut names: BTreeSet<String> = self.troubles.keys().map(|subject| subject.name.clone()).collect();
+        let troubled = |kind| self.troubles.keys().filter(move |it| it.kind == kind).map(|it| it.name.clone());
+        let mut names: BTreeSet<String> = troubled(SubjectKind::Creative).collect();
+        let prohibitions = troubled(SubjectKind::Prohibitions).collect();
         for fallback in market.deals.iter().filter_map(|deal| market.creative_numbered(deal.fallback?)) {
             if let (None, Some(buyer)) = (&fallback.markup, market.buyers.get(fallback.buyer)) {
                 names.insert(format!("{}/{}", buyer.account, fallback.crid()));
@@ -230,6 +240,7 @@ impl Review {
             self.book.forget_names(IdKind::Creative);
         }
         self.refresh(&names, market)?;
+        self.refresh_prohibitions(&prohibitions)?;
         self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
         Ok(())
     }
@@ -296,7 +307,10 @@ impl Review {
 
     fn tell(&mut self, kept: &KeptStep, wrong: &Unread) {
         let subject = &kept.step.subject;
-        let message = format!("creative {} version {}: {wrong}", subject.name, subject.version);
+        let message = match subject.kind {
+            SubjectKind::Prohibitions => format!("prohibitions of media {}: {wrong}", subject.name),
+            kind => format!("{} {} version {}: {wrong}", kind.label(), subject.name, subject.version),
+        };
         tracing::error!(step = kept.seq, "REVIEWED CONTENT CANNOT BE SERVED: {message}");
         if self.troubles.len() < MOST_TROUBLES {
             self.troubles.insert(subject.clone(), ContentTrouble { step: kept.seq, message });
@@ -352,6 +366,12 @@ fn stopped_version(kept: &KeptStep) -> Option<CreativeVersion> {
     let state = CreativeState::from_code(kept.step.state)?;
     let stopped = matches!(state, CreativeState::Suspended | CreativeState::Rejected);
     u16::try_from(kept.step.subject.version).ok().filter(|_| stopped).map(CreativeVersion)
+}
+
+/// The names of a kind of subjects among steps.
+fn names_of(kind: SubjectKind, steps: &[KeptStep]) -> BTreeSet<String> {
+    let subjects = steps.iter().map(|it| &it.step.subject).filter(|it| it.kind == kind);
+    subjects.map(|it| it.name.clone()).collect()
 }
 
 /// What comes first of a creative's versions; `None`: it is a draft, or nobody knows what its state means.

@@ -27,6 +27,9 @@ pub(super) enum Unread {
     /// Nobody has that account.
     #[error("account {0} has never been in a config")]
     Account(String),
+    /// Nobody has that id.
+    #[error("media {0} has never been in a config")]
+    Media(String),
     /// More versions than a charge can say.
     #[error("version {0} is beyond 65535")]
     Version(u32),

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::compliance::creative::{Origin, Record, tests::banner};
-use crate::event::{Docket, Owner, Step, Taken};
+use crate::compliance::prohibitions::{Edit, EditError, Prohibitions as Wanted, edit as edit_prohibitions};
+use crate::event::{Docket, DocketError, Owner, Step, Subject, SubjectKind, Taken};
 use crate::ids::{BuyerId, CreativeId};
 use crate::market::demand::CreativeState;
-use crate::market::supply::{Format, Size};
+use crate::market::supply::{Format, Prohibitions, Size};
 
 use CreativeState::{Approved, PendingReview, Rejected, Suspended};
 
@@ -194,4 +195,66 @@ fn r_review_many_verdicts_are_served_while_the_large_shelf_is_built() {
         assert!(looks < 10_000_000, "it is built some time");
     }
     assert!(held(&bench.publisher.review).content().base().len() > 100);
+}
+
+fn prohibited(publisher: &Publisher) -> [Prohibitions; 2] {
+    let market = publisher.exchange().market.load_full();
+    market.prohibited(market.media.iter().find(|it| it.wire == "sunrise").unwrap()).map(Clone::clone)
+}
+
+/// R-CATEGORY: what a media prohibits itself stands beside its contract, on every process, and is edited by who knew what was there.
+#[test]
+fn r_category_a_medias_own_prohibitions_are_served_beside_its_contract() {
+    let mut bench = Bench::edited(&[(
+        "media.toml",
+        "prohibited_categories = [",
+        "prohibited_attributes = [3]
+prohibited_categories = [",
+    )]);
+    let other = bench.beside(bench.folder.path(), false).unwrap();
+    let market = bench.publisher.exchange().market.load_full();
+    let by = Edit { at: noon(), actor: "sunrise", reason: "no games" };
+    let wanted = Wanted {
+        categories: vec!["IAB9".into()],
+        advertisers: vec!["80010003/paopao-games".into(), "80010003/registered-later".into()],
+        domains: vec!["paopao.example".into()],
+        attributes: vec![6],
+    };
+    let take = |wanted: &Wanted, after| edit_prohibitions(&*bench.docket, &market, "sunrise", (wanted, after), &by);
+    let first = take(&wanted, 0).unwrap();
+    assert!(matches!(take(&Wanted::default(), 0), Err(EditError::Docket(DocketError::Overtaken { .. }))));
+    let nobody = edit_prohibitions(&*bench.docket, &market, "nobody", (&wanted, 0), &by);
+    assert_eq!(nobody, Err(EditError::UnknownMedia("nobody".to_owned())));
+    let wrong = take(&Wanted { categories: vec!["games".into()], ..Wanted::default() }, first).unwrap_err();
+    assert!(matches!(&wrong, EditError::Wrong(found) if found[0].place == "categories[0]"), "{wrong}");
+    assert_eq!(Wanted::of(&*bench.docket, "sunrise").unwrap(), (wanted.clone(), first));
+    for publisher in [&bench.publisher, &other] {
+        publisher.follow_content().unwrap();
+        let [contract, own] = prohibited(publisher);
+        assert_eq!((contract.attributes.as_slice(), own.attributes.as_slice()), (&[3][..], &[6][..]));
+        assert_eq!(
+            (own.categories, own.domains, own.advertisers.len()),
+            (wanted.categories.clone(), wanted.domains.clone(), 2)
+        );
+        let market = publisher.exchange().market.load_full();
+        let paopao = market.advertisers.iter().find(|it| it.wire == "paopao-games").unwrap().id;
+        assert!(own.advertisers.contains(&paopao));
+    }
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.reload().unwrap();
+    let before = prohibited(&bench.publisher);
+    assert_eq!(before[1].attributes, [6]);
+    bench.restart(false).unwrap();
+    assert_eq!(prohibited(&bench.publisher), before, "after a restart, under the same numbers");
+    let subject = Subject { kind: SubjectKind::Prohibitions, name: "sunrise".into(), version: 0 };
+    let kept = bench.docket.standing(&subject).unwrap().unwrap();
+    let broken = Step { body: "[]".to_owned(), ..kept.step };
+    bench.docket.take(&[Taken { step: broken, after: kept.seq }]).unwrap();
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(prohibited(&bench.publisher), before, "the last good word stays in force");
+    assert!(
+        bench.publisher.content_troubles()[0]
+            .message
+            .starts_with("prohibitions of media sunrise: its record cannot be read")
+    );
 }

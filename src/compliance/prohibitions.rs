@@ -1,0 +1,249 @@
+//! What a media prohibits beside its contract, edited by itself (R-CATEGORY): the form of the record in the docket, and the one way to change it.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::{Finding, Weight};
+use crate::clock::UnixMillis;
+use crate::event::{Docket, DocketError, Owner, Step, StoreUnavailable, Subject, SubjectKind, Taken};
+use crate::market::Market;
+
+/// What a media never shows. An ad that any of it names is neither offered nor accepted there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prohibitions {
+    /// Categories of the IAB content taxonomy 1.0; a category includes its children.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Advertisers, as `ACCOUNT/ADVERTISER`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advertisers: Vec<String>,
+    /// Domains of advertisers, lower case; a domain includes its subdomains.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// Creative attributes (AdCOM 1.0, list Creative Attributes).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<i32>,
+}
+
+/// The state of a record that is in force; there is no other. Stored.
+pub const IN_FORCE: u16 = 1;
+
+/// Why an edit did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// No media has that id.
+    #[error("media {0:?} is not known")]
+    UnknownMedia(String),
+    /// Something in it is wrong: each finding says where.
+    #[error("{} of the prohibitions cannot be taken (R-CATEGORY): {}", .0.len(), .0.first().map_or("", |first| first.en.as_str()))]
+    Wrong(Vec<Finding>),
+    /// What is kept cannot be read: nothing is laid over it unseen.
+    #[error("the prohibitions of media {media} cannot be read: {why}")]
+    Unreadable {
+        /// Whose.
+        media: String,
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Somebody else was faster, or the store refuses.
+    #[error(transparent)]
+    Docket(#[from] DocketError),
+}
+
+impl From<StoreUnavailable> for EditError {
+    fn from(error: StoreUnavailable) -> Self {
+        Self::Docket(error.into())
+    }
+}
+
+/// Who edits, when and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Edit<'e> {
+    /// When.
+    pub at: UnixMillis,
+    /// By whom.
+    pub actor: &'e str,
+    /// Why, in words.
+    pub reason: &'e str,
+}
+
+impl Prohibitions {
+    /// Entries of each kind at most.
+    pub const MOST: usize = 1_000;
+
+    /// What of it cannot be taken: every entry that is malformed, or there twice, and lists that are too long.
+    #[must_use]
+    pub fn check(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let category = ("an IAB category such as IAB7 or IAB7-39", "应为 IAB 内容分类，如 IAB7 或 IAB7-39");
+        each(&mut found, "categories", &self.categories, is_category, category);
+        let advertiser = ("an advertiser as ACCOUNT/ADVERTISER", "应为“账户号/广告主编号”形式的广告主");
+        each(&mut found, "advertisers", &self.advertisers, is_advertiser, advertiser);
+        let domain = (
+            "a domain such as qinghe.example, in lower case, without scheme or path",
+            "应为小写域名，如 qinghe.example，不含协议与路径",
+        );
+        each(&mut found, "domains", &self.domains, is_domain, domain);
+        let attributes: Vec<String> = self.attributes.iter().map(i32::to_string).collect();
+        let attribute = ("a creative attribute of AdCOM 1.0, 1 to 9999", "应为 AdCOM 1.0 创意属性编号，1 至 9999");
+        let known = |text: &str| text.parse().is_ok_and(|number: i32| (1..=9_999).contains(&number));
+        each(&mut found, "attributes", &attributes, known, attribute);
+        found
+    }
+
+    /// The record of a media and its last step; nothing and 0 where it was never edited.
+    ///
+    /// # Errors
+    /// [`EditError::Unreadable`], [`EditError::Docket`].
+    pub fn of(docket: &dyn Docket, media: &str) -> Result<(Self, u64), EditError> {
+        let Some(kept) = docket.standing(&subject(media))? else { return Ok((Self::default(), 0)) };
+        let unreadable =
+            |error: serde_json::Error| EditError::Unreadable { media: media.to_owned(), why: error.to_string() };
+        Ok((serde_json::from_str(&kept.step.body).map_err(unreadable)?, kept.seq))
+    }
+}
+
+/// Puts prohibitions in the place of a media's present ones, by who knew these: `after` is the step that [`Prohibitions::of`] told. Tells the new step.
+/// They are in force on every process within a second.
+///
+/// # Errors
+/// [`EditError`]: nothing changed. [`DocketError::Overtaken`] when they were edited in between.
+pub fn edit(
+    docket: &dyn Docket,
+    market: &Market,
+    media: &str,
+    (wanted, after): (&Prohibitions, u64),
+    edit: &Edit<'_>,
+) -> Result<u64, EditError> {
+    let known = market.media.iter().find(|it| it.wire == media);
+    let owner = Owner::Media(known.ok_or_else(|| EditError::UnknownMedia(media.to_owned()))?.id);
+    let wrong = wanted.check();
+    if !wrong.is_empty() {
+        return Err(EditError::Wrong(wrong));
+    }
+    let unwritable =
+        |error: serde_json::Error| EditError::Unreadable { media: media.to_owned(), why: error.to_string() };
+    let step = Step {
+        subject: subject(media),
+        owner,
+        state: IN_FORCE,
+        due: None,
+        at: edit.at,
+        actor: edit.actor.to_owned(),
+        reason: edit.reason.to_owned(),
+        body: serde_json::to_string(wanted).map_err(unwritable)?,
+    };
+    let taken = docket.take(&[Taken { step, after }])?;
+    Ok(taken.first().copied().unwrap_or_default())
+}
+
+fn subject(media: &str) -> Subject {
+    Subject { kind: SubjectKind::Prohibitions, name: media.to_owned(), version: 0 }
+}
+
+fn each(
+    found: &mut Vec<Finding>,
+    list: &str,
+    entries: &[String],
+    is: impl Fn(&str) -> bool,
+    (en, zh): (&'static str, &'static str),
+) {
+    let mut tell = |place: String, code, entry: &str, words: (String, String)| {
+        found.push(Finding::new("R-CATEGORY", code, Weight::Refuse, (place, entry), words));
+    };
+    if entries.len() > Prohibitions::MOST {
+        let (count, most) = (entries.len(), Prohibitions::MOST);
+        let words = (format!("{count} entries are more than {most}"), format!("共 {count} 项，超过上限 {most} 项"));
+        return tell(list.to_owned(), "too-many", &count.to_string(), words);
+    }
+    let mut seen = std::collections::HashSet::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let at = format!("{list}[{place}]");
+        if !is(entry) {
+            tell(at, "malformed", entry, (format!("must be {en}"), zh.to_owned()));
+        } else if !seen.insert(entry) {
+            tell(at, "twice", entry, ("stands there twice".to_owned(), "重复".to_owned()));
+        }
+    }
+}
+
+/// IAB content taxonomy 1.0: 26 categories, and their children.
+fn is_category(text: &str) -> bool {
+    let number = |part: &str, most: u16| {
+        let plain = part.bytes().all(|it| it.is_ascii_digit()) && !part.starts_with('0') && part.len() <= 3;
+        plain && part.parse::<u16>().is_ok_and(|it| it <= most)
+    };
+    text.strip_prefix("IAB").is_some_and(|rest| match rest.split_once('-') {
+        Some((parent, child)) => number(parent, 26) && number(child, 999),
+        None => number(rest, 26),
+    })
+}
+
+fn is_advertiser(text: &str) -> bool {
+    let id = |part: &str| {
+        let plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'_' | b'-');
+        (1..=64).contains(&part.len()) && part.bytes().all(plain)
+    };
+    text.split_once('/').is_some_and(|(account, advertiser)| {
+        account.bytes().all(|it| it.is_ascii_digit()) && id(account) && id(advertiser)
+    })
+}
+
+fn is_domain(text: &str) -> bool {
+    let label = |part: &str| {
+        let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+        (1..=63).contains(&part.len()) && part.bytes().all(plain) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(categories: &[&str], advertisers: &[&str], domains: &[&str], attributes: &[i32]) -> Prohibitions {
+        let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
+        Prohibitions {
+            categories: texts(categories),
+            advertisers: texts(advertisers),
+            domains: texts(domains),
+            attributes: attributes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn r_category_each_wrong_entry_is_told_with_its_place() {
+        let right =
+            of(&["IAB7", "IAB7-39", "IAB26"], &["80010003/paopao-games"], &["a.example", "xn--fiqs8s.cn"], &[1, 500]);
+        assert_eq!(right.check(), []);
+        let wrong = of(
+            &["IAB27", "iab7", "IAB7-", "IAB7-1000", "IAB7", "IAB7"],
+            &["paopao", "x/y", "80010003/", "80010003/a b"],
+            &["A.example", "example", "https://a.example", "-a.example", "a..example"],
+            &[0, 10_000, 1, 1],
+        );
+        let told: Vec<_> = wrong.check().into_iter().map(|it| format!("{} {}", it.place, it.code)).collect();
+        let expected = [
+            "categories[0] malformed",
+            "categories[1] malformed",
+            "categories[2] malformed",
+            "categories[3] malformed",
+            "categories[5] twice",
+            "advertisers[0] malformed",
+            "advertisers[1] malformed",
+            "advertisers[2] malformed",
+            "advertisers[3] malformed",
+            "domains[0] malformed",
+            "domains[1] malformed",
+            "domains[2] malformed",
+            "domains[3] malformed",
+            "domains[4] malformed",
+            "attributes[0] malformed",
+            "attributes[1] malformed",
+            "attributes[3] twice",
+        ];
+        assert_eq!(told, expected);
+        let many = Prohibitions { attributes: (1..=1_001).collect(), ..Prohibitions::default() };
+        assert_eq!(many.check()[0].en, "1001 entries are more than 1000");
+    }
+}
