@@ -3,6 +3,7 @@
 //! Rooms decide from what they are given and say why, in Chinese and English; what happened is kept in the [`Docket`](crate::event::Docket).
 //! Verdicts go into the market, where the hot plane looks them up.
 
+pub mod crawl;
 pub mod creative;
 pub mod examine;
 pub mod finding;
@@ -11,6 +12,8 @@ pub mod office;
 pub mod qualification;
 pub mod review;
 pub mod sample;
+pub mod scan;
+pub mod words;
 
 /// SHA-256 as people and bodies write it: 64 hexadecimal digits in lower case.
 #[must_use]

@@ -236,6 +236,12 @@ impl IdBook {
         own.map(|((_, wire), number)| (I::from_number(*number), wire.as_ref()))
     }
 
+    /// Forgets the names of a kind, but not how many there are: numbers that are given later are new ones.
+    pub fn forget_names(&mut self, kind: IdKind) {
+        self.numbers.retain(|(of, _), _| *of != kind);
+        self.numbers.shrink_to_fit();
+    }
+
     /// Restores one stored entry.
     pub fn restore(&mut self, kind: IdKind, number: u32, wire: &str) {
         let count = &mut self.counts[kind as usize];

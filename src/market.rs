@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod client_address;
+pub mod content;
 pub mod deal;
 pub mod demand;
 pub mod few;
@@ -12,6 +13,7 @@ pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
+pub mod ordered;
 pub mod partner;
 pub mod plan;
 pub mod policy;
@@ -119,6 +121,8 @@ pub struct ExchangeTerms {
     pub public_url: String,
     /// Our domain: `asi` of our supply-chain node (OpenRTB 2.6 §3.2.26).
     pub domain: String,
+    /// Our name in contracts and on statements; `None`: nobody has said (R-STATEMENT).
+    pub legal_name: Option<String>,
     /// What a request without `tmax` gets, ms.
     pub default_tmax_ms: u32,
     /// The most that any request gets, ms.
@@ -153,6 +157,14 @@ pub struct ExchangeTerms {
     pub content: Arc<policy::content::ContentTerms>,
 }
 
+impl ExchangeTerms {
+    /// How we are named on statements: our legal name, else our domain (R-STATEMENT).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.legal_name.as_deref().unwrap_or(&self.domain)
+    }
+}
+
 #[cfg(test)]
 impl ExchangeTerms {
     /// For markets of tests that are not about the exchange's own terms.
@@ -160,6 +172,7 @@ impl ExchangeTerms {
         Self {
             public_url: String::new(),
             domain: String::new(),
+            legal_name: None,
             default_tmax_ms: 100,
             longest_tmax_ms: 100,
             margin_ms: 0,
@@ -230,7 +243,7 @@ pub struct Catalog {
     pub buyers: Table<BuyerId, Buyer>,
     /// Advertisers by id.
     pub advertisers: Table<AdvertiserId, Advertiser>,
-    /// Creatives by id.
+    /// The config's creatives by id; how one stands now says [`Market::creative_numbered`].
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
     pub deals: Table<DealId, Deal>,
@@ -336,24 +349,6 @@ impl Catalog {
         self.placements.at(self.tags.find(named(media.0, tagid), is)?)
     }
 
-    /// The creative that a buyer calls `crid`.
-    #[must_use]
-    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
-        self.creatives.at(self.crids.find(named(buyer.0, crid), is)?)
-    }
-
-    /// The approved creatives of a buyer of a format and, for banners, of a size.
-    fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let ids = self.by_fit.get(&(buyer, format, size)).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| self.creatives.get(*id))
-    }
-
     /// The deal with that wire id.
     #[must_use]
     pub fn deal_named(&self, wire: &str) -> Option<&Deal> {
@@ -365,15 +360,6 @@ impl Catalog {
     #[must_use]
     pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
         self.index.facts(at)
-    }
-
-    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
-    #[must_use]
-    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
-        let mut found = Vec::new();
-        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
-        found.sort_unstable_by_key(|deal| deal.id);
-        found
     }
 
     /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.

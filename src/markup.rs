@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`digest`] | whether a bid's markup is the approved one |
 //! | [`macros`] | `${AUCTION_…}` of OpenRTB and `__NAME__` of the field, from one table |
 //! | `html` | banners: a pixel, or the script of `viewability` |
 //! | `vast` | VAST 2 to 4 and DAAST |
@@ -11,6 +12,7 @@
 //! Pure: texts in, text out. What is not replaced or added stays as it was, byte for byte. [`check`] and [`write()`] walk the same
 //! way, so that what was checked can be written.
 
+pub mod digest;
 mod html;
 pub mod macros;
 mod native;

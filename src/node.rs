@@ -118,7 +118,7 @@ impl Node {
             Options { on_commit: Some(Box::new(on_commit)), clock: clock.clone(), ..Options::new(&data, node) };
         let store = Arc::new(SqliteStore::open(options, now)?);
         let docket = Arc::new(SqliteDocket::open(&data, now)?);
-        let start = Start { node, config: &folder, data: &data, store: &store, unpin, variable, now };
+        let start = Start { node, config: &folder, data: &data, store: &store, docket: &docket, unpin, variable, now };
         let Opened { market, tokens, opening } = start.open(choice)?;
         for warning in opening.warnings() {
             tracing::warn!("{warning}");
@@ -126,6 +126,7 @@ impl Node {
         let exchange = Arc::new(Exchange::new(market, tokens, store.clone(), metrics, clock));
         exchange.attribution.restore(&store.counts_here(now.shanghai_day())?);
         let publisher = Arc::new(opening.publisher(exchange.clone()));
+        publisher.follow_content()?;
         let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), (control, review), watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
@@ -244,6 +245,7 @@ struct Start<'s> {
     config: &'s Path,
     data: &'s Path,
     store: &'s Arc<SqliteStore>,
+    docket: &'s Arc<SqliteDocket>,
     unpin: bool,
     variable: fn(&str) -> Option<String>,
     now: UnixMillis,
@@ -273,12 +275,19 @@ impl Start<'_> {
         let (ledger, books) = (self.store.clone(), self.store.clone());
         Ports {
             identities: self.store.clone(),
-            stored_ids: Box::new(move || books.snapshot()?.load_ids()),
-            top_ups: Box::new(move |buyer, top_up, now| {
+            stored_ids: Arc::new(move || books.snapshot()?.load_ids()),
+            top_ups: Box::new(move |buyer, top_up, over, now| {
+                if let Some(last) = over
+                    && !ledger.has_top_up(&top_up.reference).map_err(|error| error.to_string())?
+                {
+                    return Err(format!("R-TERM: the cooperation ended on {last}; there is no top-up after it"));
+                }
                 let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: self.store.clone(),
+            ledger: self.store.clone(),
+            docket: self.docket.clone(),
             node: self.node,
             data: self.data.to_owned(),
             variable: self.variable,

@@ -15,7 +15,7 @@ use crate::ids::AuctionId;
 use crate::market::Market;
 use crate::market::demand::{Advertiser, Creative, CreativeState};
 use crate::market::supply::{Format, Size, within_category, within_domain};
-use crate::markup::{self, Unfit};
+use crate::markup::{self, Unfit, digest};
 
 /// A bid that counts.
 #[derive(Clone, Copy, Debug)]
@@ -168,11 +168,15 @@ impl<'r, 'c> Context<'r, 'c> {
             return Err(BidRejection::AdvertiserNotInDeal);
         }
         advertised(bid, creative, advertiser, admitted)?;
+        classified(bid, creative, advertiser)?;
         taken(bid, words.seat, admitted.request)?;
         let size = fits(bid, creative, imp, offer)?;
         let position = self.position(bid, creative, imp, offer)?;
         let markup = bid.adm.map(|text| text.as_str()).filter(|markup| !markup.trim().is_empty());
         let markup = markup.ok_or(BidRejection::MissingMarkup)?;
+        if offer.deal.approved_markup && !is_approved(creative, markup) {
+            return Err(BidRejection::MarkupNotApproved);
+        }
         if !is_secure(imp, markup) {
             return Err(BidRejection::NotSecure);
         }
@@ -224,11 +228,11 @@ impl<'r, 'c> Context<'r, 'c> {
         let crid = bid.crid.as_deref().ok_or(BidRejection::MissingCreative)?;
         let creative = self.market.creative(offer.deal.buyer, crid).ok_or(BidRejection::UnknownCreative)?;
         match self.market.creative_state(creative) {
-            CreativeState::Approved => Ok(creative),
+            CreativeState::Approved if creative.shows_at(self.invited.matched.admitted.at) => Ok(creative),
             CreativeState::Draft | CreativeState::Checking | CreativeState::PendingReview => {
                 Err(BidRejection::CreativePending)
             }
-            CreativeState::Rejected | CreativeState::Suspended | CreativeState::Expired => {
+            CreativeState::Approved | CreativeState::Rejected | CreativeState::Suspended | CreativeState::Expired => {
                 Err(BidRejection::CreativeNotApproved)
             }
         }
@@ -305,6 +309,30 @@ fn allowed(
     Ok(())
 }
 
+/// R-REVIEW: what a bid tells of its kind must be what was approved: the categories, or those within or around them, of the creative or
+/// its advertiser, in the taxonomy of the config (OpenRTB 2.6 `cattax` 1); and no attribute beside those that are known.
+fn classified(bid: &Bid<'_>, creative: &Creative, advertiser: &Advertiser) -> Result<(), BidRejection> {
+    let near = |told: &str| {
+        let mut approved = creative.categories.iter().chain([&advertiser.category]);
+        approved.any(|own| within_category(told, own) || within_category(own, told))
+    };
+    let comparable = bid.cattax.is_none_or(|taxonomy| taxonomy == 1);
+    if !bid.cat.iter().all(|told| comparable && near(told)) {
+        return Err(BidRejection::CategoryNotApproved);
+    }
+    let known = creative.review.as_ref().and_then(|review| review.attributes.as_deref());
+    if known.is_some_and(|known| bid.attr.iter().any(|told| !known.contains(told))) {
+        return Err(BidRejection::AttributeNotApproved);
+    }
+    Ok(())
+}
+
+/// R-REVIEW: whether the markup is the one that was approved, but for the values of its macros.
+fn is_approved(creative: &Creative, markup: &str) -> bool {
+    let print = creative.review.as_ref().and_then(|review| review.markup.as_ref());
+    print.is_some_and(|print| digest::is_as_approved(print, markup))
+}
+
 /// What a fallback shows on an imp: its size and markup. It is held to the same rules as a bid (R-FALLBACK): approved,
 /// qualified, not prohibited here, of a kind, size, length and transport that the imp takes, and billable there.
 pub(super) fn stand_in<'r>(
@@ -316,7 +344,10 @@ pub(super) fn stand_in<'r>(
     let imp = &admitted.imps[offer.imp];
     let advertiser = market.advertisers.get(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
+    let blocked = fit::blocked_attributes(imp.imp, creative.format);
     let shown = market.creative_state(creative) == CreativeState::Approved
+        && creative.shows_at(admitted.at)
+        && !creative.attributes().iter().any(|attribute| blocked.contains(attribute))
         && offer.deal.takes_advertiser(advertiser.id)
         && allowed(creative, advertiser, admitted, &[], &[]).is_ok()
         && imp.formats.and(offer.deal.targeting.formats).has(creative.format)
@@ -346,7 +377,8 @@ fn fits(
     if !fit::takes_interfaces(imp.imp, format, bid) {
         return Err(BidRejection::ApiNotAllowed);
     }
-    if bid.attr.iter().any(|attribute| fit::blocked_attributes(imp.imp, format).contains(attribute)) {
+    let blocked = fit::blocked_attributes(imp.imp, format);
+    if bid.attr.iter().chain(creative.attributes()).any(|attribute| blocked.contains(attribute)) {
         return Err(BidRejection::AttributeBlocked);
     }
     if !fit::takes_duration(imp.imp, format, creative.duration_s)
@@ -366,7 +398,9 @@ fn fits(
         {
             Ok(Some(size))
         }
-        Some(_) if format == Format::Banner => Err(BidRejection::SizeNotAllowed),
+        Some(size) if format == Format::Banner || !creative.sizes.is_empty() && !creative.sizes.contains(&size) => {
+            Err(BidRejection::SizeNotAllowed)
+        }
         _ => fit::fitting_size(imp, offer.deal, creative).ok_or(BidRejection::SizeNotAllowed),
     }
 }

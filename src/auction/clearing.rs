@@ -172,7 +172,7 @@ impl<'r> Clearing<'r> {
     fn fallbacks(&self, imp: usize) -> impl Iterator<Item = Fallback<'r>> {
         let offers = self.invited.offers.iter().enumerate().filter(move |(_, offer)| offer.imp == imp);
         offers.filter_map(move |(index, offer)| {
-            let creative = self.market.creatives.get(offer.deal.fallback?)?;
+            let creative = self.market.creative_numbered(offer.deal.fallback?)?;
             let of_deal = || self.of_deal(imp, offer.deal.id);
             let last = of_deal().last() == Some(index);
             let failed = of_deal().any(|it| match self.results[it] {

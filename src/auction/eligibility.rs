@@ -252,6 +252,10 @@ impl<'r> Round<'r, '_> {
         let mut guaranteed = std::mem::take(&mut self.guaranteed);
         for deal in matched.deals(place) {
             self.stage(deal, Stage::Matched);
+            if self.market.deal_state(deal) == DealState::NotOrdered {
+                self.end(deal, Cause::NotOrdered);
+                continue;
+            }
             let standing = self.delivery.standing(deal, deal.price.cost(imp.quantity));
             if deal.method.is_guaranteed() && standing.behind.is_none() {
                 self.end(deal, Cause::AheadOfPlan);
@@ -357,6 +361,7 @@ impl<'r> Round<'r, '_> {
         let kinds = kinds.filter(|(_, size)| size.is_none_or(|size| deal.targeting.takes_size(size)));
         let creatives = kinds.flat_map(|(format, size)| self.market.approved_creatives(deal.buyer, format, size));
         let creatives = creatives.filter(|it| deal.takes_advertiser(it.advertiser));
+        let creatives = creatives.filter(|it| it.shows_at(matched.admitted.at));
         let creatives = creatives.filter(|it| fit::takes_duration(imp.imp, it.format, it.duration_s));
         for creative in creatives {
             let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };

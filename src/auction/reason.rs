@@ -131,6 +131,12 @@ reasons! {
         /// Markup without a place for the beacon that would bill it: no ad in it, or only an overlay where a minimum display time is
         /// asked for (R-DISPLAY).
         UnbillableMarkup = 516, "unbillable_markup";
+        /// A category that neither the creative nor its advertiser was approved with (R-REVIEW, R-CATEGORY).
+        CategoryNotApproved = 517, "category_not_approved";
+        /// A creative attribute that was not approved (R-REVIEW).
+        AttributeNotApproved = 518, "attribute_not_approved";
+        /// Other markup than was approved, where the deal takes no other (R-REVIEW).
+        MarkupNotApproved = 519, "markup_not_approved";
     }
 }
 

@@ -6,7 +6,6 @@ use crate::event::{Charge, Journal, Posting, Recorded, Resolution, Unrecorded, V
 use crate::ids::Lane;
 use crate::market::Market;
 use crate::market::deal::DealState;
-use crate::market::demand::CreativeState;
 
 /// How a billing notice is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +116,7 @@ fn decide(charge: &Charge, notice: Notice<'_>, market: &Market, now: UnixMillis)
 /// Whether what was won may not be shown any more. What has left the market by its own end (a deal that is over) was
 /// rightly won and is billed.
 fn suspension(charge: &Charge, market: &Market) -> Option<VoidReason> {
-    let creative = market.creatives.get(charge.creative);
-    let offline = |state| matches!(state, CreativeState::Suspended | CreativeState::Rejected);
-    if creative.is_some_and(|it| offline(market.creative_state(it))) {
+    if market.is_stopped(charge.creative, charge.version) {
         return Some(VoidReason::CreativeSuspended);
     }
     if market.deals.get(charge.deal).is_some_and(|deal| market.deal_state(deal) == DealState::Suspended) {

@@ -32,6 +32,7 @@ mod units;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub(in crate::control) use names::host_of;
 pub use names::{SecretError, SecretSource};
 pub use notices::TokenKeySource;
 pub use sources::{LARGEST_FOLDER, Sources, load};

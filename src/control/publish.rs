@@ -4,22 +4,25 @@
 //! the generation is made durable with its sources, and only then the snapshot is swapped. A refusal before that leaves the old market
 //! serving.
 //!
-//! Two locks: one for a whole reload, which may take seconds, and one for the moment of a swap. A kill switch (`switches`) takes only
-//! the second, so that it never waits for a reload.
+//! Three locks: one for a whole reload, which may take seconds, one for laying orders over what the config says (`orders`), and one for the moment of
+//! a swap. A kill switch (`switches`) takes only the last, so that it never waits for a reload.
 //!
 //! Several processes may publish on one data folder: each catches up with what the others have stored before it decides (`follow`).
 
 mod background;
+mod content;
 mod desk;
 mod diff;
 mod follow;
 mod keys;
+mod orders;
 mod pack;
 mod report;
 mod start;
 mod switches;
 mod watch;
 
+pub use content::ContentTrouble;
 pub use desk::{BookTopUp, Desk, Ports, StoredIds};
 pub use diff::{Changes, Diff, Names};
 pub use report::{By, LastReload, Published, Refused, Trouble};
@@ -35,7 +38,9 @@ use crate::event::{Audit, Generation, Operations, StoreUnavailable, Trigger};
 use crate::exchange::Exchange;
 use crate::market::Market;
 
+use content::Review;
 use keys::Turn;
+use orders::OrderBook;
 use report::generation_words;
 use switches::Overlay;
 
@@ -46,8 +51,12 @@ pub struct Publisher {
     operations: Arc<dyn Operations>,
     /// Held for a whole reload.
     desk: Mutex<Desk>,
+    /// Held for a swap of the catalog, and while orders are laid over it; taken before `overlay`.
+    orders: Mutex<OrderBook>,
     /// Held for a swap of the market, and for the commit of a kill switch.
     overlay: Mutex<Overlay>,
+    /// Held while the docket is followed; taken before `overlay`.
+    review: Mutex<Review>,
     standing: Mutex<Standing>,
     /// The newest generation of another process that cannot be served here; 0: none.
     passed_over: AtomicU64,
@@ -147,10 +156,13 @@ impl Publisher {
         &self.exchange
     }
 
-    /// How the market that is served stands to its folder.
+    /// How the market that is served stands to its folder, and to the orders.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        held(&self.standing).clone()
+        let remarks = held(&self.orders).remarks();
+        let mut standing = held(&self.standing).clone();
+        standing.warnings.extend(remarks);
+        standing
     }
 
     /// What operators did.
@@ -255,9 +267,12 @@ impl Publisher {
         let old = self.swap(&market);
         self.serve_keys(desk, turn, Some(token_keys));
         desk.retire(&old);
+        self.follow_content_after_reload();
         let mut standing = held(&self.standing);
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);
+        drop(standing);
+        warnings.extend(held(&self.orders).remarks());
         Ok(Published { generation: number, changed: true, pinned, diff, warnings })
     }
 
@@ -272,12 +287,6 @@ impl Publisher {
             self.exchange.tokens.store(Arc::new(tokens));
             desk.turned(turn, asked, self.exchange.clock.now());
         }
-    }
-
-    /// Serves a market under the suspensions of this moment, and hands back what was served.
-    fn swap(&self, market: &Market) -> Arc<Market> {
-        let overlay = held(&self.overlay);
-        self.exchange.market.swap(Arc::new(market.under(overlay.suspensions())))
     }
 
     fn audit(&self, by: &By, action: &str, subject: &str, before: String, after: String) -> Audit {

@@ -149,7 +149,7 @@ impl Core {
 /// To the page that the creative is registered with now and nowhere else: nothing of the request or of the markup is followed.
 /// What has only come to the end of its period still leads on; what is not reviewed does not (R-REVIEW).
 fn destination(charge: &Charge, market: &Market) -> Destination {
-    let Some(creative) = market.creatives.get(charge.creative) else { return Destination::Unknown };
+    let Some(creative) = market.creative_numbered(charge.creative) else { return Destination::Unknown };
     match market.creative_state(creative) {
         CreativeState::Approved | CreativeState::Expired => Destination::Page(creative.landing_page().to_owned()),
         _ => Destination::Gone,
@@ -164,7 +164,7 @@ fn monitors<'m>(
     click: &'m Clicking<'_>,
     at: UnixMillis,
 ) -> impl Iterator<Item = String> + use<'m> {
-    let creative = market.creatives.get(charge.creative).filter(|creative| creative.format == Format::Banner);
+    let creative = market.creative_numbered(charge.creative).filter(|creative| creative.format == Format::Banner);
     let urls = creative.and_then(|creative| Some((creative, creative.monitors.as_ref()?)));
     let (auction, ip) = (charge.key.auction.to_string(), shortened(click.client));
     urls.into_iter().flat_map(move |(creative, monitors)| {

@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::agreement::{Cooperation, Party};
 use super::supply::{Format, Size};
-use crate::clock::ShanghaiDay;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
 use crate::money::{Currency, MicroYuan};
 
@@ -251,6 +251,35 @@ pub struct Creative {
     pub markup: Option<Box<str>>,
     /// Who counts it besides the exchange (R-STATS).
     pub monitors: Option<Box<Monitors>>,
+    /// What else was approved, where it is known.
+    pub review: Option<Box<Approved>>,
+}
+
+/// What was approved of a creative beside what every creative has (R-REVIEW).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved {
+    /// Its creative attributes (AdCOM 1.0, list Creative Attributes); `None`: nobody said.
+    pub attributes: Option<Arc<[i32]>>,
+    /// From when until when it is shown, Unix seconds; the end is not part of it.
+    pub shown: (u32, u32),
+    /// The markup that was approved.
+    pub markup: Option<Print>,
+}
+
+impl Approved {
+    fn shows_at(&self, at: UnixMillis) -> bool {
+        let second = at.0 / 1_000;
+        u64::from(self.shown.0) <= second && second < u64::from(self.shown.1)
+    }
+}
+
+/// What tells an approved markup from others; made and compared by `markup::digest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The first half of SHA-256 of what must be the same.
+    pub digest: [u8; 16],
+    /// The lengths, in bytes, of what stands before each value that may differ; empty: none may.
+    pub before: Box<[u32]>,
 }
 
 /// The URLs of a creative's monitors, macros not yet filled in; every host is on the exchange's list (R-MONITOR-LIST).
@@ -353,6 +382,18 @@ impl Creative {
     #[must_use]
     pub fn landing_page(&self) -> &str {
         self.texts.split().1
+    }
+
+    /// Its approved creative attributes, as far as they are known.
+    #[must_use]
+    pub fn attributes(&self) -> &[i32] {
+        self.review.as_ref().and_then(|review| review.attributes.as_deref()).unwrap_or_default()
+    }
+
+    /// Whether a moment is within the time in which it is shown.
+    #[must_use]
+    pub fn shows_at(&self, at: UnixMillis) -> bool {
+        self.review.as_ref().is_none_or(|review| review.shows_at(at))
     }
 
     /// Under which sizes it is looked for: each of its own for an approved banner, none in particular for other approved

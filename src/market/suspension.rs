@@ -6,10 +6,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::content::Content;
 use super::deal::{Deal, DealState};
 use super::demand::{Creative, CreativeState, Dsp};
-use super::supply::{Format, Media, Size};
-use super::{Catalog, ExchangeTerms, Parts};
+use super::ordered::Ordered;
+use super::supply::Media;
+use super::{Catalog, ExchangeTerms, Facts, ImpFacts, Parts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{BuyerId, CreativeId, DealId, DenseId, DspId, MediaId};
 
@@ -62,11 +64,14 @@ pub struct Suspensions {
     pub deals: Marks<DealId>,
 }
 
-/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, and what is suspended.
+/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, what orders say of it, what is
+/// reviewed, and what is suspended.
 #[derive(Clone, Debug)]
 pub struct Market {
-    catalog: Arc<Catalog>,
-    suspensions: Arc<Suspensions>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) ordered: Arc<Ordered>,
+    pub(super) content: Arc<Content>,
+    pub(super) suspensions: Arc<Suspensions>,
 }
 
 impl Deref for Market {
@@ -78,7 +83,7 @@ impl Deref for Market {
 }
 
 impl Market {
-    /// Builds the indexes over the parts; nothing is suspended beyond what the parts say.
+    /// Builds the indexes over the parts; nothing is ordered or suspended beyond what the parts say.
     #[must_use]
     pub fn assemble(
         generation: u64,
@@ -88,13 +93,14 @@ impl Market {
         parts: Parts,
     ) -> Self {
         let catalog = Catalog::assemble(generation, loaded_at, digest, terms, parts);
-        Self { catalog: Arc::new(catalog), suspensions: Arc::default() }
+        let (ordered, content, suspensions) = (Arc::default(), Arc::default(), Arc::default());
+        Self { catalog: Arc::new(catalog), ordered, content, suspensions }
     }
 
     /// The same market under other suspensions. Takes no time, whatever the market's size.
     #[must_use]
     pub fn under(&self, suspensions: Suspensions) -> Self {
-        Self { catalog: self.catalog.clone(), suspensions: Arc::new(suspensions) }
+        Self { suspensions: Arc::new(suspensions), ..self.clone() }
     }
 
     /// Whether two snapshots are of the same generation's one catalog.
@@ -133,10 +139,27 @@ impl Market {
         !self.suspensions.dsps.has(dsp.id) && dsp.is_approved_on(day)
     }
 
-    /// Where a deal stands: a suspension comes before whatever its config says.
+    /// Where a deal stands: a suspension comes before whatever its config says. What is not ordered on the day cannot be suspended either.
     #[must_use]
     pub fn deal_state(&self, deal: &Deal) -> DealState {
-        if self.suspensions.deals.has(deal.id) { DealState::Suspended } else { deal.state }
+        match deal.state {
+            DealState::NotOrdered => DealState::NotOrdered,
+            _ if self.suspensions.deals.has(deal.id) => DealState::Suspended,
+            state => state,
+        }
+    }
+
+    /// The deals that apply to an imp by what was agreed, in the order of their numbers, each as it is on the day of the facts. Those that are not
+    /// ordered that day are among them, as such.
+    #[must_use]
+    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
+        let (catalog, day) = (&*self.catalog, facts.day());
+        let mut found = Vec::new();
+        let on_day = |row: u32| catalog.deals.at(row as usize).map(|deal| self.on_day(deal, day));
+        catalog.index.find(facts, imp, &catalog.deals, |row| found.extend(on_day(row)));
+        catalog.index.among(facts, imp, self.widened(day), &mut found);
+        found.sort_unstable_by_key(|deal| deal.id);
+        found
     }
 
     /// Where a creative stands: a suspension comes before whatever its review says.
@@ -145,15 +168,14 @@ impl Market {
         if self.suspensions.creatives.has(creative.id) { CreativeState::Suspended } else { creative.state }
     }
 
-    /// The approved creatives of a buyer of a format and, for banners, of a size, that are not suspended.
-    pub fn approved_creatives(
-        &self,
-        buyer: BuyerId,
-        format: Format,
-        size: Option<Size>,
-    ) -> impl Iterator<Item = &Creative> {
-        let approved = self.catalog.approved_creatives(buyer, format, size);
-        approved.filter(|creative| !self.suspensions.creatives.has(creative.id))
+    /// Whether an operator has suspended a creative.
+    pub(super) fn is_switched_off(&self, creative: CreativeId) -> bool {
+        self.suspensions.creatives.has(creative)
+    }
+
+    /// What the config says.
+    pub(super) fn configured(&self) -> &Catalog {
+        &self.catalog
     }
 }
 

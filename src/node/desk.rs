@@ -22,7 +22,7 @@ pub(super) struct ControlPlane {
     address: Option<SocketAddr>,
     review: Option<SocketAddr>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    following: Option<(SyncSender<()>, JoinHandle<()>)>,
+    following: Vec<(SyncSender<()>, JoinHandle<()>)>,
 }
 
 /// How often it is looked whether another process has published; the folder is looked at every second time.
@@ -39,7 +39,7 @@ impl ControlPlane {
         watch: Option<Watch>,
     ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness::default());
-        let following = Some(follow(publisher.clone(), store.clone(), watch)?);
+        let following = vec![follow(publisher.clone(), store.clone(), watch)?, follow_content(publisher.clone())?];
         let mut plane = Self { publisher, readiness, address: None, review: None, running: None, following };
         let Some(listener) = listener else { return Ok(plane) };
         let address = listener.local_addr()?;
@@ -105,7 +105,7 @@ impl ControlPlane {
 
     /// Ends after the requests that are open.
     pub(super) fn stop(self) {
-        if let Some((stop, thread)) = self.following {
+        for (stop, thread) in self.following {
             let _ = stop.try_send(());
             let _ = thread.join();
         }
@@ -133,21 +133,38 @@ fn follow(
     store: Arc<SqliteStore>,
     mut watch: Option<Watch>,
 ) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
+    let mut looks = 0_u32;
+    now_and_then("pmpx-follow", move || {
+        looks = looks.wrapping_add(1);
+        // A store that cannot be read is told by the keeper.
+        if store.pulse().is_ok_and(|pulse| publisher.is_behind(pulse.generation, pulse.pinned)) {
+            publisher.follow();
+        }
+        if looks.is_multiple_of(LOOKS_PER_WATCH) && watch.as_mut().is_some_and(Watch::look) {
+            // The publisher logs what comes of it.
+            let _ = publisher.reload(&By::trigger(Trigger::File));
+        }
+    })
+}
+
+/// Serves what is reviewed, at whichever process; on a thread of its own, so that a suspension never waits for a reload (R-REFUSE).
+fn follow_content(publisher: Arc<Publisher>) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
+    let mut failing = false;
+    now_and_then("pmpx-review", move || {
+        let followed = publisher.follow_content();
+        if let (Err(error), false) = (&followed, failing) {
+            tracing::error!(%error, "WHAT IS REVIEWED CANNOT BE READ; what was known goes on being served");
+        }
+        failing = followed.is_err();
+    })
+}
+
+fn now_and_then(name: &str, mut look: impl FnMut() + Send + 'static) -> io::Result<(SyncSender<()>, JoinHandle<()>)> {
     let (stop, stopped) = sync_channel(1);
-    let look = move || {
-        let mut looks = 0_u32;
+    let looks = move || {
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            looks = looks.wrapping_add(1);
-            // A store that cannot be read is told by the keeper.
-            if store.pulse().is_ok_and(|pulse| publisher.is_behind(pulse.generation, pulse.pinned)) {
-                publisher.follow();
-            }
-            if looks.is_multiple_of(LOOKS_PER_WATCH) && watch.as_mut().is_some_and(Watch::look) {
-                // The publisher logs what comes of it.
-                let _ = publisher.reload(&By::trigger(Trigger::File));
-            }
+            look();
         }
     };
-    let thread = std::thread::Builder::new().name("pmpx-follow".into()).spawn(look)?;
-    Ok((stop, thread))
+    Ok((stop, std::thread::Builder::new().name(name.into()).spawn(looks)?))
 }

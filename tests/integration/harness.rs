@@ -22,7 +22,7 @@ use pmpx::ids::NodeId;
 use pmpx::money::MicroYuan;
 use pmpx::node::{Node, Settings};
 use pmpx::settlement::ledger::{self, Verified};
-use pmpx::store::{SqliteReader, SqliteStore};
+use pmpx::store::{SqliteDocket, SqliteReader, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -223,6 +223,11 @@ impl Pmpx {
     /// The store of the running node.
     pub(crate) fn store(&self) -> &Arc<SqliteStore> {
         self.node.as_ref().unwrap().store()
+    }
+
+    /// What is reviewed.
+    pub(crate) fn docket(&self) -> &Arc<SqliteDocket> {
+        self.node.as_ref().unwrap().docket()
     }
 
     /// All DSPs.

@@ -9,6 +9,8 @@
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `company`: two processes on one data folder, and what one knows of the other.
+//! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
+//! - `content`: what reviews decide, from the docket to the bid and the beacon.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
@@ -32,6 +34,8 @@ mod bidding_http2;
 #[cfg(test)]
 mod company;
 #[cfg(test)]
+mod content;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod disk;
@@ -53,6 +57,8 @@ mod life_of_a_charge;
 mod markup;
 #[cfg(test)]
 mod notices;
+#[cfg(test)]
+mod orders;
 #[cfg(test)]
 mod partners;
 #[cfg(test)]

@@ -77,6 +77,7 @@ fn deal(id: u32, targeting: Targeting) -> Deal {
         priority: 0,
         fallback: None,
         identifiers: false,
+        approved_markup: false,
         client: None,
         frequency: None,
         targeting,

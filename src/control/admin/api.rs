@@ -47,6 +47,10 @@ pub(super) async fn market(state: Shared) -> Json<Value> {
         let omitted = problems.count() - errors.len();
         json!({ "at": last.at.to_rfc3339(), "errors": diagnostics(&errors), "omitted": omitted })
     });
+    let mut warnings = diagnostics(&standing.warnings);
+    // A line of the docket is a step.
+    let told = state.publisher.content_troubles().into_iter();
+    warnings.extend(told.map(|it| json!({ "file": "docket", "line": it.step, "message": it.message })));
     Json(json!({
         "generation": market.generation,
         "loaded_at": market.loaded_at.to_rfc3339(),
@@ -61,11 +65,11 @@ pub(super) async fn market(state: Shared) -> Json<Value> {
             "dsps": market.dsps.len(),
             "buyers": market.buyers.len(),
             "advertisers": market.advertisers.len(),
-            "creatives": market.creatives.len(),
+            "creatives": market.all_creatives().count(),
             "deals": market.deals.len(),
             "suspensions": state.publisher.thrown().len(),
         },
-        "warnings": diagnostics(&standing.warnings),
+        "warnings": warnings,
     }))
 }
 

@@ -30,6 +30,9 @@ pub(super) struct Page {
     limit: Option<usize>,
 }
 
+/// Goes through all items of a kind.
+type All<T> = fn(&Market) -> Box<dyn Iterator<Item = &T> + '_>;
+
 type Asked = Result<Query<Page>, QueryRejection>;
 
 pub(super) fn bad(message: &str) -> Box<Response> {
@@ -58,7 +61,7 @@ impl Page {
 async fn page<T: 'static, L: Serialize + 'static>(
     state: Shared,
     asked: Asked,
-    all: fn(&Market) -> std::slice::Iter<'_, T>,
+    all: All<T>,
     name: fn(&Market, &T) -> String,
     line: fn(Now<'_>, &T) -> L,
 ) -> Response {
@@ -75,7 +78,7 @@ async fn page<T: 'static, L: Serialize + 'static>(
 fn page_of<T, L: Serialize>(
     state: &ControlState,
     (cursor, limit): (Option<String>, usize),
-    all: fn(&Market) -> std::slice::Iter<'_, T>,
+    all: All<T>,
     name: fn(&Market, &T) -> String,
     line: fn(Now<'_>, &T) -> L,
 ) -> Value {
@@ -93,23 +96,23 @@ fn page_of<T, L: Serialize>(
 }
 
 pub(super) async fn deals(state: Shared, asked: Asked) -> Response {
-    page(state, asked, |market| market.deals.iter(), |_, it| it.wire.clone(), DealLine::of).await
+    page(state, asked, |market| Box::new(market.deals.iter()), |_, it| it.wire.clone(), DealLine::of).await
 }
 
 pub(super) async fn dsps(state: Shared, asked: Asked) -> Response {
-    page(state, asked, |market| market.dsps.iter(), |_, it| it.wire.clone(), DspLine::of).await
+    page(state, asked, |market| Box::new(market.dsps.iter()), |_, it| it.wire.clone(), DspLine::of).await
 }
 
 pub(super) async fn media(state: Shared, asked: Asked) -> Response {
-    page(state, asked, |market| market.media.iter(), |_, it| it.wire.clone(), MediaLine::of).await
+    page(state, asked, |market| Box::new(market.media.iter()), |_, it| it.wire.clone(), MediaLine::of).await
 }
 
 pub(super) async fn buyers(state: Shared, asked: Asked) -> Response {
-    page(state, asked, |market| market.buyers.iter(), |_, it| it.account.clone(), BuyerLine::of).await
+    page(state, asked, |market| Box::new(market.buyers.iter()), |_, it| it.account.clone(), BuyerLine::of).await
 }
 
 pub(super) async fn creatives(state: Shared, asked: Asked) -> Response {
-    page(state, asked, |market| market.creatives.iter(), creative_name, CreativeLine::of).await
+    page(state, asked, |market| Box::new(market.all_creatives()), creative_name, CreativeLine::of).await
 }
 
 pub(super) async fn deal(state: Shared, id: Result<Path<String>, PathRejection>) -> Response {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Folder;
-use super::creatives::MonitorEntry;
+use super::creatives::{CreativeEntry, MonitorEntry};
 use super::deals::{DealEntry, Standing};
 use super::diagnostic::At;
 use super::links::{DealLinks, Links, PlaceRow};
@@ -15,11 +15,14 @@ use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, DealId, DenseId, DspId, IdBook, MediaId, PlacementId, PropertyId};
 use crate::market::agreement::{MonitorList, OnList};
 use crate::market::deal::{Deal, Targeting};
-use crate::market::demand::{Advertiser, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors};
+use crate::market::demand::{
+    Advertiser, Approved, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors,
+};
 use crate::market::rates::Rates;
 use crate::market::supply::{Media, MediaKey, Placement, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
 use crate::market::{ExchangeTerms, Parts};
+use crate::markup::digest;
 
 /// The numbers, by the rows of the registers.
 struct Numbers {
@@ -213,8 +216,19 @@ fn creatives_of(
             categories: shared(&mut categories, &creative.categories),
             markup: creative.markup.as_deref().map(Box::from),
             monitors: creative.monitors.as_deref().map(monitors).filter(CreativeMonitors::is_told).map(Box::new),
+            review: approved(creative).map(Box::new),
         });
     }
+}
+
+/// What the config says of its approval; `None`: nothing, as of most.
+fn approved(creative: &CreativeEntry) -> Option<Approved> {
+    let known = creative.attributes.is_some() || creative.markup.is_some();
+    known.then(|| Approved {
+        attributes: creative.attributes.as_deref().map(Arc::from),
+        shown: (0, u32::MAX),
+        markup: creative.markup.as_deref().map(digest::print),
+    })
 }
 
 /// The same list as one that was made before, where there is one.
@@ -245,6 +259,7 @@ fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book:
             priority: deal.priority,
             fallback: resolved.fallback.map(|row| numbers.creatives[row]),
             identifiers: deal.identifiers,
+            approved_markup: deal.approved_markup,
             advertisers: resolved.advertisers.iter().map(|row| numbers.advertisers[*row]).collect(),
             client: resolved.advertisers.first().filter(|_| deal.client_pays).map(|row| numbers.advertisers[*row]),
             frequency: deal.frequency,

@@ -1,8 +1,10 @@
 //! `creatives.toml`: creatives with their review state (R-REVIEW).
 
+use toml::de::DeValue;
+
 use super::diagnostic::{At, File, Report};
 use super::names::{account, category, format, id, markup, monitor_url, page, wire};
-use super::reader::{Register, Table, read_parts};
+use super::reader::{Register, Table, Wrong, read_parts};
 use super::units::{seconds, size, small};
 use super::{choice, values};
 use crate::ids::CreativeVersion;
@@ -20,6 +22,7 @@ const KEYS: &[&str] = &[
     "sizes",
     "duration",
     "categories",
+    "attributes",
     "landing_page",
     "markup",
     "monitors",
@@ -47,6 +50,8 @@ pub(super) struct CreativeEntry {
     pub(super) sizes: Vec<Size>,
     pub(super) duration_s: Option<u32>,
     pub(super) categories: Vec<String>,
+    /// `None`: not said.
+    pub(super) attributes: Option<Vec<i32>>,
     pub(super) landing_page: String,
     pub(super) markup: Option<String>,
     pub(super) monitors: Option<Box<MonitorEntry>>,
@@ -81,6 +86,7 @@ fn creative(table: Table<'_>, creatives: &mut Register<CreativeEntry>) {
     let sizes = table.list("sizes", size);
     let duration = table.optional_at("duration", seconds);
     let categories = table.list("categories", category);
+    let attributes = table.list("attributes", attribute).map(|list| table.has("attributes").then(|| values(list)));
     let landing_page = table.required("landing_page", page);
     let markup = table.optional_at("markup", markup);
     let monitors = monitors(table);
@@ -118,12 +124,18 @@ fn creative(table: Table<'_>, creatives: &mut Register<CreativeEntry>) {
             sizes: values(sizes?),
             duration_s: duration?.map(|duration| duration.value),
             categories: values(categories?),
+            attributes: attributes?,
             landing_page: landing_page?,
             markup: markup?.map(|markup| markup.value),
             monitors: monitors?,
         })
     })();
     creatives.add(name, entry, report);
+}
+
+/// A creative attribute (AdCOM 1.0, list Creative Attributes; own ones from 500).
+pub(super) fn attribute(value: &DeValue<'_>) -> Result<i32, Wrong> {
+    small(1_u16, 9_999)(value).map(i32::from)
 }
 
 fn monitors(table: Table<'_>) -> Option<Option<Box<MonitorEntry>>> {

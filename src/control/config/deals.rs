@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "priority",
     "fallback",
     "identifiers",
+    "adm",
     "advertisers",
     "payer",
     "frequency",
@@ -62,6 +63,8 @@ const PERIODS: &[(&str, FrequencyPeriod)] =
     &[("day", FrequencyPeriod::Day), ("week", FrequencyPeriod::Week), ("flight", FrequencyPeriod::Flight)];
 /// Whether the client's own account pays.
 const PAYERS: &[(&str, bool)] = &[("buyer", false), ("client", true)];
+/// Whether only the approved one is taken.
+const MARKUP: &[(&str, bool)] = &[("any", false), ("approved", true)];
 /// Whether they are served.
 const UNKNOWN_USER: &[(&str, bool)] = &[("serve", true), ("skip", false)];
 
@@ -94,6 +97,7 @@ pub(super) struct DealEntry {
     pub(super) priority: u8,
     pub(super) fallback: Option<At<String>>,
     pub(super) identifiers: bool,
+    pub(super) approved_markup: bool,
     pub(super) advertisers: Vec<At<String>>,
     /// Whether its only advertiser pays from an account of its own.
     pub(super) client_pays: bool,
@@ -143,6 +147,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     let priority = table.optional_at("priority", small(0_u8, u8::MAX));
     let fallback = table.optional_at("fallback", wire);
     let identifiers = table.optional("identifiers", flag);
+    let approved_markup = table.optional_at("adm", choice(MARKUP));
     let advertisers = chosen(table, "advertisers", table.list("advertisers", id));
     let payer = payer(table, advertisers.as_deref());
     let frequency = frequency(table);
@@ -171,7 +176,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         table.report().error(until.place, format!("`until` {} is before `from` {from}", until.value));
     }
     let volume = terms.volume(cpm, table);
-    Some(DealEntry {
+    let entry = DealEntry {
         id: name?,
         method,
         standing,
@@ -184,13 +189,22 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         priority: terms.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
         fallback: terms.fallback,
         identifiers: identifiers?.unwrap_or(false),
+        approved_markup: approved_markup.as_ref()?.as_ref().is_some_and(|it| it.value),
         advertisers: advertisers?,
         client_pays: payer?,
         frequency: frequency?,
         include: include?,
         exclude: exclude?,
         place: table.place,
-    })
+    };
+    if let (true, Some(Some(said))) =
+        (entry.approved_markup && entry.format_set().has(Format::Native), &approved_markup)
+    {
+        let why = "`adm` is \"approved\": native markup answers each request in numbers of its own and cannot be compared; list \
+                   `formats` without native (R-REVIEW)";
+        table.report().error(said.place, why);
+    }
+    Some(entry)
 }
 
 /// R-BALANCE: whether the client's own account pays. Whose that is must be said: by exactly one advertiser.

@@ -295,7 +295,7 @@ pub(super) fn monitor_url(value: &DeValue<'_>) -> Result<String, Wrong> {
 }
 
 /// The host of a URL of http or https, in lower case.
-pub(super) fn host_of(url: &str) -> Option<String> {
+pub(in crate::control) fn host_of(url: &str) -> Option<String> {
     let (scheme, authority, _) = split_url(url)?;
     let (host, _) = host_and_port(authority, 80)?;
     matches!(scheme, "http" | "https").then_some(host)

@@ -92,6 +92,7 @@ fn line(state: &ControlState, market: &Market, deal: &Deal, partner: Partner) ->
             DealState::Active => "active",
             DealState::Paused => "paused",
             DealState::Suspended => "suspended",
+            DealState::NotOrdered => "not_ordered",
         },
         "in_period": deal.runs_on(today),
         "from": deal.period.0.to_string(),

@@ -22,7 +22,7 @@ pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
 }
 
 /// Linux keeps priorities by thread, and `None` is the calling one. Elsewhere it would be the whole process.
-fn yield_to_others() {
+pub(super) fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, WEAKEST) {
         tracing::warn!(%error, "the compiler runs at the priority of requests");

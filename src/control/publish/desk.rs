@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Trouble;
+use super::content::Review;
 use super::keys::{KeyError, TokenKeys, Turn};
 use crate::billing::budget::Lives;
-use crate::clock::UnixMillis;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
-use crate::event::{Operations, StoreUnavailable};
+use crate::event::{Docket, Ledger, Operations, StoreUnavailable};
 use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
@@ -17,15 +18,16 @@ use crate::store::Registry;
 /// Retired snapshots that wait for their last reader at most. Beyond, the oldest is let go and its last reader frees it.
 const MOST_RETIRED: usize = 8;
 /// Numbers that are stored in one commit at most: billing notices wait for it.
-const NUMBERS: usize = 2_048;
+pub(super) const NUMBERS: usize = 2_048;
 /// How often in a row another process may be faster.
 pub(super) const MOST_RACES: u32 = 5;
 
-/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
-pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
+/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise. Where the buyer's cooperation is over,
+/// its last day: then only what was booked before is right (R-TERM).
+pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, Option<ShanghaiDay>, UnixMillis) -> Result<(), String> + Send + Sync>;
 
 /// Reads the numbers that are stored.
-pub type StoredIds = Box<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
+pub type StoredIds = Arc<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
 
 /// What the publisher writes to.
 pub struct Ports {
@@ -37,6 +39,10 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// What was entered about orders.
+    pub ledger: Arc<dyn Ledger>,
+    /// What is reviewed.
+    pub docket: Arc<dyn Docket>,
     /// This process among those of the data folder.
     pub node: NodeId,
     /// The data folder: what is known of the keys of charge tokens is kept there.
@@ -102,6 +108,16 @@ impl Desk {
         &self.ports.operations
     }
 
+    pub(super) fn ledger(&self) -> Arc<dyn Ledger> {
+        self.ports.ledger.clone()
+    }
+
+    /// What follows reviews.
+    pub(super) fn review(&self) -> Review {
+        let Ports { docket, identities, stored_ids, .. } = &self.ports;
+        Review::new(docket.clone(), identities.clone(), stored_ids.clone())
+    }
+
     /// Notes what only a restart changes.
     pub(super) fn starts_as(&mut self, node: NodeId) {
         self.node = node;
@@ -154,8 +170,11 @@ impl Desk {
         let top_ups = std::mem::take(&mut compiled.top_ups);
         let mut problems = Vec::new();
         for (buyer, top_up) in &top_ups {
-            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
-                let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
+            let known = compiled.market.buyers.get(*buyer);
+            let last = known.and_then(|buyer| buyer.cooperation).map(|it| it.until);
+            let over = last.filter(|last| *last < at.now.shanghai_day());
+            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, over, at.now) {
+                let account = known.map_or("?", |buyer| buyer.account.as_str());
                 let message =
                     format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
                 problems.push(Diagnostic { file: sources.folder().join("buyers.toml"), line: 1, message });

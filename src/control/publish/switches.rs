@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{By, Publisher, held};
 use crate::event::{StoreUnavailable, Suspension, Trigger};
 use crate::ids::{DenseId, IdKind};
+use crate::market::content::Content;
 use crate::market::deal::DealState;
 use crate::market::demand::CreativeState;
 use crate::market::{Market, Marks, Suspensions};
@@ -16,6 +17,8 @@ pub type Thrown = BTreeMap<(IdKind, u32), Suspension>;
 /// What is laid over each market. Readers share the map; a switch makes the next one.
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
+    /// What is reviewed.
+    pub(super) content: Content,
     pub(super) thrown: Arc<Thrown>,
     /// The store's last switch when another process's were last taken over.
     pub(super) seq: u64,
@@ -23,7 +26,16 @@ pub(super) struct Overlay {
 
 impl Overlay {
     pub(super) fn of(thrown: Vec<Suspension>) -> Self {
-        Self { thrown: Arc::new(thrown.into_iter().map(|it| ((it.kind, it.number), it)).collect()), seq: 0 }
+        Self {
+            thrown: Arc::new(thrown.into_iter().map(|it| ((it.kind, it.number), it)).collect()),
+            seq: 0,
+            content: Content::default(),
+        }
+    }
+
+    /// A market with what is reviewed, under the suspensions.
+    pub(super) fn lay_over(&self, market: &Market) -> Market {
+        market.showing(self.content.clone()).under(self.suspensions())
     }
 
     /// As the hot plane reads them.

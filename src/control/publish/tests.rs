@@ -1,9 +1,11 @@
 //! Reloads of a copy of the repository's example.
 
+mod content;
 mod flaky;
 mod follow;
 mod generations;
 mod kill_switches;
+mod orders;
 mod rotation;
 
 use std::path::Path;
@@ -13,7 +15,7 @@ use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::event::{Click, Journal, Posting, Receipt, Recorded, Tally, Unrecorded};
 use crate::ids::{IdBook, IdKind, Lane, NodeId};
 use crate::market::demand::TopUp;
-use crate::store::{MemoryStore, Registry};
+use crate::store::{MemoryDocket, MemoryStore, Registry};
 
 /// A journal that takes everything and keeps nothing.
 pub(in crate::control) struct Nowhere;
@@ -64,6 +66,7 @@ pub(in crate::control) struct Bench {
     broken: Arc<Mutex<bool>>,
     booked: Arc<Mutex<Vec<String>>>,
     store: MemoryStore,
+    docket: Arc<MemoryDocket>,
     rival: flaky::Rival,
 }
 
@@ -87,13 +90,15 @@ impl Bench {
         let saved = Saved::default();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (broken, booked, store, rival) = (Arc::default(), Arc::default(), MemoryStore::new(), Arc::default());
-        let publisher = open(folder.path(), (&saved, &broken, &rival), &booked, &store, false).unwrap();
-        Self { folder, publisher, saved, broken, booked, store, rival }
+        let docket = Arc::default();
+        let publisher = open(folder.path(), (&saved, &broken, &rival), &booked, (&store, &docket), false).unwrap();
+        Self { folder, publisher, saved, broken, booked, store, docket, rival }
     }
 
     /// The publisher of another process on the same store.
     fn beside(&self, folder: &Path, unpin: bool) -> Result<Arc<Publisher>, Trouble> {
-        open(folder, (&self.saved, &self.broken, &self.rival), &self.booked, &self.store, unpin)
+        let stores = (&self.store, &self.docket);
+        open(folder, (&self.saved, &self.broken, &self.rival), &self.booked, stores, unpin)
     }
 
     /// Its store.
@@ -140,11 +145,14 @@ fn open(
     folder: &Path,
     (saved, broken, rival): (&Saved, &Arc<Mutex<bool>>, &flaky::Rival),
     booked: &Arc<Mutex<Vec<String>>>,
-    store: &MemoryStore,
+    (store, docket): (&MemoryStore, &Arc<MemoryDocket>),
     unpin: bool,
 ) -> Result<Arc<Publisher>, Trouble> {
     let bank = booked.clone();
-    let book_top_up = move |_, top_up: &TopUp, _| {
+    let book_top_up = move |_, top_up: &TopUp, over: Option<ShanghaiDay>, _| {
+        if let Some(last) = over.filter(|_| !held(&bank).contains(&top_up.reference)) {
+            return Err(format!("R-TERM: the cooperation ended on {last}"));
+        }
         if top_up.reference == "stolen" {
             return Err("this reference was booked with another amount".to_owned());
         }
@@ -155,11 +163,22 @@ fn open(
     let identities = Arc::new(Numbers { saved: saved.clone(), broken: broken.clone() });
     let operations = Arc::new(flaky::Flaky { store: store.clone(), broken: broken.clone(), rival: rival.clone() });
     let stored = saved.clone();
-    let stored_ids = Box::new(move || Ok(book_of(&stored)));
+    let stored_ids = Arc::new(move || Ok(book_of(&stored)));
     let top_ups = Box::new(book_top_up);
     let node = NodeId(1);
-    let ports =
-        Ports { identities, stored_ids, top_ups, operations, node, data: folder.join("data"), variable: |_| None };
+    let docket = docket.clone();
+    let ledger = Arc::new(store.clone());
+    let ports = Ports {
+        identities,
+        stored_ids,
+        top_ups,
+        operations,
+        docket,
+        ledger,
+        node,
+        data: folder.join("data"),
+        variable: |_| None,
+    };
     let newest = store.generations(u64::MAX, 1)?.pop();
     let stored = newest.map(|it| Stored { sources: store.sources(it.number).unwrap().unwrap(), generation: it });
     let choice = choose(folder, stored, unpin, |_| None, noon())?;
@@ -167,7 +186,9 @@ fn open(
     let metrics = Arc::new(Exchange::metrics());
     let exchange =
         Arc::new(Exchange::new(opened.market, opened.tokens, Arc::new(Nowhere), metrics, Clock::manual(noon())));
-    Ok(Arc::new(opened.opening.publisher(exchange)))
+    let publisher = opened.opening.publisher(exchange);
+    publisher.follow_content()?;
+    Ok(Arc::new(publisher))
 }
 
 fn book_of(saved: &Saved) -> IdBook {

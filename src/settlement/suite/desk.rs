@@ -96,6 +96,7 @@ pub(crate) fn market() -> Market {
         priority: 0,
         fallback: None,
         identifiers: false,
+        approved_markup: false,
         frequency: None,
         client: None,
         targeting: Targeting {

@@ -36,6 +36,7 @@ pub(super) fn deal(id: u32, wire: &str, method: Method, period: (&str, &str)) ->
         priority: 0,
         fallback: None,
         identifiers: false,
+        approved_markup: false,
         frequency: None,
         client: None,
         targeting: Targeting { places: vec![Place::Media(MediaId(0))].into(), formats: Formats::ALL, conditions: None },
@@ -189,6 +190,6 @@ pub(super) fn balance(store: &MemoryStore, kind: AccountKind) -> i64 {
 
 pub(super) fn stand_on(store: &MemoryStore, market: &Market, now: &str, month: Month) -> Stand {
     let books = store.snapshot().unwrap();
-    let facts = facts_of(&*books).unwrap();
+    let facts = Facts::about(&*books, Some(BUYER), &[]).unwrap();
     stand(&View { market, books: &*books, facts: &facts, now: at(now) }, BUYER, month).unwrap()
 }

@@ -1,0 +1,197 @@
+//! What is reviewed, over markets that come and go.
+
+use super::*;
+use crate::compliance::creative::{Origin, Record, tests::banner};
+use crate::event::{Docket, Owner, Step, Taken};
+use crate::ids::{BuyerId, CreativeId};
+use crate::market::demand::CreativeState;
+use crate::market::supply::{Format, Size};
+
+use CreativeState::{Approved, PendingReview, Rejected, Suspended};
+
+const ACCOUNT: &str = "80010003";
+const SIZE: Size = Size { w: 300, h: 250 };
+
+fn record(account: &str, crid: &str, version: u32) -> Record {
+    let mut submission = banner();
+    (submission.account, submission.advertiser) = (account.into(), "paopao-games".into());
+    (submission.crid, submission.version, submission.sizes) = (crid.into(), version, vec![SIZE]);
+    submission.landing_page = format!("https://paopao.example/{version}");
+    Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() }
+}
+
+/// A step of a creative's version, with its record or another body.
+fn take(bench: &Bench, (account, crid, version): (&str, &str, u32), state: u16, body: Option<&str>) {
+    let record = record(account, crid, version);
+    let subject = record.submission.subject();
+    let after = bench.docket.standing(&subject).unwrap().map_or(0, |it| it.seq);
+    let body = body.map_or_else(|| serde_json::to_string(&record).unwrap(), str::to_owned);
+    let (actor, reason) = ("reviewer".to_owned(), String::new());
+    let step = Step { subject, owner: Owner::Buyer(BuyerId(0)), state, due: None, at: noon(), actor, reason, body };
+    bench.docket.take(&[Taken { step, after }]).unwrap();
+}
+
+fn decide(bench: &Bench, crid: &str, version: u32, state: CreativeState) {
+    take(bench, (ACCOUNT, crid, version), state.code(), None);
+    bench.publisher.follow_content().unwrap();
+}
+
+/// How a creative stands: version, state, number; and whether it is found by what it fits.
+fn stands(publisher: &Publisher, account: &str, crid: &str) -> Option<(u16, CreativeState, CreativeId)> {
+    let market = publisher.exchange().market.load_full();
+    let buyer = market.buyers.iter().find(|it| it.account == account)?.id;
+    let it = market.creative(buyer, crid)?;
+    let state = market.creative_state(it);
+    let fits = market.approved_creatives(buyer, Format::Banner, Some(SIZE)).any(|other| other.id == it.id);
+    assert_eq!(fits, state == Approved && it.format == Format::Banner);
+    Some((it.version.0, state, it.id))
+}
+
+fn told(publisher: &Publisher, crid: &str) -> Option<(u16, CreativeState)> {
+    stands(publisher, ACCOUNT, crid).map(|(version, state, _)| (version, state))
+}
+
+/// R-REVIEW, R-REFUSE: a verdict is served at once, by every process, under one number, and outlives whatever market comes.
+#[test]
+fn r_review_a_verdict_is_served_by_all_and_outlives_markets() {
+    let mut bench = Bench::new();
+    let other = bench.beside(bench.folder.path(), false).unwrap();
+    decide(&bench, "new-1", 1, PendingReview);
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, PendingReview)));
+    decide(&bench, "new-1", 1, Approved);
+    let (_, _, number) = stands(&bench.publisher, ACCOUNT, "new-1").unwrap();
+    assert!(
+        held(&bench.saved).contains(&(IdKind::Creative, number.0, "80010003/new-1".into())),
+        "its number is durable"
+    );
+    let shared = bench.publisher.exchange().market.load_full();
+    assert_eq!(stands(&other, ACCOUNT, "new-1"), None);
+    other.follow_content().unwrap();
+    assert_eq!(stands(&other, ACCOUNT, "new-1"), Some((1, Approved, number)));
+    decide(&bench, "new-1", 2, PendingReview);
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, Approved)), "a newer one that waits takes nothing away");
+    decide(&bench, "new-1", 2, Rejected);
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, Approved)));
+    decide(&bench, "new-1", 3, Approved);
+    decide(&bench, "new-1", 1, Suspended);
+    assert_eq!(told(&bench.publisher, "new-1"), Some((3, Approved)), "what was replaced can be suspended");
+    assert!(bench.publisher.exchange().market.load().shares(&shared), "nothing of the config is built anew");
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.reload().unwrap();
+    assert_eq!(told(&bench.publisher, "new-1"), Some((3, Approved)));
+    decide(&bench, "paopao-banner-1", 2, Suspended);
+    assert_eq!(told(&bench.publisher, "paopao-banner-1"), Some((2, Suspended)), "the review comes before the config");
+    bench.restart(false).unwrap();
+    assert_eq!(
+        [told(&bench.publisher, "new-1"), told(&bench.publisher, "paopao-banner-1")],
+        [Some((3, Approved)), Some((2, Suspended))]
+    );
+    assert_eq!(stands(&bench.publisher, ACCOUNT, "new-1").unwrap().2, number);
+}
+
+#[test]
+fn r_review_two_processes_that_give_a_number_at_once_agree() {
+    let bench = Bench::new();
+    let other = bench.beside(bench.folder.path(), false).unwrap();
+    take(&bench, (ACCOUNT, "a", 1), Approved.code(), None);
+    bench.publisher.follow_content().unwrap();
+    take(&bench, (ACCOUNT, "b", 1), Approved.code(), None);
+    // The other one has not seen that a number was given, neither by a review nor by a reload.
+    other.follow_content().unwrap();
+    bench.publisher.follow_content().unwrap();
+    for crid in ["a", "b"] {
+        assert_eq!(stands(&bench.publisher, ACCOUNT, crid), stands(&other, ACCOUNT, crid));
+        assert!(told(&other, crid).is_some());
+    }
+    let numbers = ["a", "b", "paopao-banner-1"].map(|crid| stands(&other, ACCOUNT, crid).unwrap().2);
+    assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2]);
+    // A reload gives numbers too, and knows nothing of these.
+    bench.edit("creatives.toml", "crid = \"paopao-video-1\"", "crid = \"paopao-video-2\"");
+    bench.reload().unwrap();
+    let video = stands(&bench.publisher, ACCOUNT, "paopao-video-2").unwrap().2;
+    assert!(!numbers.contains(&video));
+}
+
+/// What cannot be read keeps the last good word, but for what is to be stopped; it is told, until it can be read.
+#[test]
+fn r_refuse_a_broken_record_is_told_and_stops_what_it_stops() {
+    let bench = Bench::new();
+    decide(&bench, "new-1", 1, Approved);
+    let broken = |version, state: u16, body: &str| {
+        take(&bench, (ACCOUNT, "new-1", version), state, Some(body));
+        bench.publisher.follow_content().unwrap();
+    };
+    broken(2, Approved.code(), "{\"submission\": 1}");
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, Approved)));
+    let troubles = bench.publisher.content_troubles();
+    assert_eq!((troubles.len(), troubles[0].step), (1, 2));
+    assert!(
+        troubles[0].message.starts_with("creative 80010003/new-1 version 2: its record cannot be read: "),
+        "{troubles:?}"
+    );
+    broken(2, Suspended.code(), "{}");
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, Suspended)), "it is stopped all the same");
+    decide(&bench, "new-1", 2, Approved);
+    assert_eq!(
+        (told(&bench.publisher, "new-1"), bench.publisher.content_troubles()),
+        (Some((2, Approved)), Vec::new())
+    );
+    let elsewhere = serde_json::to_string(&record(ACCOUNT, "other", 1)).unwrap();
+    broken(3, Approved.code(), &elsewhere);
+    assert_eq!(told(&bench.publisher, "new-1"), Some((2, Approved)));
+    assert_eq!(told(&bench.publisher, "other"), None);
+    assert!(bench.publisher.content_troubles()[0].message.ends_with("it is 80010003/other version 1"));
+}
+
+/// A buyer that is in no config yet: its creative is served as soon as it is.
+#[test]
+fn r_review_a_creative_waits_for_its_buyer() {
+    let bench = Bench::new();
+    take(&bench, ("80010099", "new-1", 1), Approved.code(), None);
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(bench.publisher.content_troubles().len(), 1);
+    let path = bench.folder.path().join("buyers.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let more =
+        "\n[[buyer]]\naccount = \"80010099\"\nname = \"New Co.\"\ncontract = \"PMP-99\"\nmonthly_minimum = \"0.00\"\n";
+    std::fs::write(&path, text + more).unwrap();
+    bench.reload().unwrap();
+    assert_eq!(stands(&bench.publisher, "80010099", "new-1").map(|it| (it.0, it.1)), Some((1, Approved)));
+    assert_eq!(bench.publisher.content_troubles(), []);
+}
+
+#[test]
+fn a_number_that_is_not_durable_is_not_served() {
+    let bench = Bench::new();
+    *held(&bench.broken) = true;
+    take(&bench, (ACCOUNT, "new-1", 1), Approved.code(), None);
+    assert!(bench.publisher.follow_content().is_err());
+    assert_eq!(told(&bench.publisher, "new-1"), None);
+    *held(&bench.broken) = false;
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(told(&bench.publisher, "new-1"), Some((1, Approved)));
+}
+
+/// More verdicts than are kept beside the large shelf: it is built anew meanwhile, and none is lost.
+#[test]
+fn r_review_many_verdicts_are_served_while_the_large_shelf_is_built() {
+    let bench = Bench::new();
+    for number in 0..200_u32 {
+        decide(&bench, &format!("many-{number}"), 1, Approved);
+        if number % 3 == 0 {
+            decide(&bench, &format!("many-{}", number / 2), 1, Suspended);
+        }
+    }
+    let suspended: std::collections::BTreeSet<_> = (0..200_u32).filter(|it| it % 3 == 0).map(|it| it / 2).collect();
+    for number in 0..200_u32 {
+        let state = if suspended.contains(&number) { Suspended } else { Approved };
+        assert_eq!(told(&bench.publisher, &format!("many-{number}")), Some((1, state)), "{number}");
+    }
+    let mut looks = 0;
+    while held(&bench.publisher.review).is_building() {
+        bench.publisher.follow_content().unwrap();
+        looks += 1;
+        assert!(looks < 10_000_000, "it is built some time");
+    }
+    assert!(held(&bench.publisher.review).content().base().len() > 100);
+}

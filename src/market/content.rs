@@ -1,0 +1,249 @@
+//! Reviewed creatives, laid over those of the config (R-REVIEW; `docs/decisions/0029-content-in-the-market.md`).
+//!
+//! A verdict must reach the hot plane at once, and there may be a million creatives: so there is a large shelf that is rarely built, and
+//! a small one of what has changed since. The small one comes first; then the large one; then the config.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::demand::{Creative, CreativeState, CreativeTextsDraft};
+use super::lookup::Lookup;
+use super::supply::{Format, Size};
+use super::{Catalog, Fit, Market, Marks, named};
+use crate::ids::{BuyerId, CreativeId, CreativeVersion};
+
+/// Some creatives with their indexes; immutable.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// By id, ascending; no id twice.
+    creatives: Vec<Creative>,
+    known: Marks<CreativeId>,
+    crids: Lookup,
+    /// The rows of approved ones.
+    by_fit: HashMap<Fit, Vec<u32>>,
+}
+
+impl Shelf {
+    /// Of creatives in any order; of two with one id the later one stays. What several of them have in common is kept once.
+    #[must_use]
+    pub fn new(mut creatives: Vec<Creative>) -> Self {
+        creatives.reverse();
+        creatives.sort_by_key(|it| it.id);
+        creatives.dedup_by_key(|it| it.id);
+        pack(&mut creatives);
+        let mut by_fit: HashMap<Fit, Vec<u32>> = HashMap::new();
+        for (row, creative) in (0_u32..).zip(&creatives) {
+            for size in creative.fitting_sizes() {
+                by_fit.entry((creative.buyer, creative.format, size)).or_default().push(row);
+            }
+        }
+        by_fit.values_mut().for_each(Vec::shrink_to_fit);
+        Self {
+            known: creatives.iter().map(|it| it.id).collect(),
+            crids: Lookup::new(creatives.iter().map(|it| named(it.buyer.0, it.crid()))),
+            creatives,
+            by_fit,
+        }
+    }
+
+    /// This shelf with another one's creatives in place of its own.
+    #[must_use]
+    pub fn merged(&self, newer: &Self) -> Self {
+        let kept = self.creatives.iter().filter(|it| !newer.known.has(it.id));
+        Self::new(kept.chain(&newer.creatives).cloned().collect())
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> std::slice::Iter<'_, Creative> {
+        self.creatives.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.creatives.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.creatives.is_empty()
+    }
+
+    fn get(&self, id: CreativeId) -> Option<&Creative> {
+        if !self.known.has(id) {
+            return None;
+        }
+        self.creatives.get(self.creatives.binary_search_by_key(&id, |it| it.id).ok()?)
+    }
+
+    fn named(&self, hash: u64, buyer: BuyerId, crid: &str) -> Option<&Creative> {
+        let is = |row: usize| self.creatives.get(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
+        self.creatives.get(self.crids.find(hash, is)?)
+    }
+
+    fn fitting(&self, fit: Fit) -> impl Iterator<Item = &Creative> {
+        let rows = self.by_fit.get(&fit).map_or(&[][..], Vec::as_slice);
+        rows.iter().filter_map(|row| self.creatives.get(*row as usize))
+    }
+}
+
+/// Gives creatives their texts from one piece of memory, and one list to all that have the same.
+fn pack(creatives: &mut [Creative]) {
+    let mut texts = CreativeTextsDraft::default();
+    creatives.iter().for_each(|it| texts.add(it.crid(), it.landing_page()));
+    let (mut sizes, mut categories, mut attributes) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for (creative, texts) in creatives.iter_mut().zip(texts.finish()) {
+        creative.texts = texts;
+        creative.sizes = once(&mut sizes, &creative.sizes);
+        creative.categories = once(&mut categories, &creative.categories);
+        if let Some(list) = creative.review.as_mut().and_then(|review| review.attributes.as_mut()) {
+            *list = once(&mut attributes, list);
+        }
+    }
+}
+
+fn once<T: Eq + Hash>(made: &mut HashSet<Arc<[T]>>, list: &Arc<[T]>) -> Arc<[T]> {
+    if let Some(kept) = made.get(list) {
+        return Arc::clone(kept);
+    }
+    made.insert(Arc::clone(list));
+    Arc::clone(list)
+}
+
+/// What is reviewed, as one snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    base: Arc<Shelf>,
+    /// What has changed since the base was built.
+    recent: Arc<Shelf>,
+    /// Versions that were stopped, of creatives of which another one stands.
+    stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
+}
+
+impl Content {
+    /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
+    #[must_use]
+    pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
+        Self { base, recent, stopped }
+    }
+
+    /// The base.
+    #[must_use]
+    pub fn base(&self) -> &Arc<Shelf> {
+        &self.base
+    }
+
+    /// What has changed since the base was built.
+    #[must_use]
+    pub fn recent(&self) -> &Shelf {
+        &self.recent
+    }
+
+    fn get(&self, id: CreativeId) -> Option<&Creative> {
+        self.recent.get(id).or_else(|| self.base.get(id))
+    }
+
+    fn named(&self, hash: u64, buyer: BuyerId, crid: &str) -> Option<&Creative> {
+        let recent = self.recent.named(hash, buyer, crid);
+        recent.or_else(|| self.base.named(hash, buyer, crid))
+    }
+
+    /// Of the base, what nothing newer stands for.
+    fn lasting<'c>(&'c self, of_base: impl Iterator<Item = &'c Creative>) -> impl Iterator<Item = &'c Creative> {
+        of_base.filter(|it| !self.recent.known.has(it.id))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Creative> {
+        self.recent.iter().chain(self.lasting(self.base.iter()))
+    }
+
+    fn fitting(&self, fit: Fit) -> impl Iterator<Item = &Creative> {
+        self.recent.fitting(fit).chain(self.lasting(self.base.fitting(fit)))
+    }
+}
+
+/// Whether a review has ever let a creative in that state run: then it comes before what the config says. What waits, or was refused, takes nothing away.
+#[must_use]
+pub const fn was_live(state: CreativeState) -> bool {
+    matches!(state, CreativeState::Approved | CreativeState::Suspended | CreativeState::Expired)
+}
+
+/// What stands for a creative that the review and the config know.
+fn first<'m>(
+    reviewed: Option<&'m Creative>,
+    configured: impl FnOnce() -> Option<&'m Creative>,
+) -> Option<&'m Creative> {
+    match reviewed {
+        Some(it) if was_live(it.state) => Some(it),
+        waiting => configured().or(waiting),
+    }
+}
+
+impl Market {
+    /// The same market with what is reviewed. Takes no time, whatever the market's size.
+    #[must_use]
+    pub fn showing(&self, content: Content) -> Self {
+        Self { content: Arc::new(content), ..self.clone() }
+    }
+
+    /// The creative that a buyer calls `crid`, as it stands now.
+    #[must_use]
+    pub fn creative(&self, buyer: BuyerId, crid: &str) -> Option<&Creative> {
+        let hash = named(buyer.0, crid);
+        first(self.content.named(hash, buyer, crid), || self.configured().creative_hashed(hash, buyer, crid))
+    }
+
+    /// The creative with that id, as it stands now.
+    #[must_use]
+    pub fn creative_numbered(&self, id: CreativeId) -> Option<&Creative> {
+        first(self.content.get(id), || self.configured().creatives.get(id))
+    }
+
+    /// Whether a version that was won may not be shown any more: it, or the creative as it stands, was suspended or rejected (R-REFUSE).
+    #[must_use]
+    pub fn is_stopped(&self, id: CreativeId, version: CreativeVersion) -> bool {
+        let off = |it| matches!(self.creative_state(it), CreativeState::Suspended | CreativeState::Rejected);
+        self.creative_numbered(id).is_some_and(off) || self.content.stopped.contains(&(id, version))
+    }
+
+    /// All creatives, each as it stands now, in no order. Not for requests.
+    pub fn all_creatives(&self) -> impl Iterator<Item = &Creative> {
+        let configured = &self.configured().creatives;
+        let of_review = self.content.iter().filter(|it| was_live(it.state) || configured.get(it.id).is_none());
+        of_review.chain(self.of_config(configured.iter()))
+    }
+
+    /// Of the config's creatives, those that no review stands for.
+    fn of_config<'m>(&'m self, creatives: impl Iterator<Item = &'m Creative>) -> impl Iterator<Item = &'m Creative> {
+        creatives.filter(|it| self.content.get(it.id).is_none_or(|reviewed| !was_live(reviewed.state)))
+    }
+
+    /// The approved creatives of a buyer of a format and, for banners, of a size, that are not suspended.
+    pub fn approved_creatives(
+        &self,
+        buyer: BuyerId,
+        format: Format,
+        size: Option<Size>,
+    ) -> impl Iterator<Item = &Creative> {
+        let fit = (buyer, format, size);
+        let approved = self.content.fitting(fit).chain(self.of_config(self.configured().fitting(fit)));
+        approved.filter(|creative| !self.is_switched_off(creative.id))
+    }
+}
+
+impl Catalog {
+    fn creative_hashed(&self, hash: u64, buyer: BuyerId, crid: &str) -> Option<&Creative> {
+        let is = |row| self.creatives.at(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
+        self.creatives.at(self.crids.find(hash, is)?)
+    }
+
+    fn fitting(&self, fit: Fit) -> impl Iterator<Item = &Creative> {
+        let ids = self.by_fit.get(&fit).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.creatives.get(*id))
+    }
+}
+
+#[cfg(test)]
+mod tests;

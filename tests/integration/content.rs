@@ -1,0 +1,132 @@
+//! What reviews decide, from the docket to the bid and the beacon.
+
+use loadtest::dsp::Temper;
+use pmpx::compliance::creative::{Origin, Record, Submission};
+use pmpx::event::{Docket, Owner, Step, Taken};
+use pmpx::ids::BuyerId;
+use pmpx::market::demand::CreativeState;
+use pmpx::market::supply::{Format, Size};
+use serde_json::{Value, json};
+
+use crate::harness::{NOON, Pmpx, bids, moment, top};
+
+const CRID: &str = "paopao-banner-1";
+
+/// A version of the banner that DSPs bid with in the example.
+fn submission(version: u32) -> Submission {
+    Submission {
+        account: "80010003".into(),
+        advertiser: "paopao-games".into(),
+        crid: CRID.into(),
+        version,
+        format: Format::Banner,
+        sizes: vec![Size { w: 728, h: 90 }],
+        duration_s: None,
+        categories: Vec::new(),
+        attributes: Vec::new(),
+        landing_page: format!("https://paopao.example/{version}"),
+        markup: "<a href=\"__CLICK_URL__\"><img src=\"https://cdn.paopao.example/1.jpg\"></a>".into(),
+        files: Vec::new(),
+        monitors: Default::default(),
+        app: None,
+        offer: Default::default(),
+        display_from_ms: None,
+        display_until_ms: None,
+    }
+}
+
+/// Takes a step in the docket, as another process would: the exchange finds it there.
+fn decide(pmpx: &Pmpx, version: u32, state: CreativeState) {
+    let submission = submission(version);
+    let subject = submission.subject();
+    let after = pmpx.docket().standing(&subject).unwrap().map_or(0, |it| it.seq);
+    let record = Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };
+    let step = Step {
+        subject,
+        owner: Owner::Buyer(BuyerId(0)),
+        state: state.code(),
+        due: None,
+        at: moment(NOON),
+        actor: "reviewer".into(),
+        reason: String::new(),
+        body: serde_json::to_string(&record).unwrap(),
+    };
+    pmpx.docket().take(&[Taken { step, after }]).unwrap();
+}
+
+/// Waits until a version stands in a state, as the hot plane sees it.
+fn until(pmpx: &Pmpx, version: u16, state: CreativeState) {
+    pmpx.wait_until("the verdict is served", || {
+        let market = pmpx.exchange().market.load_full();
+        let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
+        let it = market.creative(buyer, CRID).unwrap();
+        (it.version.0, market.creative_state(it)) == (version, state)
+    });
+}
+
+fn only_paopao() -> Pmpx {
+    let pmpx = Pmpx::start(NOON, &json!({"deals.toml": {"deal": {"id=PD-2026-X7-TOP": {"state": "paused"}}}}));
+    pmpx.script("basalt", Temper::Pass);
+    pmpx
+}
+
+fn won(pmpx: &Pmpx) -> Value {
+    bids(&pmpx.auction("citypages", &top())).remove(0)
+}
+
+fn bill(pmpx: &Pmpx, bid: &Value) -> u16 {
+    pmpx.get(bid["burl"].as_str().unwrap()).status.as_u16()
+}
+
+/// R-REVIEW, R-REFUSE: a suspension in the docket stops bids, and what was won and not displayed is void; what was displayed stays billed.
+#[test]
+fn r_refuse_a_suspension_in_the_docket_reaches_bids_and_beacons() {
+    let mut pmpx = only_paopao();
+    let (shown, kept) = (won(&pmpx), won(&pmpx));
+    assert_eq!(bill(&pmpx, &shown), 200);
+    decide(&pmpx, 2, CreativeState::Suspended);
+    until(&pmpx, 2, CreativeState::Suspended);
+    assert_eq!((bill(&pmpx, &kept), bill(&pmpx, &kept)), (410, 410));
+    assert_eq!(bill(&pmpx, &shown), 200, "it is billed already");
+    let answer = pmpx.auction("citypages", &top());
+    assert_eq!(
+        (answer.status.as_u16(), pmpx.events()["PD-2026-PAOPAO"]["no_creative"]),
+        (204, 1),
+        "R-MAKEGOOD: the buyer's cause"
+    );
+    decide(&pmpx, 2, CreativeState::Approved);
+    until(&pmpx, 2, CreativeState::Approved);
+    assert_eq!(bill(&pmpx, &won(&pmpx)), 200);
+    assert_eq!(pmpx.settle().posted_micro_yuan, 124_000, "two displays");
+}
+
+/// R-REFUSE: a version that was suspended is void though a newer one runs.
+#[test]
+fn r_refuse_a_suspended_version_is_void_though_a_newer_one_runs() {
+    let pmpx = only_paopao();
+    decide(&pmpx, 2, CreativeState::Approved);
+    until(&pmpx, 2, CreativeState::Approved);
+    let (first, second) = (won(&pmpx), won(&pmpx));
+    decide(&pmpx, 3, CreativeState::Approved);
+    until(&pmpx, 3, CreativeState::Approved);
+    let newer = won(&pmpx);
+    assert_eq!(bill(&pmpx, &first), 200, "what was replaced was rightly won");
+    decide(&pmpx, 2, CreativeState::Suspended);
+    pmpx.wait_until("the old version is stopped", || {
+        let market = pmpx.exchange().market.load_full();
+        let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
+        market.is_stopped(market.creative(buyer, CRID).unwrap().id, pmpx::ids::CreativeVersion(2))
+    });
+    assert_eq!((bill(&pmpx, &second), bill(&pmpx, &newer)), (410, 200));
+}
+
+/// What is approved and what is suspended is known before a restarted node serves.
+#[test]
+fn r_review_verdicts_outlive_a_restart() {
+    let mut pmpx = only_paopao();
+    decide(&pmpx, 2, CreativeState::Suspended);
+    until(&pmpx, 2, CreativeState::Suspended);
+    pmpx.restart(&json!({}));
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    assert_eq!(pmpx.control("/api/v1/market", None).1["warnings"], json!([]));
+}
