@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tokio::sync::{Notify, Semaphore};
 
 use super::dashboard::{self, Figures, History};
@@ -253,6 +253,7 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .route("/reviews/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", review::SCRIPT) }))
         .merge(reviews::routes())
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
+        .route("/partner/v1/", any(partner::nothing))
         .nest("/partner/v1", partner::router(&state))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -73,6 +73,7 @@ fn reading() -> Vec<Route> {
         on_get("/deals", deals::list),
         on_get("/deals/{id}", deals::one),
         on_get("/placements", supply::placements),
+        on_get("/prohibitions", supply::prohibitions),
         on_get("/creatives", creatives::list),
         on_get("/creatives/{crid}", creatives::versions),
         on_get("/creatives/{crid}/{version}", creatives::one),
@@ -91,6 +92,7 @@ fn reading() -> Vec<Route> {
 fn changing() -> Vec<Route> {
     vec![
         on_post("/messages/{message}/acknowledge", messages::acknowledge),
+        on_post("/files", files::upload),
         on_post("/advertisers", registrations::enter::<Registration>),
         on_post("/advertisers/{advertiser}/{version}/withdraw", registrations::withdraw_advertiser),
         on_post("/documents", registrations::enter::<Document>),
@@ -110,6 +112,11 @@ pub(in crate::control) fn router(state: &Arc<ControlState>) -> Router<Arc<Contro
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), gate::gate))
+}
+
+/// What is asked below no path.
+pub(in crate::control) async fn nothing() -> impl IntoResponse {
+    Problem::not_found()
 }
 
 async fn method_not_allowed() -> Problem {

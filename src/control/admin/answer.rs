@@ -12,6 +12,11 @@ pub(in crate::control) fn error(status: StatusCode, code: &str, message: &str) -
     of((status, json!({ "error": { "code": code, "message": message } })))
 }
 
+/// The same with the words in Chinese beside, for what partners may get too.
+pub(in crate::control) fn error_in_both(status: StatusCode, code: &str, message: &str, zh: &str) -> Response {
+    of((status, json!({ "error": { "code": code, "message": message, "zh": zh } })))
+}
+
 /// A status with a JSON body.
 pub(in crate::control) fn of((status, value): (StatusCode, Value)) -> Response {
     (status, Json(value)).into_response()

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponseParts, Response, ResponseParts};
 
-use super::answer::error;
+use super::answer::error_in_both;
 
 /// The most that an answer may take. A reload on the largest folder stays far below it.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -30,13 +30,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Judges a request, bounds the time of its answer and seals the answer.
 pub(super) async fn guard(request: Request, next: Next) -> Response {
     let mut response = match judge(&request) {
-        Err((status, code, message)) => error(status, code, message),
+        Err((status, code, (message, zh))) => error_in_both(status, code, message, zh),
         Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => error(
+            Err(_) => error_in_both(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "timeout",
-                "the answer took longer than 30 s; a reload goes on, see /api/v1/market",
+                "the answer took longer than 30 s; what was begun goes on, a reload too: see /api/v1/market",
+                "应答超过 30 秒；已开始的操作仍在继续",
             ),
         },
     };
@@ -64,16 +65,19 @@ impl IntoResponseParts for Frames {
     }
 }
 
-type Refusal = (StatusCode, &'static str, &'static str);
+/// Status, code, and the words in English and Chinese.
+type Refusal = (StatusCode, &'static str, (&'static str, &'static str));
 
 fn judge(request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
     let host = single(headers, &header::HOST).filter(|host| is_local(host));
     let target = request.uri().authority().is_none_or(|authority| is_local(authority.as_str()));
     let Some(host) = host.filter(|_| target) else {
-        return Err((StatusCode::FORBIDDEN, "host_refused", "`Host` must be localhost or a loopback address"));
+        let words = ("`Host` must be localhost or a loopback address", "`Host` 须为 localhost 或回环地址");
+        return Err((StatusCode::FORBIDDEN, "host_refused", words));
     };
-    let foreign = (StatusCode::FORBIDDEN, "origin_refused", "only pages of this control plane may send requests to it");
+    let words = ("only pages of this control plane may send requests to it", "仅本控制面自身的页面可以发送请求");
+    let foreign = (StatusCode::FORBIDDEN, "origin_refused", words);
     if headers.contains_key(header::ORIGIN) {
         let origin = single(headers, &header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
         if !origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host)) {
@@ -90,8 +94,9 @@ fn judge(request: &Request) -> Result<(), Refusal> {
     // Documents are uploaded as they are; each of these paths says what it takes, and a token stands for them all.
     let partner = request.uri().path().starts_with("/partner/");
     if !partner && request.method() == Method::POST && has_body(headers) && !is_json(headers) {
-        let message = "the body must be `content-type: application/json`";
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+        let words =
+            ("the body must be `content-type: application/json`", "请求正文须为 `content-type: application/json`");
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", words));
     }
     Ok(())
 }

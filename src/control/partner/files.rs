@@ -1,17 +1,22 @@
 //! Files that a buyer uploads, by their SHA-256: pages of documents, images and videos of creatives. What it registers or submits may name its
 //! own uploads only: a digest that somebody else has uploaded is nothing that one could learn of, or borrow.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::caller::{AsBuyer, Caller};
+use super::change::{Done, Sent, change};
 use super::docket::{below_owner, is_of, own_subject, told};
 use super::lists::{Asked, Page, page};
 use super::problem::Problem;
 use super::{Answered, read};
+use crate::compliance::digest_text;
 use crate::control::admin::{ControlState, Shared};
-use crate::event::{KeptStep, SubjectKind, Wanted};
+use crate::event::{DocketError, KeptStep, Step, SubjectKind, Taken, Wanted};
+
+/// The state of every upload: it is there.
+const KEPT: u16 = 1;
 
 /// What is known of an upload: the body of its one step.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +26,80 @@ struct Upload {
     kind: String,
     /// How large it is.
     bytes: u64,
+}
+
+pub(super) async fn upload(state: Shared, buyer: AsBuyer, sent: Sent) -> Answered {
+    let limits = state.market().terms.content.limits;
+    let whole = sent.bytes(&state, limits.file_bytes.max(limits.document_bytes)).await?;
+    let declared = whole.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let declared = declared.unwrap_or_default().to_owned();
+    change(state.0, buyer.caller, whole, move |state, caller, body| kept(state, caller, body, &declared)).await
+}
+
+fn kept(state: &ControlState, caller: &Caller, body: &[u8], declared: &str) -> Done {
+    let kind = kind_of(body, declared)?;
+    let now = state.exchange().clock.now();
+    state.partners().charge(caller.partner, now.shanghai_day(), body.len() as u64)?;
+    let digest = digest_text(&state.docket().keep(body, now).map_err(of_docket)?);
+    let subject = own_subject(caller, SubjectKind::Upload, &digest, 0);
+    let value = json!({ "sha256": digest, "kind": kind, "bytes": body.len() });
+    if state.docket().standing(&subject)?.is_some() {
+        return Ok((StatusCode::OK, value));
+    }
+    let upload = Upload { kind: kind.to_owned(), bytes: body.len() as u64 };
+    let step = Step {
+        owner: caller.owner().ok_or_else(Problem::not_found)?,
+        state: KEPT,
+        due: None,
+        at: now,
+        actor: caller.actor(),
+        reason: format!("by key {}", caller.key_id),
+        body: json!(upload).to_string(),
+        subject,
+    };
+    match state.docket().take(&[Taken { step, after: 0 }]) {
+        // The same file in another request a moment ago.
+        Ok(_) | Err(DocketError::Overtaken { .. }) => Ok((StatusCode::CREATED, value)),
+        Err(error) => Err(of_docket(error)),
+    }
+}
+
+/// The media type of a file by its first bytes, which must be the one that was declared. What is in it, the checks of what names it look at.
+fn kind_of(bytes: &[u8], declared: &str) -> Result<&'static str, Problem> {
+    let found = match bytes {
+        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
+        [b'%', b'P', b'D', b'F', b'-', ..] => Some("application/pdf"),
+        _ => None,
+    };
+    let refuse = |en: String, zh: String| {
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", en, zh);
+        Err(problem.rule("R-REVIEW").at("body"))
+    };
+    let Some(kind) = found else {
+        let kinds = "PNG, JPEG, GIF, WebP, MP4, PDF";
+        return refuse(format!("its first bytes are none of {kinds}"), format!("文件开头不属于 {kinds} 中的任何一种"));
+    };
+    let declared = declared.split(';').next().unwrap_or_default().trim();
+    if !declared.eq_ignore_ascii_case(kind) {
+        let shown: String = declared.chars().take(64).collect();
+        let en = format!("its first bytes are {kind}, and `content-type` says {shown:?}");
+        return refuse(en, format!("文件实际为 {kind}，而 `content-type` 声明为 {shown:?}"));
+    }
+    Ok(kind)
+}
+
+fn of_docket(error: DocketError) -> Problem {
+    match error {
+        DocketError::Unavailable(why) => Problem::unavailable(&why),
+        DocketError::TooLarge(_) | DocketError::Twice(_) | DocketError::Overtaken { .. } => {
+            let zh = format!("文件未能保存：{error}");
+            Problem::new(StatusCode::CONFLICT, "taken", error.to_string(), zh)
+        }
+    }
 }
 
 /// A buyer's own uploads, the oldest first. Their bytes are not served.

@@ -21,8 +21,6 @@ pub(super) struct Problem {
     rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
     path: Option<String>,
-    /// What else is told, beside `error`.
-    more: Option<(&'static str, Value)>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
 }
@@ -30,7 +28,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
         let (en, zh) = (en.into(), zh.into());
-        Self { status, code, en, zh, rule: None, path: None, more: None, retry_after: None }
+        Self { status, code, en, zh, rule: None, path: None, retry_after: None }
     }
 
     /// 404: it is not there, or it is somebody else's; nobody learns which.
@@ -68,11 +66,6 @@ impl Problem {
         self
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
-        self.more = Some((name, value));
-        self
-    }
-
     /// The same of a part of the request.
     pub(super) fn inside(mut self, place: &str) -> Self {
         self.path = Some(self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}")));
@@ -98,11 +91,7 @@ impl Problem {
         if let Some(path) = &self.path {
             error["path"] = Value::from(path.as_str());
         }
-        let mut value = json!({ "error": error });
-        if let Some((name, more)) = &self.more {
-            value[*name] = more.clone();
-        }
-        value
+        json!({ "error": error })
     }
 }
 

@@ -113,8 +113,8 @@ fn r_term_r_monitor_list_a_buyer_says_its_terms() {
     check(
         &[("buyers.toml", contract, &wrong)],
         &[
-            "config/buyers.toml:32: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
-            "config/buyers.toml:33: party `Stonebridge A` is named twice",
+            "config/buyers.toml:31: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
+            "config/buyers.toml:32: party `Stonebridge A` is named twice",
         ],
     );
     check(

@@ -233,6 +233,48 @@ fn r_qualify_a_document_names_its_own_uploads() {
 }
 
 #[test]
+fn a_file_is_what_its_first_bytes_say() {
+    on_a_still_clock(async {
+        let plane = Plane::new();
+        let (pdf, png) = (b"%PDF-1.7 a licence".as_slice(), b"\x89PNG\r\n\x1a\n and more".as_slice());
+        let send = async |partner, kind: &str, bytes: &[u8]| {
+            plane.post_with(partner, "/files", &[("content-type", kind)], bytes.to_vec()).await
+        };
+        let first = send(BUYER, "application/pdf", pdf).await;
+        assert_eq!((first.status, first.json()["kind"].as_str()), (201, Some("application/pdf")), "{}", first.body);
+        assert_eq!(first.json()["sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(send(BUYER, "application/pdf; q=1", pdf).await.status, 200, "it was there already");
+        // The other buyer's own upload of the same file is its own, and new to it.
+        assert_eq!(send(OTHER, "application/pdf", pdf).await.status, 201);
+        let wrong: [(&str, &[u8]); 6] = [
+            ("image/png", pdf),
+            ("", png),
+            ("text/html", b"<html>"),
+            ("image/svg+xml", b"<svg onload='x'/>"),
+            ("application/zip", b"PK\x03\x04"),
+            ("image/png", b""),
+        ];
+        for (kind, bytes) in wrong {
+            let reply = send(BUYER, kind, bytes).await;
+            assert_eq!(
+                (reply.code(), reply.json()["error"]["rule"].as_str()),
+                ((422, "bad_file".to_owned()), Some("R-REVIEW")),
+                "{kind}"
+            );
+        }
+        let most = plane.state.market().terms.content.limits;
+        let large = vec![b'x'; most.file_bytes.max(most.document_bytes) + 1];
+        assert_eq!(send(BUYER, "image/png", &large).await.code(), (413, "too_large".to_owned()));
+        assert_eq!(plane.get(BUYER, "/files").await.json()["items"].as_array().unwrap().len(), 1);
+        assert_eq!(send(("media", "sunrise"), "application/pdf", pdf).await.status, 404);
+        let day = plane.state.exchange().clock.now().shanghai_day();
+        let partner = crate::market::partner::Partner::Buyer(plane.buyer("80010001"));
+        assert!(plane.state.partners().charge(partner, day, 1 << 30).is_err(), "what was sent today counts");
+        assert!(plane.state.partners().charge(partner, day.next(), 1 << 30).is_ok());
+    });
+}
+
+#[test]
 fn messages_are_read_once_and_by_their_owner() {
     on_a_still_clock(async {
         let plane = Plane::new();
