@@ -40,8 +40,8 @@ pub(super) async fn prohibitions(state: Shared, media: AsMedia) -> Result<Json<V
     let market = state.market();
     let own = market.media.get(media.id).ok_or_else(Problem::not_found)?;
     Ok(Json(json!({
-        "categories": own.prohibited_categories,
-        "advertisers": own.prohibited_advertisers,
+        "categories": own.prohibited.categories,
+        "advertisers": own.prohibited.domains,
         "generation": market.generation,
     })))
 }
