@@ -362,7 +362,7 @@ impl Catalog {
         self.deals.at(self.deal_names.find(named(0, wire), is)?)
     }
 
-    /// To be told what a request of that moment says; then [`Catalog::deals_for`].
+    /// To be told what a request of that moment says; then [`Market::deals_for`].
     #[must_use]
     pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
         self.index.facts(at)
