@@ -17,7 +17,7 @@ use pmpx::event::Books;
 use pmpx::ids::NodeId;
 use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
-use pmpx::settlement::office::facts_of;
+use pmpx::settlement::office::facts_of_kinds;
 use pmpx::settlement::orders::Orders;
 use pmpx::store::SqliteReader;
 use tracing_subscriber::EnvFilter;
@@ -166,7 +166,7 @@ pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
             }
             let market = &compiled.market;
             if let Some(books) = &books {
-                let orders = Orders::of(&facts_of(books)?);
+                let orders = Orders::of(&facts_of_kinds(books, &Orders::KINDS)?);
                 for remark in orders.remarks(market, at.now.shanghai_day()) {
                     complain(&format!("{}: {remark} (warning)", arguments.config.join("deals.toml").display()));
                 }

@@ -7,7 +7,7 @@ use pmpx::clock::{Clock, UnixMillis};
 use pmpx::control::config::{self, Moment};
 use pmpx::event::Books;
 use pmpx::market::Market;
-use pmpx::settlement::office::facts_of;
+use pmpx::settlement::office::facts_of_kinds;
 use pmpx::settlement::orders::Orders;
 
 /// How many unknown names are told.
@@ -37,7 +37,7 @@ pub(crate) fn of(folder: &Path, books: &dyn Books) -> Result<Market> {
             names.join(", ")
         );
     }
-    let orders = Orders::of(&facts_of(books)?);
+    let orders = Orders::of(&facts_of_kinds(books, &Orders::KINDS)?);
     Ok(compiled.market.by_orders(orders.over(&compiled.market)))
 }
 

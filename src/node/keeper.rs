@@ -18,8 +18,8 @@ use crate::exchange::Exchange;
 use crate::ids::BuyerId;
 use crate::settlement::day::make_good_of;
 use crate::settlement::ledger;
-use crate::settlement::office::accounts::{close_ended, ended_uses};
-use crate::settlement::office::facts_of;
+use crate::settlement::office::accounts::{ENDING, close_ended, ended_uses};
+use crate::settlement::office::facts_of_kinds;
 use crate::store::SqliteStore;
 
 /// How often leases are tended.
@@ -219,7 +219,7 @@ impl Duty {
             if self.ended().read == read {
                 return Ok(());
             }
-            let facts = facts_of(&*self.store.snapshot()?)?;
+            let facts = facts_of_kinds(&*self.store.snapshot()?, &ENDING)?;
             *self.ended() = Ended { read, buyers: ended_uses(&facts, &market, today) };
             Ok(())
         });

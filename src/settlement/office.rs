@@ -21,7 +21,7 @@ use crate::market::Market;
 use crate::market::figures::Figures;
 use crate::money::MicroYuan;
 
-pub use facts::{Facts, facts_by, facts_of, page_of, said};
+pub use facts::{Facts, facts_by, facts_of, facts_of_kinds, page_of, said};
 pub use receipts::TopUp;
 pub use reversal::Reversal;
 

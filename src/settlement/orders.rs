@@ -276,6 +276,9 @@ pub enum Terms<'o> {
 pub struct Orders(BTreeMap<String, KeptOrder>);
 
 impl Orders {
+    /// The kinds of records that they are made of.
+    pub const KINDS: [FactKind; 3] = [FactKind::Order, FactKind::OrderConfirmation, FactKind::OrderCancellation];
+
     /// The orders by what was entered.
     #[must_use]
     pub fn of(facts: &[KeptFact]) -> Self {

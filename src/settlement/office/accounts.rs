@@ -6,7 +6,7 @@ mod grants;
 mod payments;
 mod restrictions;
 
-pub use closing::{AccountClosing, Cash, close_ended, ended_uses};
+pub use closing::{AccountClosing, Cash, ENDING, close_ended, ended_uses};
 pub use credit::Credit;
 pub use grants::Grant;
 pub use payments::{Deposit, DepositStep, Direction, Rebate, RebateStep, Refund, Transfer};

@@ -35,9 +35,7 @@ impl Facts {
             let (first, last) = (ShanghaiDay(0), ShanghaiDay(u32::MAX));
             closings = books.fact_heads(FactKind::MonthClosing, Whose::Of(buyer), first, last)?;
         }
-        for kind in also {
-            kept.extend(facts_by(books, Kinds::Only(*kind), Whose::Anybodys)?);
-        }
+        kept.extend(facts_of_kinds(books, also)?);
         kept.sort_by_key(|kept| kept.seq);
         kept.dedup_by_key(|kept| kept.seq);
         Ok(Self { kept, closings, last: books.last_fact()? })
@@ -71,6 +69,19 @@ impl Deref for Facts {
 /// See [`facts_by`].
 pub fn facts_of(books: &dyn Books) -> Result<Vec<KeptFact>, StoreUnavailable> {
     facts_by(books, Kinds::All, Whose::Anybodys)
+}
+
+/// Anybody's facts of these kinds, in order.
+///
+/// # Errors
+/// See [`facts_by`].
+pub fn facts_of_kinds(books: &dyn Books, kinds: &[FactKind]) -> Result<Vec<KeptFact>, StoreUnavailable> {
+    let mut facts = Vec::new();
+    for kind in kinds {
+        facts.extend(facts_by(books, Kinds::Only(*kind), Whose::Anybodys)?);
+    }
+    facts.sort_by_key(|kept| kept.seq);
+    Ok(facts)
 }
 
 /// The facts of some kinds, in order, each in the form of its kind: a record that was passed over would be lost money.

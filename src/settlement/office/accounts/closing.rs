@@ -77,13 +77,16 @@ impl Deed for AccountClosing {
     }
 }
 
+/// The kinds of records that end a cooperation.
+pub const ENDING: [FactKind; 3] = [FactKind::Termination, FactKind::Violation, FactKind::Waiver];
+
 /// The buyers whose last day of use is before a day, with that day: by their contracts, and by what was entered of them (R-TERM, R-END,
 /// R-DAMAGE-CHANGE).
 #[must_use]
 pub fn ended_uses(facts: &[KeptFact], market: &Market, today: ShanghaiDay) -> Vec<(BuyerId, ShanghaiDay)> {
     let mut told = BTreeMap::<BuyerId, Vec<KeptFact>>::new();
     for kept in facts {
-        let ends = matches!(kept.fact.kind, FactKind::Termination | FactKind::Violation | FactKind::Waiver);
+        let ends = ENDING.contains(&kept.fact.kind);
         if let Some(buyer) = kept.fact.buyer.filter(|_| ends) {
             told.entry(buyer).or_default().push(kept.clone());
         }
