@@ -9,6 +9,7 @@ pub mod examine;
 pub mod finding;
 pub mod html;
 pub mod office;
+pub mod page;
 pub mod qualification;
 pub mod review;
 pub mod sample;

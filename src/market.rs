@@ -155,6 +155,8 @@ pub struct ExchangeTerms {
     pub monitors: agreement::MonitorList,
     /// Documents, industries and the bounds of reviews.
     pub content: Arc<policy::content::ContentTerms>,
+    /// Words that ads may not say, or not without a person having read them.
+    pub words: Arc<policy::words::WordTerms>,
 }
 
 impl ExchangeTerms {
@@ -189,6 +191,7 @@ impl ExchangeTerms {
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
             content: Arc::default(),
+            words: Arc::default(),
         }
     }
 }

@@ -17,11 +17,12 @@ pub(super) enum File {
     Media,
     RateCard,
     Settlement,
+    Words,
 }
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Buyers,
         Self::Content,
         Self::Creatives,
@@ -32,11 +33,12 @@ impl File {
         Self::Media,
         Self::RateCard,
         Self::Settlement,
+        Self::Words,
     ];
 
     /// Whether a folder may be without it: then what this program ships applies. Folders of earlier versions do not have it.
     pub(super) const fn is_optional(self) -> bool {
-        matches!(self, Self::Content)
+        matches!(self, Self::Content | Self::Words)
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -51,6 +53,7 @@ impl File {
             Self::Media => "media.toml",
             Self::RateCard => "rate_card.toml",
             Self::Settlement => "settlement.toml",
+            Self::Words => "words.toml",
         }
     }
 }
