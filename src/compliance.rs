@@ -3,17 +3,21 @@
 //! Rooms decide from what they are given and say why, in Chinese and English; what happened is kept in the [`Docket`](crate::event::Docket).
 //! Verdicts go into the market, where the hot plane looks them up.
 
+pub mod check;
 pub mod crawl;
 pub mod creative;
 pub mod examine;
 pub mod finding;
 pub mod html;
+pub mod markup;
+pub mod media;
 pub mod office;
 pub mod page;
 pub mod qualification;
 pub mod review;
 pub mod sample;
 pub mod scan;
+pub mod upload;
 pub mod words;
 
 /// SHA-256 as people and bodies write it: 64 hexadecimal digits in lower case.

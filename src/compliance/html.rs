@@ -20,6 +20,7 @@ mod grow;
 mod tests;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use html5ever::LocalName;
 
@@ -106,6 +107,16 @@ impl Position {
         let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self { line, column: before.get(begin..).map_or(0, |it| it.chars().count()) + 1 }
     }
+
+    /// The position behind a byte of UTF-8.
+    fn pass(&mut self, byte: u8) {
+        match byte {
+            b'\n' => *self = Self { line: self.line + 1, column: 1 },
+            // The rest of a character that has been counted.
+            0x80..=0xbf => {}
+            _ => self.column += 1,
+        }
+    }
 }
 
 impl fmt::Display for Position {
@@ -186,7 +197,12 @@ struct Kept {
 pub struct Document {
     source: Box<str>,
     nodes: Vec<Kept>,
+    /// The position of each [`MARKED`]th byte, so that telling many positions does not read the source as often.
+    marks: OnceLock<Vec<Position>>,
 }
+
+/// Bytes between marks.
+const MARKED: usize = 1024;
 
 impl Document {
     /// Reads a text.
@@ -198,7 +214,7 @@ impl Document {
             let position = Position::of(source, limits.bytes);
             return Err(Excess { bound: Bound::Bytes, limit: limits.bytes, position });
         }
-        feed::feed(source, limits).map(|nodes| Self { source: source.into(), nodes })
+        feed::feed(source, limits).map(|nodes| Self { source: source.into(), nodes, marks: OnceLock::new() })
     }
 
     /// Reads bytes in their encoding ([`decode`]); `label` is the charset that the `Content-Type` header names.
@@ -242,6 +258,27 @@ impl Document {
     /// All HTML elements of a name, in document order.
     pub fn named<'d>(&'d self, name: &'d str) -> impl Iterator<Item = Element<'d>> {
         self.elements().filter(move |element| element.is(name))
+    }
+
+    /// Where a byte of the source stands; the end for one beyond it.
+    #[must_use]
+    pub fn position(&self, at: usize) -> Position {
+        let marks = self.marks.get_or_init(|| {
+            let mut position = Position { line: 1, column: 1 };
+            let mut marks = Vec::with_capacity(self.source.len() / MARKED + 1);
+            for (at, byte) in self.source.bytes().enumerate() {
+                if at % MARKED == 0 {
+                    marks.push(position);
+                }
+                position.pass(byte);
+            }
+            marks
+        });
+        let at = at.min(self.source.len());
+        let mut position = marks.get(at / MARKED).or(marks.last()).copied().unwrap_or(Position { line: 1, column: 1 });
+        let from = (at / MARKED).min(marks.len().saturating_sub(1)) * MARKED;
+        self.source.as_bytes().get(from..at).unwrap_or_default().iter().for_each(|byte| position.pass(*byte));
+        position
     }
 
     fn kept(&self, id: Id) -> Option<&Kept> {
@@ -341,7 +378,7 @@ impl<'d> Node<'d> {
     /// Where its tag or text begins.
     #[must_use]
     pub fn position(self) -> Position {
-        Position::of(&self.document.source, self.offset())
+        self.document.position(self.offset())
     }
 
     fn to(self, way: impl Fn(&'d Kept) -> Option<Id>) -> Option<Self> {

@@ -47,6 +47,13 @@ fn each_node_knows_where_it_begins() {
     };
     assert_eq!((at("<p>"), at("<a>"), at("<br>")), ((2, 1), (3, 21), (3, 51)));
     assert_eq!((at("青禾 >"), at("comment"), at("doctype")), ((3, 6), (3, 41), (1, 1)));
+    let long = format!("青\n{source}").repeat(200);
+    let document = read(&long);
+    for at in (0..=long.len()).step_by(97).filter(|at| long.is_char_boundary(*at)) {
+        assert_eq!(document.position(at), Position::of(&long, at), "{at}");
+    }
+    assert_eq!(document.position(usize::MAX), Position::of(&long, long.len()));
+    let document = read(source);
     for element in document.elements().filter(|it| !matches!(it.name(), "html" | "head" | "body")) {
         let tag = format!("<{}", element.name());
         assert!(document.source().get(element.node().offset()..).unwrap().starts_with(&tag), "{element:?}");
