@@ -2,6 +2,9 @@
 //! person (R-REVIEW). The process that leads does them, from what the docket says is due: so they go on after any end of a process.
 
 mod registered;
+mod rooms;
+
+pub use rooms::Rooms;
 
 use super::creative::Record;
 use super::finding::{Finding, Weight, heaviest};
@@ -36,12 +39,15 @@ impl Office<'_> {
     /// # Errors
     /// [`Refusal::Unreadable`], [`Refusal::Unavailable`]: nothing is known then.
     pub fn examine(&self, record: &Record, checks: &[Check<'_>]) -> Result<Vec<Finding>, Refusal> {
-        let mut findings = self.registered_findings(&record.submission)?;
+        let registered = self.registered_findings(&record.submission)?;
+        let mut findings = registered.clone();
         for check in checks {
-            findings.extend(check(record, self)?);
+            // What a registration says already is not told twice.
+            let known = |found: &Finding| registered.iter().any(|it| it.code == found.code && it.rule == found.rule);
+            findings.extend(check(record, self)?.into_iter().filter(|found| !known(found)));
         }
-        findings.truncate(MOST_FINDINGS);
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+        findings.truncate(MOST_FINDINGS);
         Ok(findings)
     }
 

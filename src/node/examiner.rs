@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::{Chance, ShanghaiDay};
-use crate::compliance::examine::Check;
+use crate::compliance::examine::Rooms;
 use crate::compliance::office::{Office, Refusal};
 use crate::exchange::Exchange;
 use crate::store::{SqliteDocket, SqliteStore};
@@ -34,7 +34,8 @@ impl Examiner {
         docket: Arc<SqliteDocket>,
     ) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let mut round = Round { exchange, store, docket, chance: Chance::unpredictable(), drawn: None, failed: false };
+        let mut round =
+            Round { exchange, store, docket, chance: Chance::unpredictable(), rooms: None, drawn: None, failed: false };
         let run = move || round.run(&stopped);
         let thread = std::thread::Builder::new().name("pmpx-examiner".into()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })
@@ -54,6 +55,8 @@ struct Round {
     store: Arc<SqliteStore>,
     docket: Arc<SqliteDocket>,
     chance: Chance,
+    /// The rooms, made ready for a market's generation and a day.
+    rooms: Option<(u64, ShanghaiDay, Rooms)>,
     /// The day whose spot checks are drawn.
     drawn: Option<ShanghaiDay>,
     /// Whether the last beat failed: told once.
@@ -81,7 +84,14 @@ impl Round {
     fn beat(&mut self) -> Result<(), Refusal> {
         let market = self.exchange.market.load_full();
         let office = Office { docket: &*self.docket, market: &market, now: self.exchange.clock.now() };
-        let examined = office.tend_creatives(CREATIVES, &CHECKS)?;
+        let day = office.now.shanghai_day();
+        if self.rooms.as_ref().is_none_or(|(generation, of, _)| (*generation, *of) != (market.generation, day)) {
+            // Words that cannot be used are refused where the config is read.
+            let rooms = Rooms::of(&market, day).map_err(|error| Refusal::Malformed(error.to_string()))?;
+            self.rooms = Some((market.generation, day, rooms));
+        }
+        let Some((_, _, rooms)) = &self.rooms else { return Ok(()) };
+        let examined = office.tend_creatives(CREATIVES, &[&|record, office| rooms.check(record, office)])?;
         for refusal in &examined.unread {
             tracing::error!(%refusal, "a creative that is due could not be judged");
         }
@@ -108,6 +118,3 @@ impl Round {
         Ok(())
     }
 }
-
-/// The rooms' checks, in the order in which they run.
-const CHECKS: [Check<'static>; 0] = [];

@@ -15,6 +15,14 @@ fn banner(crid: &str, page: &str) -> Value {
     })
 }
 
+/// With a script and an absolute term.
+fn loud() -> Value {
+    let mut it = banner("loud", "https://qinghe.example/spring");
+    it["markup"] =
+        Value::from("<script src=\"https://evil.example/x.js\"></script><a href=\"__CLICK_URL__\">广告 国家级牛奶</a>");
+    it
+}
+
 fn state(pmpx: &Pmpx, crid: &str) -> String {
     let (_, review) = pmpx.control(&format!("{QUEUE}/80010001/{crid}/1"), None);
     review["state"].as_str().unwrap_or_default().to_owned()
@@ -27,6 +35,7 @@ fn r_review_a_node_checks_what_was_submitted_also_after_a_sudden_end() {
         banner("milk-9", "https://qinghe.example/spring"),
         banner("odd", "https://elsewhere.example/"),
         banner("bad", "nowhere"),
+        loud(),
     ]});
     let (status, told) = pmpx.control(QUEUE, Some(&batch));
     assert_eq!(status, 200, "{told}");
@@ -37,6 +46,10 @@ fn r_review_a_node_checks_what_was_submitted_also_after_a_sudden_end() {
     });
     let (_, odd) = pmpx.control(&format!("{QUEUE}/80010001/odd/1"), None);
     assert_eq!(odd["findings"][0]["rule"], "R-OWN");
+    pmpx.wait_until("it is examined", || state(&pmpx, "loud") == "rejected");
+    let (_, loud) = pmpx.control(&format!("{QUEUE}/80010001/loud/1"), None);
+    let found: Vec<_> = loud["findings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert!(found.contains(&"foreign-script") && found.iter().any(|code| code.starts_with("words-")), "{found:?}");
     pmpx.stop();
 
     // As a node leaves it that is killed between a submission's commit and its checks.
