@@ -13,12 +13,12 @@ use super::names::{address_range, domain};
 use super::reader::{Table, Wrong, read_file};
 use super::sources::Sources;
 use super::transport::authorities;
-use super::units::{bytes, duration_ms, flag, small, text, whole};
+use super::units::{bytes, duration_ms, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
-use crate::market::policy::landing::{Blocklists, Browser, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch};
+use crate::market::policy::landing::{Blocklists, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch};
 
-const KEYS: &[&str] = &["schema", "fetch", "rates", "reach", "host", "watch", "malware", "clamd", "browser"];
+const KEYS: &[&str] = &["schema", "fetch", "rates", "reach", "host", "watch", "malware", "clamd"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -26,7 +26,6 @@ const REACH_KEYS: &[&str] = &["ports", "plain_ports", "plain", "internal", "ca_f
 const HOST_KEYS: &[&str] = &["name", "address"];
 const WATCH_KEYS: &[&str] = &["longest", "shortest", "impressions_a_day", "confirm", "misses"];
 const CLAMD_KEYS: &[&str] = &["socket", "tcp", "within", "largest"];
-const BROWSER_KEYS: &[&str] = &["on", "program", "within", "most_bytes"];
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 const MIB: usize = 1 << 20;
@@ -49,7 +48,6 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         Some(Some(section)) => clamd(section).map(Some),
         absent => absent.map(|_| None),
     };
-    let browser = section(table, "browser", BROWSER_KEYS, browser);
     let (limits, rates, hosts, reach, watch) = (limits?, rates?, hosts?, reach?, watch?);
     Some(LandingTerms {
         limits,
@@ -58,7 +56,6 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         watch,
         blocklists: blocklists?,
         clamd: clamd?,
-        browser: browser?,
     })
 }
 
@@ -210,17 +207,4 @@ fn clamd(table: Table<'_>) -> Option<Clamd> {
 fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let path = PathBuf::from(text(value)?);
     if path.is_absolute() { Ok(path) } else { Err("must be a whole path, from `/` on".to_owned()) }
-}
-
-fn browser(table: Table<'_>) -> Option<Browser> {
-    let usual = Browser::default();
-    let (on, program) = (table.optional("on", flag), table.optional("program", path));
-    let within = time(table, "within", (1_000, 10 * MINUTE_MS), usual.within);
-    let most_bytes = table.optional("most_bytes", bytes(MIB, 1 << 30));
-    Some(Browser {
-        on: on?.unwrap_or(usual.on),
-        program: program?,
-        within: within?,
-        most_bytes: most_bytes?.map_or(usual.most_bytes, |it| it as u64),
-    })
 }

@@ -25,8 +25,6 @@ pub struct LandingTerms {
     pub blocklists: Arc<Blocklists>,
     /// Who scans for malware besides; `None`: nobody.
     pub clamd: Option<Clamd>,
-    /// Who takes screenshots for reviewers.
-    pub browser: Browser,
 }
 
 /// What one fetch may take, with all its redirects.
@@ -166,23 +164,4 @@ pub struct Clamd {
     pub within: Duration,
     /// The most bytes that it is sent of one file; its own `StreamMaxLength` must not be below.
     pub largest: usize,
-}
-
-/// Who takes screenshots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Browser {
-    /// Whether any are taken.
-    pub on: bool,
-    /// The program; `None`: Chromium, where the `PATH` has it.
-    pub program: Option<PathBuf>,
-    /// A picture is taken within this.
-    pub within: Duration,
-    /// Bytes that it may receive for one picture.
-    pub most_bytes: u64,
-}
-
-impl Default for Browser {
-    fn default() -> Self {
-        Self { on: false, program: None, within: Duration::from_secs(45), most_bytes: 32 << 20 }
-    }
 }

@@ -33,13 +33,13 @@ fn a_folder_without_landing_toml_has_what_the_example_says() {
 fn what_landing_toml_says_applies_with_its_lists() {
     let text = "schema = 1\n[fetch]\nredirects = 2\nwhole = \"5s\"\n[reach]\nplain = [\"80010001/qinghe-dairy\"]\n\
         [[host]]\nname = \"Qinghe.example\"\naddress = \"203.0.113.7\"\n[malware]\nblocklists = [\"ours.list\"]\n\
-        [clamd]\ntcp = \"127.0.0.1:3310\"\n[browser]\non = true\n";
+        [clamd]\ntcp = \"127.0.0.1:3310\"\n";
     let files = [("landing.toml", text), ("ours.list", "evil.example # since May\n")];
     let market = with(&files).unwrap().market;
     let terms = &market.terms.landing;
     assert_eq!((terms.limits.most_hops, terms.limits.whole), (2, Duration::from_secs(5)));
     assert_eq!(terms.reach.hosts["qinghe.example"], std::net::IpAddr::from([203, 0, 113, 7]));
-    assert_eq!((&*terms.blocklists.hosts, terms.browser.on), (&["evil.example".to_owned()][..], true));
+    assert_eq!(terms.blocklists.hosts, ["evil.example"]);
     assert_eq!(terms.clamd.as_ref().unwrap().at, ClamdAt::Tcp("127.0.0.1:3310".parse().unwrap()));
     let sources = |list: &str| {
         let mut all = example();
