@@ -7,7 +7,9 @@
 //!
 //! - how many lines and impressions a second become day sums and balances, durably;
 //! - the time for the statements of all buyers one after the other, and by how much the process's memory grows for it (Linux);
-//! - a buyer's month to date with a million and with a hundred million impressions in as many rows: equal.
+//! - a buyer's month to date with a million and with a hundred million impressions in as many rows: equal;
+//! - entering a payment, and a page of records, with 200,000 records of all buyers (`PMPX_RECORDS`), a closed month with its statement among
+//!   every twenty; beside it what it would cost to read all of them, as programs before records were found by buyer did.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -23,12 +25,12 @@ use std::time::Duration;
 
 use common::{changed, example};
 use pmpx::clock::{Clock, Month, ShanghaiDay, UnixMillis};
-use pmpx::event::{Account, DeliveryLine, Ledger, Method, Span, Transaction};
+use pmpx::event::{Account, DeliveryLine, FactKind, Kinds, Ledger, Method, Span, Transaction, Whose};
 use pmpx::ids::{BuyerId, DealId, DenseId, MediaId, NodeId};
 use pmpx::market::Market;
 use pmpx::money::MicroYuan;
 use pmpx::settlement::month::statement_of;
-use pmpx::settlement::office::{View, facts_of};
+use pmpx::settlement::office::{Facts, Submission, View, enter, page_of};
 use pmpx::store::{Options, SqliteStore};
 
 const MEDIA: u32 = 20;
@@ -75,7 +77,7 @@ struct Bench {
     store: SqliteStore,
     market: Market,
     clock: Clock,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -83,7 +85,7 @@ impl Bench {
     fn filled(buyers: u32, deals: u32, impressions: u64) -> (Self, Duration, usize) {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), now()).unwrap();
-        let bench = Self { store, market: market(buyers, deals), clock: Clock::system(), _folder: folder };
+        let bench = Self { store, market: market(buyers, deals), clock: Clock::system(), folder };
         let days: Vec<_> = month().days().collect();
         let each = impressions / (u64::from(deals) * days.len() as u64);
         let (mut seq, mut lines_booked) = (0, 0);
@@ -106,7 +108,7 @@ impl Bench {
     /// A buyer's statement from a snapshot of the books of its own.
     fn statement(&self, buyer: BuyerId) -> usize {
         let books = self.store.snapshot().unwrap();
-        let facts = facts_of(&*books).unwrap();
+        let facts = Facts::about(&*books, Some(buyer), &[]).unwrap();
         let view = View { market: &self.market, books: &*books, facts: &facts, now: now() };
         black_box(statement_of(&view, buyer, month()).unwrap()).draft().deals.len()
     }
@@ -183,16 +185,83 @@ fn month_to_date(impressions: u64) {
     );
 }
 
+/// Puts records into a store's file: 19 payments and a closed month by turns, of all buyers one after the other.
+fn put_records(file: &std::path::Path, buyers: u32, records: u32) {
+    let mut connection = rusqlite::Connection::open(file).unwrap();
+    let transaction = connection.transaction().unwrap();
+    let line = serde_json::json!({ "deal": "PD-000001", "project": "A project of some length", "settled": 1_000_000, "consumption": "35000.00" });
+    let statement = vec![line; 100];
+    {
+        let mut insert = transaction.prepare("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, 0, 'finance', ?6)").unwrap();
+        for place in 0..records {
+            let (buyer, round) = (place % buyers, place / buyers);
+            let account = 80_000_000 + buyer;
+            let (kind, body) = if round % 20 == 19 {
+                let body =
+                    serde_json::json!({ "buyer": account.to_string(), "month": "2024-01", "statement": statement });
+                (FactKind::MonthClosing, body.to_string())
+            } else {
+                (FactKind::TopUp, format!(r#"{{"buyer":"{account}","amount":"1000.00"}}"#))
+            };
+            let row = (place + 1, kind.code(), format!("r {place}"), buyer, 19_000 + round, body);
+            insert.execute(row).unwrap();
+        }
+    }
+    transaction.commit().unwrap();
+}
+
+fn records() {
+    const TIMES: u32 = 50;
+    let buyers = u32::try_from(number("PMPX_BUYERS", 1_000)).unwrap();
+    let records = u32::try_from(number("PMPX_RECORDS", 200_000)).unwrap();
+    let (bench, _, _) = Bench::filled(buyers, buyers, u64::from(buyers) * 30);
+    put_records(&bench.folder.path().join("pmpx.db"), buyers, records);
+    let median = |work: &mut dyn FnMut(u32)| {
+        let mut took: Vec<_> = (0..TIMES).map(|time| bench.timed(|| work(time)).1).collect();
+        took.sort_unstable();
+        took[took.len() / 2].as_micros()
+    };
+    let entered = median(&mut |time| {
+        let body = format!(r#"{{"buyer":"{}","amount":"1.00"}}"#, 80_000_000 + time);
+        let reference = format!("entered {time}");
+        let kind = FactKind::TopUp;
+        let submission = Submission { kind, reference: &reference, actor: "finance", body: body.as_bytes() };
+        enter(&submission, &bench.market, &bench.store, now()).unwrap();
+    });
+    let about = median(&mut |time| {
+        black_box(Facts::about(&*bench.store.snapshot().unwrap(), Some(BuyerId(time)), &[]).unwrap());
+    });
+    let page = median(&mut |time| {
+        let (after, whose) = (u64::from(records / 2 + time), Whose::Of(BuyerId(7)));
+        black_box(page_of(&*bench.store.snapshot().unwrap(), Kinds::All, whose, after, 51).unwrap());
+    });
+    // Their bodies are only read, not understood: less than what programs before did.
+    let all = bench.timed(|| {
+        let books = bench.store.snapshot().unwrap();
+        let (mut after, mut bytes) = (0, 0);
+        while let Some(last) = books.facts(after, 4_096).unwrap().last() {
+            bytes += last.fact.body.len();
+            after = last.seq;
+        }
+        bytes
+    });
+    println!(
+        "records: {records} of {buyers} buyers; entering one {entered} us, reading a buyer's {about} us, a page of 50 {page} us (medians of {TIMES}); reading all {} us",
+        all.1.as_micros()
+    );
+}
+
 /// Names what a process of its own measures.
 const MEASURE: &str = "PMPX_MEASURE";
 
 fn main() {
     match std::env::var(MEASURE).as_deref() {
         Ok("statements") => return statements(),
+        Ok("records") => return records(),
         Ok(impressions) => return month_to_date(impressions.parse().unwrap()),
         Err(_) => {}
     }
-    for what in ["statements", "1000000", "100000000"] {
+    for what in ["statements", "1000000", "100000000", "records"] {
         let status = std::process::Command::new(std::env::current_exe().unwrap()).env(MEASURE, what).status().unwrap();
         assert!(status.success(), "{what} was not measured");
     }

@@ -122,6 +122,9 @@ pub(crate) struct Check {
     /// The config folder.
     #[arg(long, default_value = "config")]
     pub(crate) config: PathBuf,
+    /// A data folder, which may be in use: also warns where its confirmed orders and the config differ.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@
 //! (`answer`), and compression (`gzip`). [`Breakers`] and [`Throttles`] are a node's, and outlive reloads. [`Notices`] and [`Notifier`] tell
 //! DSPs what became of their bids.
 
-mod address;
 mod answer;
 mod breaker;
 mod client;
@@ -17,7 +16,6 @@ mod notify;
 mod pool;
 mod throttle;
 
-pub use address::is_public;
 pub use answer::Silence;
 pub use breaker::{BreakerState, Breakers, Ticket, Verdict};
 pub use client::{Answer, Ask, Bidders, Health, Unasked};

@@ -13,9 +13,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pmpx::clock::Clock;
 use pmpx::control::config::{self, Moment};
-use pmpx::ids::{IdBook, NodeId};
+use pmpx::event::Books;
+use pmpx::ids::NodeId;
 use pmpx::node::{Hurry, Node, Settings};
 use pmpx::settlement::ledger;
+use pmpx::settlement::office::facts_of;
+use pmpx::settlement::orders::Orders;
 use pmpx::store::SqliteReader;
 use tracing_subscriber::EnvFilter;
 
@@ -150,13 +153,21 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn check(arguments: &Check) -> Result<ExitCode> {
     let at = Moment { now: Clock::system().now(), generation: 1 };
     let sources = config::load(&arguments.config).map(|sources| sources.with_environment(variable));
-    let compiled = sources.and_then(|sources| config::compile(&sources, &mut IdBook::default(), &at));
+    let books = arguments.data.as_ref().map(|data| SqliteReader::open(data)).transpose()?;
+    let mut book = books.as_ref().map(|books| books.load_ids()).transpose()?.unwrap_or_default();
+    let compiled = sources.and_then(|sources| config::compile(&sources, &mut book, &at));
     match compiled {
         Ok(compiled) => {
             for warning in &compiled.warnings {
                 complain(&format!("{warning} (warning)"));
             }
             let market = &compiled.market;
+            if let Some(books) = &books {
+                let orders = Orders::of(&facts_of(books)?);
+                for remark in orders.remarks(market, at.now.shanghai_day()) {
+                    complain(&format!("{}: {remark} (warning)", arguments.config.join("deals.toml").display()));
+                }
+            }
             say(&format!(
                 "{}: ok: {} media, {} placements, {} DSPs, {} buyers, {} creatives, {} deals",
                 arguments.config.display(),

@@ -5,5 +5,6 @@
 pub mod admin;
 pub mod config;
 pub mod dashboard;
+mod partner;
 pub mod publish;
 mod view;

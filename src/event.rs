@@ -24,9 +24,9 @@ pub use booking::{BookError, Booking, Ledger};
 pub use books::{Books, Journaled, LeaseRecord, LeaseState, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
-pub use closing::{ClosedDay, DayClosing};
+pub use closing::{ClosedDay, DayClosing, LateExemption};
 pub use content::{Docket, DocketError, KeptStep, LARGEST_BLOB, Owner, Step, Subject, SubjectKind, Taken, Wanted};
-pub use fact::{Entered, Fact, FactKind, KeptFact};
+pub use fact::{Entered, Fact, FactHead, FactKind, KeptFact, Kinds, Whose};
 pub use fund::{
     AccountChange, DayCommitment, DayTerms, Fund, GrantId, GrantTerms, KeptCommitment, LeasePart, Pot, Standing,
 };

@@ -124,14 +124,14 @@ impl Exchange {
         )
     }
 
-    /// What must be funded now: the balance behind each preferred deal and today's commitment of each guaranteed one.
+    /// What must be funded now: the balance behind each preferred deal and today's commitment of each guaranteed one, by its terms of today.
     #[must_use]
     pub fn needs(&self, now: UnixMillis) -> Vec<Need> {
         let market = self.market.load();
         let day = now.shanghai_day();
         let ended = market.ended_uses(day);
-        let running =
-            market.deals.iter().filter(|deal| market.deal_state(deal) == DealState::Active && deal.runs_on(day));
+        let served = market.deals.iter().filter_map(|deal| market.served_on(deal, day));
+        let running = served.filter(|deal| market.deal_state(deal) == DealState::Active);
         let mut needs: Vec<Need> = Vec::new();
         for deal in running {
             let source = source_of(deal, day);
@@ -149,7 +149,7 @@ impl Exchange {
         needs
     }
 
-    /// What a deal is promised on a day; `None` for a preferred deal.
+    /// What a deal, as it is on a day, is promised on it; `None` for a preferred deal, and where it is not ordered.
     #[must_use]
     pub fn promise<'m>(&self, market: &'m Market, deal: &Deal, day: ShanghaiDay) -> Option<Promise<'m>> {
         Promise::of(market, deal, day, self.make_good.of(deal.id, day))

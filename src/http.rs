@@ -2,7 +2,6 @@
 
 mod beacons;
 mod body;
-mod client_address;
 mod door;
 mod lane;
 mod routes;

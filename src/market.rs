@@ -4,6 +4,7 @@
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod agreement;
+pub mod client_address;
 pub mod content;
 pub mod deal;
 pub mod demand;
@@ -12,7 +13,10 @@ pub mod figures;
 mod index;
 mod lookup;
 pub mod network;
+pub mod ordered;
+pub mod partner;
 pub mod plan;
+pub mod policy;
 pub mod rates;
 pub mod supply;
 mod suspension;
@@ -34,6 +38,7 @@ use crate::money::{Currency, Rate};
 
 use deal::Deal;
 use demand::{Advertiser, Buyer, Creative, Dsp};
+use partner::PartnerKey;
 use plan::{DayPlan, WeekPlan};
 use rates::Rates;
 use supply::{Format, Media, MediaKey, Placement, Property, Size};
@@ -116,6 +121,8 @@ pub struct ExchangeTerms {
     pub public_url: String,
     /// Our domain: `asi` of our supply-chain node (OpenRTB 2.6 §3.2.26).
     pub domain: String,
+    /// Our name in contracts and on statements; `None`: nobody has said (R-STATEMENT).
+    pub legal_name: Option<String>,
     /// What a request without `tmax` gets, ms.
     pub default_tmax_ms: u32,
     /// The most that any request gets, ms.
@@ -146,6 +153,16 @@ pub struct ExchangeTerms {
     pub figures: Arc<figures::DatedFigures>,
     /// Who may count ads besides the exchange (R-MONITOR-LIST).
     pub monitors: agreement::MonitorList,
+    /// Documents, industries and the bounds of reviews.
+    pub content: Arc<policy::content::ContentTerms>,
+}
+
+impl ExchangeTerms {
+    /// How we are named on statements: our legal name, else our domain (R-STATEMENT).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.legal_name.as_deref().unwrap_or(&self.domain)
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +172,7 @@ impl ExchangeTerms {
         Self {
             public_url: String::new(),
             domain: String::new(),
+            legal_name: None,
             default_tmax_ms: 100,
             longest_tmax_ms: 100,
             margin_ms: 0,
@@ -170,6 +188,7 @@ impl ExchangeTerms {
             trusted_proxies: Vec::new(),
             figures: Arc::new(figures::DatedFigures::new(figures::Figures::of_2023(), Vec::new())),
             monitors: agreement::MonitorList::default(),
+            content: Arc::default(),
         }
     }
 }
@@ -197,6 +216,8 @@ pub struct Parts {
     pub deals: Vec<Deal>,
     /// What other currencies are worth.
     pub rates: Rates,
+    /// Keys of partners.
+    pub partner_keys: Vec<PartnerKey>,
 }
 
 /// What the config says, with its indexes. The hot plane reads it through a [`Market`], which knows what is suspended beside it.
@@ -229,6 +250,7 @@ pub struct Catalog {
     /// What other currencies are worth, by day.
     pub rates: Rates,
     keys: HashMap<Box<str>, MediaKey>,
+    partner_keys: HashMap<Box<str>, PartnerKey>,
     tags: Lookup,
     crids: Lookup,
     deal_names: Lookup,
@@ -244,6 +266,7 @@ impl Catalog {
     /// Builds the indexes over the parts.
     fn assemble(generation: u64, loaded_at: UnixMillis, digest: [u8; 32], terms: ExchangeTerms, parts: Parts) -> Self {
         let keys = parts.keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
+        let partner_keys = parts.partner_keys.into_iter().map(|key| (key.key_id.as_str().into(), key)).collect();
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
         let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
@@ -272,6 +295,7 @@ impl Catalog {
             deals,
             rates: parts.rates,
             keys,
+            partner_keys,
             tags,
             crids,
             deal_names,
@@ -307,6 +331,17 @@ impl Catalog {
         self.keys.values()
     }
 
+    /// The partner's key with that id.
+    #[must_use]
+    pub fn partner_key(&self, key_id: &str) -> Option<&PartnerKey> {
+        self.partner_keys.get(key_id)
+    }
+
+    /// All partners' keys, in no order.
+    pub fn partner_keys(&self) -> impl Iterator<Item = &PartnerKey> {
+        self.partner_keys.values()
+    }
+
     /// The placement that a media calls `tagid` (OpenRTB 2.6 §3.2.4).
     #[must_use]
     pub fn placement(&self, media: MediaId, tagid: &str) -> Option<&Placement> {
@@ -325,15 +360,6 @@ impl Catalog {
     #[must_use]
     pub fn facts(&self, at: UnixMillis) -> Facts<'_> {
         self.index.facts(at)
-    }
-
-    /// The deals that apply to an imp by what was agreed, in the order of their numbers.
-    #[must_use]
-    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
-        let mut found = Vec::new();
-        self.index.find(facts, imp, &self.deals, |row| found.extend(self.deals.at(row as usize)));
-        found.sort_unstable_by_key(|deal| deal.id);
-        found
     }
 
     /// The deals that name a placement, its property or its media, whatever else they ask. Goes through all deals: not for requests.

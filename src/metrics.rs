@@ -3,10 +3,12 @@
 //! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
 
 mod health;
+mod partner;
 mod process;
 mod write;
 
 pub use health::{BEAT, Health, STUCK};
+pub use partner::PartnerAnswer;
 pub use write::{Names, write};
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -353,6 +355,8 @@ pub struct Metrics {
     pub health: Health,
     /// Calls of click monitors, in the order of [`MonitorOutcome::ALL`].
     pub monitors: Reasons,
+    /// Requests to the partner API, in the order of [`PartnerAnswer::ALL`].
+    pub partners: Reasons,
     /// Won bids whose DSPs wait for the media's word.
     pub notices_waiting: AtomicU64,
     /// Kept notices that are tried again, and that are not by themselves.
@@ -386,6 +390,7 @@ impl Metrics {
             connections: AtomicU64::new(0),
             health: Health::default(),
             monitors: Reasons::new(MonitorOutcome::ALL.map(|(_, label)| label)),
+            partners: Reasons::new(PartnerAnswer::ALL.map(|(_, label)| label)),
             notices_waiting: AtomicU64::new(0),
             notices_owed: Default::default(),
         }

@@ -260,11 +260,17 @@ impl Start<'_> {
         Ports {
             identities: self.store.clone(),
             stored_ids: Arc::new(move || books.snapshot()?.load_ids()),
-            top_ups: Box::new(move |buyer, top_up, now| {
+            top_ups: Box::new(move |buyer, top_up, over, now| {
+                if let Some(last) = over
+                    && !ledger.has_top_up(&top_up.reference).map_err(|error| error.to_string())?
+                {
+                    return Err(format!("R-TERM: the cooperation ended on {last}; there is no top-up after it"));
+                }
                 let booked = ledger.top_up(buyer, &top_up.reference, top_up.amount, now);
                 booked.map(|_| ()).map_err(|error| error.to_string())
             }),
             operations: self.store.clone(),
+            ledger: self.store.clone(),
             docket: self.docket.clone(),
             node: self.node,
             data: self.data.to_owned(),

@@ -52,6 +52,7 @@ pub(crate) fn changed(market: &Market, change: impl FnOnce(&mut Parts)) -> Marke
         creatives: market.creatives.iter().cloned().collect(),
         deals: market.deals.iter().cloned().collect(),
         rates: market.rates.clone(),
+        partner_keys: market.partner_keys().cloned().collect(),
     };
     change(&mut parts);
     Market::assemble(market.generation, market.loaded_at, market.digest, market.terms.clone(), parts)

@@ -252,6 +252,10 @@ impl<'r> Round<'r, '_> {
         let mut guaranteed = std::mem::take(&mut self.guaranteed);
         for deal in matched.deals(place) {
             self.stage(deal, Stage::Matched);
+            if self.market.deal_state(deal) == DealState::NotOrdered {
+                self.end(deal, Cause::NotOrdered);
+                continue;
+            }
             let standing = self.delivery.standing(deal, deal.price.cost(imp.quantity));
             if deal.method.is_guaranteed() && standing.behind.is_none() {
                 self.end(deal, Cause::AheadOfPlan);

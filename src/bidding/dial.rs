@@ -18,10 +18,10 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::address::is_public;
 use super::answer::Silence;
 use crate::clock::Clock;
 use crate::market::demand::{Endpoint, Transport};
+use crate::market::network::is_public;
 
 /// A connection with its handshake is made within this.
 pub(super) const CONNECT: Duration = Duration::from_secs(1);

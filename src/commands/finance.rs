@@ -4,7 +4,8 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use pmpx::event::{Booking, FactKind, KeptFact, Ledger};
+use pmpx::event::{Booking, FactKind, KeptFact, Kinds, Ledger, Whose};
+use pmpx::market::Market;
 use pmpx::settlement::ledger;
 use pmpx::settlement::office::{self, LARGEST_BODY, Submission};
 use pmpx::store::{SqliteReader, SqliteStore};
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::{say, terms};
 use crate::arguments::{Enter, Records, Verify};
+
+/// How many records are read at once.
+const RECORDS: u32 = 1_000;
 
 /// `pmpx enter`.
 pub(crate) fn enter(arguments: &Enter) -> Result<ExitCode> {
@@ -84,25 +88,29 @@ pub(crate) fn records(arguments: &Records) -> Result<ExitCode> {
         }
         None => None,
     };
-    let wanted = |kept: &&KeptFact| {
-        kind.is_none_or(|kind| kept.fact.kind == kind) && buyer.is_none_or(|buyer| kept.fact.buyer == Some(buyer))
-    };
-    for kept in office::facts_of(&books)?.iter().filter(wanted) {
-        let fact = &kept.fact;
-        let account = fact.buyer.and_then(|buyer| market.buyers.get(buyer)).map_or("-", |it| it.account.as_str());
-        if arguments.json {
-            let record: Value = serde_json::from_str(&fact.body).unwrap_or_default();
-            say(&json!({
-                "seq": kept.seq, "kind": fact.kind.label(), "reference": fact.reference, "buyer": account,
-                "day": fact.day.to_string(), "at": fact.at.to_rfc3339(), "actor": fact.actor, "record": record,
-            })
-            .to_string())?;
-        } else {
-            let (at, kind) = (fact.at.to_rfc3339(), fact.kind.label());
-            say(&format!("{}  {at}  {}  {kind}  {}  {account}  {}", kept.seq, fact.actor, fact.reference, fact.body))?;
-        }
+    let (kinds, whose) = (kind.map_or(Kinds::All, Kinds::Only), buyer.map_or(Whose::Anybodys, Whose::Of));
+    let mut after = 0;
+    loop {
+        let page = office::page_of(&books, kinds, whose, after, RECORDS)?;
+        let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
+        after = last.seq;
+        page.iter().try_for_each(|kept| tell(kept, &market, arguments.json))?;
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(kept: &KeptFact, market: &Market, as_json: bool) -> Result<()> {
+    let fact = &kept.fact;
+    let account = fact.buyer.and_then(|buyer| market.buyers.get(buyer)).map_or("-", |it| it.account.as_str());
+    if as_json {
+        let record: Value = serde_json::from_str(&fact.body).unwrap_or_default();
+        let line = json!({
+            "seq": kept.seq, "kind": fact.kind.label(), "reference": fact.reference, "buyer": account,
+            "day": fact.day.to_string(), "at": fact.at.to_rfc3339(), "actor": fact.actor, "record": record,
+        });
+        return say(&line.to_string());
+    }
+    let (at, kind) = (fact.at.to_rfc3339(), fact.kind.label());
+    say(&format!("{}  {at}  {}  {kind}  {}  {account}  {}", kept.seq, fact.actor, fact.reference, fact.body))
 }
 
 /// `pmpx ledger rebuild`.

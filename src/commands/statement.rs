@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use pmpx::settlement::month::statement_of;
-use pmpx::settlement::office::{self, View};
+use pmpx::settlement::office::{Facts, View};
 use pmpx::settlement::statement::{Format, Language};
 use pmpx::store::SqliteReader;
 
@@ -35,7 +35,7 @@ pub(crate) fn statement(arguments: &Statement) -> Result<ExitCode> {
     let market = terms::of(&arguments.config, &books)?;
     let known = market.buyers.iter().find(|buyer| buyer.account == arguments.buyer);
     let buyer = known.with_context(|| format!("--buyer {}: no buyer has that ACCOUNT ID", arguments.buyer))?.id;
-    let facts = office::facts_of(&books)?;
+    let facts = Facts::about(&books, Some(buyer), &[])?;
     let view = View { market: &market, books: &books, facts: &facts, now: terms::now() };
     let statement = statement_of(&view, buyer, arguments.month)?;
     let document = statement.write(format, language)?;

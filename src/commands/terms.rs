@@ -7,11 +7,13 @@ use pmpx::clock::{Clock, UnixMillis};
 use pmpx::control::config::{self, Moment};
 use pmpx::event::Books;
 use pmpx::market::Market;
+use pmpx::settlement::office::facts_of;
+use pmpx::settlement::orders::Orders;
 
 /// How many unknown names are told.
 const TOLD: usize = 5;
 
-/// The market of a config folder. Secrets are not looked up: nothing is served from it.
+/// The market of a config folder under the data folder's orders. Secrets are not looked up: nothing is served from it.
 ///
 /// # Errors
 /// What is wrong with the folder; or that it names somebody whom the data folder does not know yet.
@@ -35,7 +37,8 @@ pub(crate) fn of(folder: &Path, books: &dyn Books) -> Result<Market> {
             names.join(", ")
         );
     }
-    Ok(compiled.market)
+    let orders = Orders::of(&facts_of(books)?);
+    Ok(compiled.market.by_orders(orders.over(&compiled.market)))
 }
 
 /// The machine's time.

@@ -1,5 +1,7 @@
 //! A creative as it is submitted and as it is known: the form of its body in the docket.
 
+mod form;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::finding::Finding;

@@ -4,14 +4,14 @@
 //! Loopback only: until operators have tokens, whoever reaches the listener may use it ([`serve`] refuses any other address).
 //! A browser on the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
 
-mod answer;
+pub(in crate::control) mod answer;
 mod api;
-mod balance;
+pub(in crate::control) mod balance;
 mod breaches;
 mod changes;
 mod finance;
 mod guard;
-mod idempotency;
+pub(in crate::control) mod idempotency;
 mod lists;
 mod month;
 mod notices;
@@ -22,6 +22,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::control) use server::Peer;
 pub use server::serve;
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -34,6 +35,7 @@ use axum::routing::{get, post};
 use tokio::sync::{Notify, Semaphore};
 
 use super::dashboard::{self, Figures, History};
+use super::partner::{self, Gate};
 use super::publish::{Publisher, held};
 use super::view::Now;
 use crate::event::{Docket, Ledger};
@@ -105,6 +107,8 @@ pub struct ControlState {
     entering: Arc<Semaphore>,
     /// Idempotency keys whose changes are being made.
     busy: idempotency::Busy,
+    /// The door of the partner API.
+    partners: Gate,
     /// Something changed that the dashboard should not learn a second later.
     stir: Notify,
 }
@@ -130,6 +134,7 @@ impl ControlState {
             switching: Arc::new(Semaphore::new(1)),
             entering: Arc::new(Semaphore::new(1)),
             busy: idempotency::Busy::default(),
+            partners: Gate::default(),
             stir: Notify::new(),
         }
     }
@@ -140,7 +145,23 @@ impl ControlState {
         &self.docket
     }
 
-    fn market(&self) -> Arc<Market> {
+    pub(in crate::control) fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    pub(in crate::control) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    pub(in crate::control) fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    pub(in crate::control) fn partners(&self) -> &Gate {
+        &self.partners
+    }
+
+    pub(in crate::control) fn market(&self) -> Arc<Market> {
         self.exchange.market.load_full()
     }
 
@@ -171,9 +192,9 @@ impl std::fmt::Debug for dyn Ledger {
     }
 }
 
-type Shared = axum::extract::State<Arc<ControlState>>;
+pub(in crate::control) type Shared = axum::extract::State<Arc<ControlState>>;
 
-fn router(state: Arc<ControlState>) -> Router {
+pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
     Router::new()
         .route("/", get(dashboard_page))
         .route("/style.css", get(|| async { answer::asset("text/css; charset=utf-8", dashboard::STYLE) }))
@@ -209,6 +230,7 @@ fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/notices/resend", post(notices::resend_all))
         .route("/api/v1/notices/{id}/resend", post(notices::resend_one))
         .route("/api/v1/openapi.json", get(|| async { answer::asset("application/json", api::OPENAPI) }))
+        .nest("/partner/v1", partner::router(&state))
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -7,6 +7,7 @@
 
 mod build;
 mod buyers;
+mod content;
 mod creatives;
 mod currencies;
 mod deals;
@@ -17,6 +18,7 @@ mod links;
 mod media;
 mod names;
 mod notices;
+mod partner_keys;
 mod rate_card;
 mod reader;
 mod rules;
@@ -42,6 +44,7 @@ use crate::ids::{BuyerId, IdBook, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
 use crate::market::figures::DatedFigures;
+use crate::market::policy::content::ContentTerms;
 
 use diagnostic::{At, File, Report};
 use names::choice;
@@ -81,6 +84,7 @@ struct Folder {
     rates: rate_card::RateCard,
     deals: reader::Register<deals::DealEntry>,
     figures: Option<DatedFigures>,
+    content: Option<ContentTerms>,
 }
 
 impl Folder {
@@ -95,6 +99,7 @@ impl Folder {
             rates: rate_card::read(sources.text(File::RateCard), report),
             deals: deals::read(sources.text(File::Deals), report),
             figures: settlement::read(sources.text(File::Settlement), report),
+            content: content::read(sources.optional_text(File::Content), report),
         }
     }
 }
@@ -116,6 +121,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     };
     let mut exchange = folder.exchange.take().ok_or_else(|| refused(File::Exchange))?;
     exchange.terms.figures = Arc::new(folder.figures.take().ok_or_else(|| refused(File::Settlement))?);
+    exchange.terms.content = Arc::new(folder.content.take().ok_or_else(|| refused(File::Content))?);
 
     let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, at.now.shanghai_day()), book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();

@@ -4,8 +4,8 @@
 //! the generation is made durable with its sources, and only then the snapshot is swapped. A refusal before that leaves the old market
 //! serving.
 //!
-//! Two locks: one for a whole reload, which may take seconds, and one for the moment of a swap. A kill switch (`switches`) takes only
-//! the second, so that it never waits for a reload.
+//! Three locks: one for a whole reload, which may take seconds, one for laying orders over what the config says (`orders`), and one for the moment of
+//! a swap. A kill switch (`switches`) takes only the last, so that it never waits for a reload.
 //!
 //! Several processes may publish on one data folder: each catches up with what the others have stored before it decides (`follow`).
 
@@ -15,6 +15,7 @@ mod desk;
 mod diff;
 mod follow;
 mod keys;
+mod orders;
 mod pack;
 mod report;
 mod start;
@@ -39,6 +40,7 @@ use crate::market::Market;
 
 use content::Review;
 use keys::Turn;
+use orders::OrderBook;
 use report::generation_words;
 use switches::Overlay;
 
@@ -49,6 +51,8 @@ pub struct Publisher {
     operations: Arc<dyn Operations>,
     /// Held for a whole reload.
     desk: Mutex<Desk>,
+    /// Held for a swap of the catalog, and while orders are laid over it; taken before `overlay`.
+    orders: Mutex<OrderBook>,
     /// Held for a swap of the market, and for the commit of a kill switch.
     overlay: Mutex<Overlay>,
     /// Held while the docket is followed; taken before `overlay`.
@@ -152,10 +156,13 @@ impl Publisher {
         &self.exchange
     }
 
-    /// How the market that is served stands to its folder.
+    /// How the market that is served stands to its folder, and to the orders.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        held(&self.standing).clone()
+        let remarks = held(&self.orders).remarks();
+        let mut standing = held(&self.standing).clone();
+        standing.warnings.extend(remarks);
+        standing
     }
 
     /// What operators did.
@@ -264,6 +271,8 @@ impl Publisher {
         let mut standing = held(&self.standing);
         standing.warnings.clone_from(&warnings);
         (standing.pinned, standing.restores) = (pinned, restores);
+        drop(standing);
+        warnings.extend(held(&self.orders).remarks());
         Ok(Published { generation: number, changed: true, pinned, diff, warnings })
     }
 
@@ -278,12 +287,6 @@ impl Publisher {
             self.exchange.tokens.store(Arc::new(tokens));
             desk.turned(turn, asked, self.exchange.clock.now());
         }
-    }
-
-    /// Serves a market under the suspensions of this moment, and hands back what was served.
-    fn swap(&self, market: &Market) -> Arc<Market> {
-        let overlay = held(&self.overlay);
-        self.exchange.market.swap(Arc::new(overlay.lay_over(market)))
     }
 
     fn audit(&self, by: &By, action: &str, subject: &str, before: String, after: String) -> Audit {

@@ -17,6 +17,7 @@ use crate::exchange::Exchange;
 use crate::market::Market;
 use crate::market::deal::{Deal, DealState, PushRatio, Volume};
 use crate::market::demand::Dsp;
+use crate::market::ordered::Word;
 use crate::market::plan::DayPlan;
 use crate::metrics::{Counter, DSP_OUTCOMES, DspCounts, NoticeOutcome};
 use crate::money::{CpmMicroYuan, MicroYuan};
@@ -85,9 +86,33 @@ pub(super) struct DealLine {
     pub(super) price: Price,
     pub(super) from: String,
     pub(super) until: String,
+    /// By whose word it is served today.
+    pub(super) terms: Said,
     pub(super) today: DealToday,
     /// Guaranteed deals only.
     pub(super) progress: Option<Progress>,
+}
+
+/// By whose word a deal is served: deals.toml's, or an order's.
+#[derive(Debug, Serialize)]
+pub(super) struct Said {
+    pub(super) by: &'static str,
+    /// The order's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<u32>,
+}
+
+/// What a deal becomes on a day to come, by its orders.
+#[derive(Debug, Serialize)]
+pub(super) struct Turn {
+    pub(super) from: String,
+    pub(super) terms: Said,
+    pub(super) price: Price,
+    pub(super) ordered: Option<u64>,
+    pub(super) push_ratio: Option<String>,
+    pub(super) until: String,
 }
 
 /// The day of a deal in short.
@@ -142,6 +167,8 @@ pub(super) struct DealPage {
     pub(super) targeting: Targets,
     /// Whether this node could pay for an impression of it now.
     pub(super) funds: &'static str,
+    /// What its orders make of it from later days on.
+    pub(super) turns: Vec<Turn>,
     pub(super) day: String,
     pub(super) funnel: Vec<Reached>,
     pub(super) causes: Vec<Ended>,
@@ -159,6 +186,7 @@ const MAIN_CAUSES: usize = 3;
 
 impl DealLine {
     pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
+        let deal = now.market.on_day(deal, now.day());
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let mut lost = causes(now, deal);
         lost.retain(|ended| ended.count > 0);
@@ -173,6 +201,7 @@ impl DealLine {
                 DealState::Active => "active",
                 DealState::Paused => "paused",
                 DealState::Suspended => "suspended",
+                DealState::NotOrdered => "not_ordered",
             },
             suspension: now.suspension(deal.id),
             in_period: deal.runs_on(now.day()),
@@ -180,14 +209,47 @@ impl DealLine {
             price: deal.price.into(),
             from: deal.period.0.to_string(),
             until: deal.period.1.to_string(),
+            terms: Said::of(now.market.word_on(deal.id, now.day())),
             today,
-            progress: deal.volume.map(|volume| Progress::of(now, deal, volume)),
+            progress: ordered_volume(deal).map(|volume| Progress::of(now, deal, volume)),
+        }
+    }
+}
+
+/// What of a guaranteed deal is promised; nothing where it is not ordered.
+fn ordered_volume(deal: &Deal) -> Option<Volume> {
+    deal.volume.filter(|_| deal.state != DealState::NotOrdered)
+}
+
+impl Said {
+    fn of(word: &Word) -> Self {
+        match word {
+            Word::Config => Self { by: "deals.toml", order: None, version: None },
+            Word::Order { number, version, .. } => {
+                Self { by: "order", order: Some(number.to_string()), version: Some(*version) }
+            }
+            Word::NotOrdered { number } => Self { by: "not_ordered", order: Some(number.to_string()), version: None },
+        }
+    }
+}
+
+impl Turn {
+    fn of(now: Now<'_>, deal: &Deal, from: ShanghaiDay, word: &Word) -> Self {
+        let then = now.market.on_day(deal, from);
+        let volume = ordered_volume(then);
+        Self {
+            from: from.to_string(),
+            terms: Said::of(word),
+            price: then.price.into(),
+            ordered: volume.map(|volume| volume.daily),
+            push_ratio: volume.map(|volume| ratio(volume.push)),
+            until: then.period.1.to_string(),
         }
     }
 }
 
 impl Progress {
-    fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
+    pub(super) fn of(now: Now<'_>, deal: &Deal, volume: Volume) -> Self {
         let stage = |stage| now.today(deal, Measure::Stage(stage));
         let (offered, withheld) = (stage(Stage::Offered), stage(Stage::Withheld));
         let promise = now.exchange.promise(now.market, deal, now.day());
@@ -219,7 +281,9 @@ impl Progress {
 
 impl DealPage {
     pub(super) fn of(now: Now<'_>, deal: &Deal) -> Self {
-        let market = now.market;
+        let (market, agreed) = (now.market, deal);
+        let deal = market.on_day(agreed, now.day());
+        let later = market.words_of(deal.id).iter().filter(|span| span.from > now.day());
         let source = source_of(deal, now.day());
         let reached = |stage: &Stage| Reached { stage: stage.label(), count: now.today(deal, Measure::Stage(*stage)) };
         Self {
@@ -237,6 +301,7 @@ impl DealPage {
                 Err(Shortage::Empty) => "empty",
                 Err(Shortage::NoLease) => "no_lease",
             },
+            turns: later.map(|span| Turn::of(now, agreed, span.from, &span.word)).collect(),
             day: now.day().to_string(),
             funnel: Stage::ALL.iter().map(reached).collect(),
             causes: causes(now, deal),

@@ -21,10 +21,10 @@ pub struct Promise<'p> {
 }
 
 impl<'m> Promise<'m> {
-    /// What a deal is promised on a day on which so much is also made good; `None` for a preferred deal.
+    /// What a deal, as it is on a day, is promised on it, so much being also made good; `None` for a preferred deal, and where it is not ordered.
     #[must_use]
     pub fn of(market: &'m Market, deal: &deal::Deal, day: ShanghaiDay, make_good: u64) -> Option<Self> {
-        let volume = deal.volume?;
+        let volume = deal.volume.filter(|_| deal.state != deal::DealState::NotOrdered)?;
         let impressions = volume.daily.saturating_add(make_good);
         Some(Self { offers: volume.push.offers_for(impressions), plan: market.plan_of(deal.id, day)? })
     }

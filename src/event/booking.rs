@@ -1,8 +1,8 @@
 //! What is booked, why it may not be, and the port to the ledger.
 
 use super::{Account, Books, Entered, FactKind, StoreUnavailable, Transaction, TransactionKind, Unbalanced};
-use crate::clock::UnixMillis;
-use crate::ids::BuyerId;
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::ids::{BuyerId, DealId};
 use crate::money::MicroYuan;
 
 /// Whether a booking changed anything.
@@ -71,6 +71,16 @@ pub enum BookError {
     /// Money that is set aside moves only with its deal and day, which entries do not have.
     #[error("R-COMMIT: only a commitment and its day's closing move what is set aside, not an entry on {0}")]
     MovesCommitment(Account),
+    /// A day of a guaranteed deal cannot be closed in that way.
+    #[error("R-COMMIT: {day} of deal number {} is not closed: {why}", deal.0)]
+    NotClosed {
+        /// Of which deal.
+        deal: DealId,
+        /// Which.
+        day: ShanghaiDay,
+        /// What is against it.
+        why: &'static str,
+    },
     /// Not balanced, or a balance beyond [`MicroYuan::LIMIT`].
     #[error("not a transaction: {0}")]
     Unbalanced(#[from] Unbalanced),

@@ -1,9 +1,11 @@
 //! The books as they are kept, and the ports to them: journal rows, leases, positions, stored transactions.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Account, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, Draft, EVENT_VERSION, GrantTerms, Group, GroupKey,
-    KeptCommitment, KeptFact, LeasePart, Method, Position, Posting, Resolution, Sealed, Source, Standing,
-    StoreUnavailable, Tally,
+    Account, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, Draft, EVENT_VERSION, FactHead, FactKind, GrantTerms,
+    Group, GroupKey, KeptCommitment, KeptFact, Kinds, LeasePart, Method, Position, Posting, Resolution, Sealed, Source,
+    Standing, StoreUnavailable, Tally, Whose,
 };
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, LeaseId, MediaId};
@@ -308,11 +310,11 @@ pub trait Books {
     fn commitments(&self, from: ShanghaiDay, to: ShanghaiDay) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
 
     /// What can be closed of the first day that is not closed, in order of deal: days that are over and sealed, or on which nothing happened.
-    /// Nothing while that day waits to be sealed.
+    /// Nothing while that day waits to be sealed. Deals that are passed over hold up nobody.
     ///
     /// # Errors
     /// See [`Books::head_seq`].
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable>;
 
     /// The days of which something is closed, in order.
     ///
@@ -387,7 +389,39 @@ pub trait Books {
     ///
     /// # Errors
     /// See [`Books::head_seq`].
-    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable>;
+    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
+        self.facts_of(Kinds::All, Whose::Anybodys, after, limit)
+    }
+
+    /// At most `limit` facts of some kinds with a place above `after`, in order. Others cost nothing.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`]; also when one of them is of a kind that this program does not know.
+    fn facts_of(&self, kinds: Kinds, whose: Whose, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable>;
+
+    /// The heads of the facts of a kind with a day from `first` to `last`, in order of their places. What they say is not read.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn fact_heads(
+        &self,
+        kind: FactKind,
+        whose: Whose,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+    ) -> Result<Vec<FactHead>, StoreUnavailable>;
+
+    /// The fact of a kind with that reference.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn fact(&self, kind: FactKind, reference: &str) -> Result<Option<KeptFact>, StoreUnavailable>;
+
+    /// The place of the last fact; 0 for none.
+    ///
+    /// # Errors
+    /// See [`Books::head_seq`].
+    fn last_fact(&self) -> Result<u64, StoreUnavailable>;
 
     /// Every number that was ever given.
     ///

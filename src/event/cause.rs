@@ -86,6 +86,8 @@ coded! {
         UnderFloor = 111, "under_floor";
         /// The day was exempt for both sides (R-EXEMPT).
         Exempt = 112, "exempt";
+        /// The deal is not ordered on that day: its order was cancelled, or does not have it (R-ORDER).
+        NotOrdered = 113, "not_ordered";
 
         /// The deal is suspended or paused for a reason of the buyer.
         DealSuspended = 200, "deal_suspended";

@@ -63,13 +63,60 @@ pub struct ClosedDay {
     pub kept: MicroYuan,
     /// What went back to where it came from.
     pub released: MicroYuan,
+    /// What an exemption changed of it that was entered after it was closed.
+    pub exemption: Option<LateExemption>,
+}
+
+/// What an exemption changed of a day that was closed before it was entered (R-EXEMPT): nothing that is undelivered is the buyer's or the
+/// exchange's any more, and what was paid for it was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LateExemption {
+    /// When.
+    pub at: UnixMillis,
+    /// What of [`ClosedDay::payable`] was given back.
+    pub back: MicroYuan,
+    /// How much of it to grants.
+    pub to_grants: MicroYuan,
+    /// How much of it is kept to be made good.
+    pub kept: MicroYuan,
+    /// The day on which it may be; `None`: on none, so that it went back to where it came from.
+    pub made_good_on: Option<ShanghaiDay>,
 }
 
 impl ClosedDay {
-    /// How many impressions may be made good with what is kept.
+    /// How many impressions may be made good on a day with what is kept.
     #[must_use]
-    pub fn to_make_good(&self) -> u64 {
+    pub fn to_make_good(&self, on: ShanghaiDay) -> u64 {
+        let at_closing = (self.closing.made_good_on, self.kept);
+        let later = self.exemption.map(|exemption| (exemption.made_good_on, exemption.kept));
+        let kept = std::iter::once(at_closing).chain(later).filter(|(day, _)| *day == Some(on));
         let price = self.closing.price.per_impression().0.max(1);
-        u64::try_from(self.kept.0 / price).unwrap_or_default()
+        kept.map(|(_, kept)| u64::try_from(kept.0 / price).unwrap_or_default()).sum()
+    }
+
+    /// What was decided of it, as it stands.
+    #[must_use]
+    pub fn stands(&self) -> DayClosing {
+        let closing = self.closing.clone();
+        match self.exemption {
+            None => closing,
+            Some(_) => {
+                let exempted = closing.ordered - closing.delivered;
+                DayClosing { failed: 0, by_buyer: 0, exempted, causes: vec![(Cause::Exempt, exempted)], ..closing }
+            }
+        }
+    }
+
+    /// Whether an exemption would change what was decided of it.
+    #[must_use]
+    pub fn may_be_exempted(&self) -> bool {
+        self.exemption.is_none() && self.closing.failed + self.closing.by_buyer > 0
+    }
+
+    /// What of it an exemption gives back: what was paid for the undelivered volume of the buyer's reasons.
+    #[must_use]
+    pub fn given_back_by_exemption(&self) -> MicroYuan {
+        let volume = i128::from(self.closing.price.per_impression().0) * i128::from(self.closing.by_buyer);
+        MicroYuan(i64::try_from(volume).unwrap_or(i64::MAX)).min(self.payable)
     }
 }

@@ -139,6 +139,65 @@ pub struct KeptFact {
     pub fact: Fact,
 }
 
+/// Which kinds of facts are asked for. One that this program does not know is refused where it may be meant, never passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// All.
+    All,
+    /// One.
+    Only(FactKind),
+    /// All others.
+    AllBut(FactKind),
+}
+
+impl Kinds {
+    /// Whether facts of a kind are asked for.
+    #[must_use]
+    pub fn include(self, kind: FactKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => only == kind,
+            Self::AllBut(other) => other != kind,
+        }
+    }
+}
+
+/// Whose facts are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// All.
+    Anybodys,
+    /// Those that concern one buyer by name.
+    Of(BuyerId),
+    /// Those that concern everybody.
+    Everybodys,
+}
+
+impl Whose {
+    /// Whether a fact that concerns `buyer` is asked for; `None`: one that concerns everybody.
+    #[must_use]
+    pub fn include(self, buyer: Option<BuyerId>) -> bool {
+        match self {
+            Self::Anybodys => true,
+            Self::Of(one) => buyer == Some(one),
+            Self::Everybodys => buyer.is_none(),
+        }
+    }
+}
+
+/// Where a fact stands and what it is about, without what it says: read where that may be long and is not needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactHead {
+    /// Its place.
+    pub seq: u64,
+    /// What its author knows it by.
+    pub reference: String,
+    /// Whose account it concerns; `None`: everybody's.
+    pub buyer: Option<BuyerId>,
+    /// The day from which it counts.
+    pub day: ShanghaiDay,
+}
+
 /// What is entered in one commit: a fact and the money that it moves, or nothing.
 #[derive(Clone, Debug)]
 pub struct Entered {

@@ -126,6 +126,19 @@ pub trait Archive: Ledger {
     /// [`BookError`] when the day is not sealed, is not the deal's first open one, or when its parts do not add up; nothing was booked.
     fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError>;
 
+    /// Gives back what a closed day charged for undelivered volume, once, because neither side failed on it after all (R-EXEMPT): kept to be
+    /// made good on that day, or where it came from. A day that it would not change is left as it is.
+    ///
+    /// # Errors
+    /// [`BookError`] when the day is not closed, or when nothing can be made good on the day that is named; nothing was booked.
+    fn exempt_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        made_good_on: Option<ShanghaiDay>,
+        now: UnixMillis,
+    ) -> Result<Booking, BookError>;
+
     /// Lets the charges and clicks of a sealed day go: no reader finds them any more. Their space comes back by [`Archive::sweep`].
     ///
     /// # Errors

@@ -17,7 +17,8 @@ impl Exchange {
     #[must_use]
     pub fn paced_deals(&self, now: UnixMillis) -> Vec<DealId> {
         let (market, day) = (self.market.load(), now.shanghai_day());
-        let running = market.deals.iter().filter(|deal| deal.volume.is_some() && deal.runs_on(day));
+        let guaranteed = market.deals.iter().filter(|deal| deal.volume.is_some());
+        let running = guaranteed.filter_map(|deal| market.served_on(deal, day));
         running.filter(|deal| market.deal_state(deal) == DealState::Active).map(|deal| deal.id).collect()
     }
 
@@ -32,7 +33,8 @@ impl Exchange {
             }
         }
         for (id, more) in more.into_iter().filter(|(_, more)| *more > 0) {
-            let promise = market.deals.get(id).and_then(|deal| self.promise(&market, deal, day));
+            let deal = market.deals.get(id).map(|deal| market.on_day(deal, day));
+            let promise = deal.and_then(|deal| self.promise(&market, deal, day));
             let today = |stage| self.attribution.today(id, day, Measure::Stage(stage));
             if let Some(promise) = promise {
                 self.pacing.note_elsewhere(id, promise, more, today(Stage::Offered) + today(Stage::Withheld), now);

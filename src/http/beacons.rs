@@ -11,12 +11,12 @@ use hyper::body::Incoming as Body;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::client_address;
 use super::door::{Admission, Caller, Door, Limits};
 use super::routes::{Sent, empty, error, not_allowed, plain_json, retry, shed};
 use crate::billing::beacon::{Answer, Notice};
 use crate::event::Via;
 use crate::exchange::{Clicking, Core, Destination};
+use crate::market::client_address;
 use crate::metrics::Shed;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

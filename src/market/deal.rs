@@ -19,6 +19,8 @@ pub enum DealState {
     Paused,
     /// Stopped by the exchange.
     Suspended,
+    /// Not ordered on the day: its order was cancelled, or does not have that day (R-ORDER). The config never says it.
+    NotOrdered,
 }
 
 /// How much more than the ordered volume is offered (推送比, R-PUSH): a rational number ≥ 1.
@@ -195,7 +197,7 @@ impl Deal {
         self.client.map_or(Source::Balance(self.buyer), Source::Client)
     }
 
-    /// What is set aside for a day of its volume, and on which terms; `None` for preferred deals (R-COMMIT).
+    /// What is set aside for a day of its volume, and on which terms; `None` for preferred deals (R-COMMIT). Of the deal as it is on that day.
     #[must_use]
     pub fn commitment_on(&self, day: ShanghaiDay) -> Option<DayCommitment> {
         let Volume { daily, push } = self.volume?;

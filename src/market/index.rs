@@ -133,6 +133,11 @@ pub struct ImpFacts<'a> {
 }
 
 impl Facts<'_> {
+    /// The day in Shanghai that the request is of.
+    pub(super) const fn day(&self) -> ShanghaiDay {
+        self.day
+    }
+
     /// A value of a dimension; texts compare without ASCII case.
     pub fn text(&mut self, dimension: Dimension, text: &str) {
         add(&mut self.terms, self.index.vocabulary.text(dimension, text));
@@ -191,17 +196,8 @@ impl Index {
         let places = placement.places();
         let asked = Asked::new(self, facts, imp, &places);
         if let Some(only) = imp.only {
-            for id in only {
-                let Some((row, deal)) = deals.entry(*id) else { continue };
-                let there = deal.targeting.places.iter().any(|place| places.contains(place));
-                let conditions = self.of_deals.get(row as usize).copied().unwrap_or(NONE);
-                let (from, until) = deal.period;
-                let entry =
-                    Entry { row, from, until, conditions, value: 0, formats: deal.targeting.formats, by: UNRULED };
-                if there && asked.meets(&entry) {
-                    found(row);
-                }
-            }
+            let named = only.iter().filter_map(|id| deals.entry(*id));
+            named.filter(|(row, deal)| self.meets(&asked, *row, deal, &places)).for_each(|(row, _)| found(row));
             return;
         }
         let spots = [
@@ -226,6 +222,33 @@ impl Index {
                 }
             }
         }
+    }
+}
+
+impl Index {
+    /// Finds those of some deals, each with its row in the table of deals, that apply to an imp; whatever days the index knows them by.
+    pub(super) fn among<'d>(
+        &self,
+        facts: &Facts<'_>,
+        imp: ImpFacts<'_>,
+        deals: impl Iterator<Item = (u32, &'d Deal)>,
+        found: &mut Vec<&'d Deal>,
+    ) {
+        let mut deals = deals.filter(|(_, deal)| imp.only.is_none_or(|only| only.contains(&deal.id))).peekable();
+        if deals.peek().is_none() {
+            return;
+        }
+        let places = imp.placement.places();
+        let asked = Asked::new(self, facts, imp, &places);
+        found.extend(deals.filter(|(row, deal)| self.meets(&asked, *row, deal, &places)).map(|(_, deal)| deal));
+    }
+
+    fn meets(&self, asked: &Asked<'_>, row: u32, deal: &Deal, places: &[Place]) -> bool {
+        let there = deal.targeting.places.iter().any(|place| places.contains(place));
+        let conditions = self.of_deals.get(row as usize).copied().unwrap_or(NONE);
+        let (from, until) = deal.period;
+        let formats = deal.targeting.formats;
+        there && asked.meets(&Entry { row, from, until, conditions, value: 0, formats, by: UNRULED })
     }
 }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::content::Content;
 use super::deal::{Deal, DealState};
 use super::demand::{Creative, CreativeState, Dsp};
+use super::ordered::Ordered;
 use super::supply::Media;
-use super::{Catalog, ExchangeTerms, Parts};
+use super::{Catalog, ExchangeTerms, Facts, ImpFacts, Parts};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{BuyerId, CreativeId, DealId, DenseId, DspId, MediaId};
 
@@ -63,11 +64,12 @@ pub struct Suspensions {
     pub deals: Marks<DealId>,
 }
 
-/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, what is reviewed, and what is
-/// suspended.
+/// One immutable snapshot: what the config says, shared with other snapshots of the same generation, what orders say of it, what is
+/// reviewed, and what is suspended.
 #[derive(Clone, Debug)]
 pub struct Market {
     pub(super) catalog: Arc<Catalog>,
+    pub(super) ordered: Arc<Ordered>,
     pub(super) content: Arc<Content>,
     pub(super) suspensions: Arc<Suspensions>,
 }
@@ -81,7 +83,7 @@ impl Deref for Market {
 }
 
 impl Market {
-    /// Builds the indexes over the parts; nothing is suspended beyond what the parts say.
+    /// Builds the indexes over the parts; nothing is ordered or suspended beyond what the parts say.
     #[must_use]
     pub fn assemble(
         generation: u64,
@@ -91,7 +93,8 @@ impl Market {
         parts: Parts,
     ) -> Self {
         let catalog = Catalog::assemble(generation, loaded_at, digest, terms, parts);
-        Self { catalog: Arc::new(catalog), content: Arc::default(), suspensions: Arc::default() }
+        let (ordered, content, suspensions) = (Arc::default(), Arc::default(), Arc::default());
+        Self { catalog: Arc::new(catalog), ordered, content, suspensions }
     }
 
     /// The same market under other suspensions. Takes no time, whatever the market's size.
@@ -136,10 +139,27 @@ impl Market {
         !self.suspensions.dsps.has(dsp.id) && dsp.is_approved_on(day)
     }
 
-    /// Where a deal stands: a suspension comes before whatever its config says.
+    /// Where a deal stands: a suspension comes before whatever its config says. What is not ordered on the day cannot be suspended either.
     #[must_use]
     pub fn deal_state(&self, deal: &Deal) -> DealState {
-        if self.suspensions.deals.has(deal.id) { DealState::Suspended } else { deal.state }
+        match deal.state {
+            DealState::NotOrdered => DealState::NotOrdered,
+            _ if self.suspensions.deals.has(deal.id) => DealState::Suspended,
+            state => state,
+        }
+    }
+
+    /// The deals that apply to an imp by what was agreed, in the order of their numbers, each as it is on the day of the facts. Those that are not
+    /// ordered that day are among them, as such.
+    #[must_use]
+    pub fn deals_for(&self, facts: &Facts<'_>, imp: ImpFacts<'_>) -> Vec<&Deal> {
+        let (catalog, day) = (&*self.catalog, facts.day());
+        let mut found = Vec::new();
+        let on_day = |row: u32| catalog.deals.at(row as usize).map(|deal| self.on_day(deal, day));
+        catalog.index.find(facts, imp, &catalog.deals, |row| found.extend(on_day(row)));
+        catalog.index.among(facts, imp, self.widened(day), &mut found);
+        found.sort_unstable_by_key(|deal| deal.id);
+        found
     }
 
     /// Where a creative stands: a suspension comes before whatever its review says.

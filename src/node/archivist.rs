@@ -80,6 +80,10 @@ impl Archivist {
                 tracing::info!(%day, deal, failed, payable = closing.by_buyer, "a deal's day is closed");
                 Ok(true)
             }
+            Closing::Exempted(deal, day) => {
+                tracing::info!(%day, deal = deal.0, "a deal's closed day is exempt: what it charged for undelivered volume is given back");
+                Ok(true)
+            }
         }
     }
 }

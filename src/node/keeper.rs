@@ -4,26 +4,29 @@
 //! ledger and the days that are over, is done by the one that leads (`SqliteStore::leads`).
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::archivist::Archivist;
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::{Clock, ShanghaiDay, UnixMillis};
 use crate::control::publish::Publisher;
 use crate::event::{BookError, Leases, Ledger};
 use crate::exchange::Exchange;
+use crate::ids::BuyerId;
 use crate::settlement::day::make_good_of;
 use crate::settlement::ledger;
+use crate::settlement::office::accounts::{close_ended, ended_uses};
+use crate::settlement::office::facts_of;
 use crate::store::SqliteStore;
 
 /// How often leases are tended.
 const BEAT: Duration = Duration::from_millis(200);
 /// Counts are flushed and the ledger is derived every so many beats.
 const BEATS_PER_FLUSH: u32 = 5;
-/// Grants that are over are voided every so many beats: once a minute, and at the start.
+/// Grants that are over are voided, and accounts whose time is over closed, every so many beats: once a minute, and at the start.
 const BEATS_PER_EXPIRY: u32 = 300;
 /// A journal that has committed nothing for so many beats is asked whether it could.
 const BEATS_PER_PROBE: u32 = 25;
@@ -46,10 +49,11 @@ impl Keeper {
         publisher: Arc<Publisher>,
     ) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let duty = Arc::new(Duty { exchange, store, publisher });
+        let duty = Arc::new(Duty { exchange, store, publisher, ended: Mutex::default() });
+        duty.note_ended();
         duty.count_elsewhere();
         duty.note_make_good();
-        duty.tend();
+        duty.tend(duty.exchange.clock.now());
         let running = duty.clone();
         let thread = std::thread::Builder::new().name("pmpx-keeper".into()).spawn(move || running.run(&stopped))?;
         Ok(Self { stop, thread: Some(thread), duty })
@@ -96,6 +100,16 @@ pub(super) struct Duty {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
     publisher: Arc<Publisher>,
+    ended: Mutex<Ended>,
+}
+
+/// The buyers whose time of use is over.
+#[derive(Default)]
+struct Ended {
+    /// Of which day, record and generation that was read.
+    read: (ShanghaiDay, u64, u64),
+    /// Each with its last day.
+    buyers: Vec<(BuyerId, ShanghaiDay)>,
 }
 
 impl Duty {
@@ -106,14 +120,15 @@ impl Duty {
         let mut archivist = Archivist::default();
         while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             beat = beat.wrapping_add(1);
-            self.follow_switches();
+            let now = self.exchange.clock.now();
+            self.follow();
             if hands.were_set_back(&self.exchange.clock) {
                 tracing::warn!("the clock was set back: all leases are given back and taken anew");
                 self.close_leases();
             }
-            self.tend();
+            self.tend(now);
             if beat % BEATS_PER_EXPIRY == 1 {
-                self.expire_grants();
+                self.end_uses();
             }
             if beat.is_multiple_of(BEATS_PER_FLUSH) {
                 self.flush_counts();
@@ -161,23 +176,60 @@ impl Duty {
         self.store_writes(confirmed.is_ok());
     }
 
-    fn tend(&self) {
-        let now = self.exchange.clock.now();
-        let needs = self.exchange.needs(now);
+    /// Sets aside and leases what is needed at `now`. Orders are followed after that moment and before this: what a day's commitment is made by was
+    /// entered before its day began, and is known here.
+    fn tend(&self, now: UnixMillis) {
+        let mut needs = self.exchange.needs(now);
+        let ended = self.ended();
+        for need in &mut needs {
+            need.ended |= ended.buyers.iter().any(|(buyer, _)| *buyer == need.buyer);
+        }
+        drop(ended);
         if let Err(error) = self.exchange.budgets.tend(&needs, &*self.store, self.exchange.lives(), now) {
             tracing::error!(%error, "leases could not be renewed");
         }
     }
 
-    /// Voids what is left of grants that are over (R-BALANCE, R-TERM). What could not be voided now is tried again.
-    fn expire_grants(&self) {
-        let now = self.exchange.clock.now();
-        let ends = self.exchange.market.load().ended_uses(now.shanghai_day());
-        match self.store.expire(&ends, now) {
+    /// Voids what is left of grants that are over, and closes the accounts of buyers whose time of use is (R-BALANCE, R-TERM). What could not be
+    /// done now is tried again.
+    fn end_uses(&self) {
+        self.note_ended();
+        let (now, market) = (self.exchange.clock.now(), self.exchange.market.load_full());
+        let ended = self.ended().buyers.clone();
+        match self.store.expire(&ended, now) {
             Ok(0) => {}
             Ok(grants) => tracing::info!(grants, "what was left of grants is void"),
             Err(error) => tracing::error!(%error, "grants that are over could not be voided"),
         }
+        if !self.store.leads() {
+            return;
+        }
+        match close_ended(&ended, &market, &*self.store, now) {
+            Ok(0) => {}
+            Ok(buyers) => tracing::info!(buyers, "accounts are closed: their time of use is over"),
+            Err(error) => tracing::error!(%error, "accounts whose time of use is over could not be closed"),
+        }
+    }
+
+    /// Sees whose time of use is over; what was entered is read again only when there is more of it, or another day or market.
+    fn note_ended(&self) {
+        let (today, market) = (self.exchange.clock.now().shanghai_day(), self.exchange.market.load_full());
+        let read = self.store.pulse().and_then(|pulse| {
+            let read = (today, pulse.facts, market.generation);
+            if self.ended().read == read {
+                return Ok(());
+            }
+            let facts = facts_of(&*self.store.snapshot()?)?;
+            *self.ended() = Ended { read, buyers: ended_uses(&facts, &market, today) };
+            Ok(())
+        });
+        if let Err(error) = read {
+            tracing::warn!(%error, "whose time of use is over could not be read");
+        }
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives every lease back, so that what was not spent can be leased again at once.
@@ -218,12 +270,17 @@ impl Duty {
         }
     }
 
-    /// Suspends and resumes what was suspended and resumed at another process.
-    fn follow_switches(&self) {
-        let followed = self.store.pulse().and_then(|pulse| self.publisher.follow_switches(pulse.switches));
-        if let Err(error) = followed {
+    /// Takes over what was suspended and resumed, and what was entered about orders, at another process or command.
+    fn follow(&self) {
+        let pulse = match self.store.pulse() {
+            Ok(pulse) => pulse,
+            Err(error) => return tracing::warn!(%error, "what other processes have done could not be read"),
+        };
+        if let Err(error) = self.publisher.follow_switches(pulse.switches) {
             tracing::warn!(%error, "kill switches of other processes could not be read");
         }
+        // The publisher says what is wrong.
+        let _ = self.publisher.follow_orders(pulse.facts);
     }
 
     /// Derives the ledger to the journal's end, unless another process does.

@@ -14,7 +14,7 @@ pub use violation::{Breach, Charged, Evidence, Overdue, Violation, Waiver};
 
 use super::office::{TopUp, said};
 use super::orders::OrderCancellation;
-use crate::clock::ShanghaiDay;
+use crate::clock::{Month, ShanghaiDay};
 use crate::event::{FactKind, KeptFact};
 use crate::ids::BuyerId;
 use crate::money::MicroYuan;
@@ -58,6 +58,8 @@ pub struct Late {
     pub reference: String,
     /// What is overdue.
     pub of: Overdue,
+    /// The month whose shortfall it is, if it is one.
+    pub month: Option<Month>,
     /// The day on which it was due.
     pub due: ShanghaiDay,
     /// How much was overdue.
@@ -126,8 +128,8 @@ impl Breaches {
 
     fn violated(&mut self, reference: &str, violation: Violation) {
         self.charged(format!("violation {reference}"), violation.charged.as_ref());
-        if let Breach::LatePayment { of, owed, due } = violation.breach {
-            self.late.push(Late { reference: reference.to_owned(), of, due, owed, paid: MicroYuan::ZERO });
+        if let Breach::LatePayment { of, owed, due, month } = violation.breach {
+            self.late.push(Late { reference: reference.to_owned(), of, month, due, owed, paid: MicroYuan::ZERO });
         }
         self.violations.push(KeptViolation { reference: reference.to_owned(), violation, waived: None });
     }

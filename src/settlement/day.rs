@@ -2,9 +2,12 @@
 
 mod closing;
 mod exempt;
+mod late;
 
 pub use closing::{Closer, Closing, make_good_of};
-pub use exempt::Exemption;
+pub use exempt::{Adjusted, Exemption};
+
+pub(in crate::settlement) use exempt::waiting;
 
 use std::collections::BTreeMap;
 

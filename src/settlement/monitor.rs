@@ -1,13 +1,13 @@
 //! Third-party monitors: whether their figures settle in place of the exchange's own (R-STATS, R-MONITOR-LIST). A promotion period is a
-//! deal's days within one natural month, because a month settles by itself (R-MONTH).
+//! deal's or an order's days within one natural month, because a month settles by itself (R-MONTH).
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use table::{MOST_ROWS, Row, WrongTable, read};
+pub use table::{MOST_ROWS, Row, Subject, WrongTable, read};
 
 use crate::clock::{Month, ShanghaiDay};
 use crate::event::{FactKind, KeptFact, Transaction};
@@ -17,6 +17,7 @@ use crate::market::figures::BasisPoints;
 use crate::market::supply::within_domain;
 use crate::settlement::month::{billed_by_deal, check_open, promotion_period, written};
 use crate::settlement::office::{Deed, Refusal, View, said};
+use crate::settlement::orders::Orders;
 
 /// What two counts of the same impressions say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub fn compare(exchange: u64, third: u64, tolerance: BasisPoints) -> Verdict {
     if apart <= u128::from(tolerance.0) * u128::from(exchange) { Verdict::ThirdSettles } else { Verdict::Review }
 }
 
-/// A third party's figures (R-STATS): a table with the columns `deal`, `from`, `until`, `impressions`, `monitor`.
+/// A third party's figures (R-STATS): a table with the columns `from`, `until`, `impressions`, `monitor`, and `deal` or `order`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MonitorFigures {
@@ -58,17 +59,23 @@ impl Deed for MonitorFigures {
             Ok(rows) => rows,
             Err(WrongTable(wrong)) => return refused(wrong),
         };
+        // A deal is counted once in a month, by itself or within its order.
         let mut known = BTreeMap::new();
         for (kept, row) in rows_of(view.facts, buyer) {
-            known.insert((row.deal, row.from.month()), format!("by {:?}", kept.fact.reference));
+            let month = row.from.month();
+            for deal in Counted::of(view, buyer, &row.subject, month).map_or_else(|_| Vec::new(), |it| it.deals) {
+                known.insert((deal, month), format!("by {:?}", kept.fact.reference));
+            }
         }
         let mut wrong = Vec::new();
         for row in &rows {
             wrong.extend(wrong_in(row, buyer, view));
-            let place = format!("on line {}", row.line);
-            if let Some(before) = known.insert((row.deal.clone(), row.from.month()), place) {
-                let deal = &row.deal;
-                wrong.push(format!("line {}, deal: {deal} has figures for {} {before}", row.line, row.from.month()));
+            let (month, column, line) = (row.from.month(), row.subject.column(), row.line);
+            let Ok(counted) = Counted::of(view, buyer, &row.subject, month) else { continue };
+            for deal in counted.deals {
+                if let Some(before) = known.insert((deal.clone(), month), format!("on line {line}")) {
+                    wrong.push(format!("line {line}, {column}: {deal} has figures for {month} {before}"));
+                }
             }
         }
         if wrong.is_empty() { Ok(vec![]) } else { refused(wrong) }
@@ -88,20 +95,55 @@ fn wrong_in(row: &Row, buyer: BuyerId, view: &View<'_>) -> Vec<String> {
         if let Err(refusal) = check_open(view.facts, buyer, month) {
             say("from", refusal.to_string());
         }
-        match promotion_period(view, buyer, &row.deal, month) {
+        match Counted::of(view, buyer, &row.subject, month).map(|counted| counted.period) {
             Ok(period) if period != (row.from, row.until) => {
                 let (from, until) = period;
-                say("from", format!("the promotion period of {} in {month} is {from} to {until}", row.deal));
+                let (Subject::Deal(name) | Subject::Order(name)) = &row.subject;
+                say("from", format!("the promotion period of {name} in {month} is {from} to {until}"));
             }
             Ok((_, until)) if until >= view.today() => say("until", format!("{until} is not over")),
             Ok(_) => {}
-            Err(refusal) => say("deal", refusal.to_string()),
+            Err(refusal) => say(row.subject.column(), refusal.to_string()),
         }
         if let Err(why) = check_monitor(&row.monitor, (row.from, row.until), buyer, view) {
             say("monitor", why);
         }
     }
     wrong
+}
+
+/// The deals that a count is of, and their days within a month.
+struct Counted {
+    deals: Vec<String>,
+    period: (ShanghaiDay, ShanghaiDay),
+}
+
+impl Counted {
+    fn of(view: &View<'_>, buyer: BuyerId, subject: &Subject, month: Month) -> Result<Self, Refusal> {
+        let number = match subject {
+            Subject::Deal(deal) => {
+                let period = promotion_period(view, buyer, deal, month)?;
+                return Ok(Self { deals: vec![deal.clone()], period });
+            }
+            Subject::Order(number) => number,
+        };
+        let orders = Orders::of(view.facts);
+        let Some(order) = orders.get(number).filter(|order| order.buyer == buyer) else {
+            return Err(Refusal::Malformed(format!("order {number:?} is none of the buyer's")));
+        };
+        let (mut deals, mut days) = (BTreeSet::new(), Vec::new());
+        for day in month.days() {
+            let lines = order.version_on(day).into_iter().flat_map(|version| &version.order.lines);
+            for line in lines.filter(|line| line.includes(day)) {
+                deals.insert(line.deal.clone());
+                days.push(day);
+            }
+        }
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return Err(Refusal::Malformed(format!("order {number:?} binds on no day in {month}")));
+        };
+        Ok(Self { period: (*first, *last), deals: deals.into_iter().collect() })
+    }
 }
 
 /// Whether a monitor's figures may settle: on the list on each day, the one that is agreed, and not the buyer's own.
@@ -152,7 +194,11 @@ pub struct MonitorReview {
     /// The reference of the figures.
     pub figures: String,
     /// Which deal of them.
-    pub deal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal: Option<String>,
+    /// Which order of them, where they are an order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// Whether the exchange's data was wrong.
     pub exchange_was_wrong: bool,
     /// What settles then, in impressions.
@@ -160,6 +206,17 @@ pub struct MonitorReview {
     pub impressions: Option<u64>,
     /// Why.
     pub reason: String,
+}
+
+impl MonitorReview {
+    /// What it is of; `None` where it does not say that, or twice.
+    fn subject(&self) -> Option<Subject> {
+        match (&self.deal, &self.order) {
+            (Some(deal), None) => Some(Subject::Deal(deal.clone())),
+            (None, Some(order)) => Some(Subject::Order(order.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl Deed for MonitorReview {
@@ -173,13 +230,13 @@ impl Deed for MonitorReview {
         let buyer = view.buyer(&self.buyer)?;
         written("reason", &self.reason)?;
         let refused = |why: String| Err(Refusal::rule("R-STATS", why));
+        let Some(subject) = self.subject() else {
+            return Err(Refusal::Malformed("`deal` or `order` says which of the figures, and not both".to_owned()));
+        };
         let mut figures = rows_of(view.facts, buyer);
-        let Some((_, row)) = figures.find(|(kept, row)| kept.fact.reference == self.figures && row.deal == self.deal)
-        else {
-            return refused(format!(
-                "figures {:?} of buyer {} say nothing of deal {}",
-                self.figures, self.buyer, self.deal
-            ));
+        let own = figures.find(|(kept, row)| kept.fact.reference == self.figures && row.subject == subject);
+        let Some((_, row)) = own else {
+            return refused(format!("figures {:?} of buyer {} say nothing of {subject}", self.figures, self.buyer));
         };
         check_open(view.facts, buyer, row.from.month())?;
         if self.exchange_was_wrong != self.impressions.is_some() {
@@ -188,8 +245,8 @@ impl Deed for MonitorReview {
             );
         }
         let billed = billed_by_deal(view.books, buyer, row.from.month())?;
-        let deal = view.market.deal_named(&row.deal).map(|deal| deal.id);
-        let exchange = deal.and_then(|deal| billed.get(&deal)).copied().unwrap_or(0);
+        let counted = counted_by_exchange(view, buyer, &row, &billed);
+        let exchange: u64 = counted.iter().map(|(_, count)| count).sum();
         if compare(exchange, row.impressions, tolerance(view, &row)) == Verdict::ThirdSettles {
             return refused(format!(
                 "{} is within the tolerance of {exchange}: it settles without a review",
@@ -211,13 +268,13 @@ fn tolerance(view: &View<'_>, row: &Row) -> BasisPoints {
     view.market.terms.figures.on(row.until).monitor_tolerance
 }
 
-/// How a third party's figure of a deal's month stands.
+/// How a third party's figure of a deal's or an order's month stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The figures' reference.
     pub reference: String,
-    /// The deal's id.
-    pub deal: String,
+    /// What was counted.
+    pub subject: Subject,
     /// Who counted.
     pub monitor: String,
     /// The exchange's count.
@@ -226,26 +283,73 @@ pub struct Standing {
     pub third: u64,
     /// What settles; `None` while a review is to decide.
     pub settles: Option<u64>,
+    /// The deals by their ids, each with the exchange's count and its part of what settles.
+    pub deals: Vec<(String, u64, Option<u64>)>,
 }
 
-/// How all figures of a buyer's month stand, in the order of their entry. `billed` is the exchange's count by deal, and `named` finds a deal.
+/// How all figures of a buyer's month stand, in the order of their entry. `billed` is the exchange's count by deal. An order's figure is shared
+/// out over its deals as the exchange counted them, by largest remainder.
 pub fn standings(view: &View<'_>, buyer: BuyerId, month: Month, billed: &BTreeMap<DealId, u64>) -> Vec<Standing> {
     let reviews: Vec<_> =
         said::<MonitorReview>(view.facts).filter(|(kept, _)| kept.fact.buyer == Some(buyer)).collect();
     let of_month = rows_of(view.facts, buyer).filter(|(_, row)| row.from.month() == month);
     let standing = |(kept, row): (&KeptFact, Row)| {
-        let deal = view.market.deal_named(&row.deal).map(|deal| deal.id);
-        let exchange = deal.and_then(|deal| billed.get(&deal)).copied().unwrap_or(0);
+        let counted = counted_by_exchange(view, buyer, &row, billed);
+        let exchange = counted.iter().map(|(_, count)| count).sum();
         let reference = kept.fact.reference.clone();
-        let review = reviews.iter().rev().find(|(_, it)| it.figures == reference && it.deal == row.deal);
+        let of_row = |it: &MonitorReview| it.figures == reference && it.subject().as_ref() == Some(&row.subject);
+        let review = reviews.iter().rev().find(|(_, it)| of_row(it));
         let settles = match compare(exchange, row.impressions, tolerance(view, &row)) {
             Verdict::ThirdSettles => Some(row.impressions),
             Verdict::Review => review.map(|(_, review)| review.impressions.unwrap_or(exchange)),
         };
+        let weights: Vec<_> = counted.iter().map(|(_, count)| *count).collect();
+        let mut parts = settles.map(|whole| shares(whole, &weights)).unwrap_or_default().into_iter();
+        let deals = counted.into_iter().map(|(deal, count)| (deal, count, parts.next())).collect();
         let (monitor, third) = (row.monitor, row.impressions);
-        Standing { reference, deal: row.deal, monitor, exchange, third, settles }
+        Standing { reference, subject: row.subject, monitor, exchange, third, settles, deals }
     };
     of_month.map(standing).collect()
+}
+
+/// The exchange's own counts of the deals of a row. One that the market has no more has none.
+fn counted_by_exchange(
+    view: &View<'_>,
+    buyer: BuyerId,
+    row: &Row,
+    billed: &BTreeMap<DealId, u64>,
+) -> Vec<(String, u64)> {
+    let deals = match (&row.subject, Counted::of(view, buyer, &row.subject, row.from.month())) {
+        (_, Ok(counted)) => counted.deals,
+        (Subject::Deal(deal), Err(_)) => vec![deal.clone()],
+        (Subject::Order(_), Err(_)) => Vec::new(),
+    };
+    let count = |deal: String| {
+        let id = view.market.deal_named(&deal).map(|deal| deal.id);
+        let count = id.and_then(|id| billed.get(&id)).copied().unwrap_or(0);
+        (deal, count)
+    };
+    deals.into_iter().map(count).collect()
+}
+
+/// Shares a whole out by weights: each part is rounded down, and what is left goes to the largest remainders, one each, of equal ones to the
+/// first. Without weights all of it is the first one's.
+fn shares(whole: u64, weights: &[u64]) -> Vec<u64> {
+    let sum: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
+    if sum == 0 {
+        return weights.iter().enumerate().map(|(place, _)| if place == 0 { whole } else { 0 }).collect();
+    }
+    let share = |weight: u64| u128::from(whole) * u128::from(weight);
+    let mut parts: Vec<_> = weights.iter().map(|weight| u64::try_from(share(*weight) / sum).unwrap_or(whole)).collect();
+    let mut by_remainder: Vec<_> = (0..weights.len()).zip(weights.iter().map(|weight| share(*weight) % sum)).collect();
+    by_remainder.sort_by_key(|(_, remainder)| std::cmp::Reverse(*remainder));
+    let left = whole - parts.iter().sum::<u64>();
+    for (place, _) in by_remainder.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+        if let Some(part) = parts.get_mut(*place) {
+            *part += 1;
+        }
+    }
+    parts
 }
 
 #[cfg(test)]

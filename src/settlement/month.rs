@@ -5,7 +5,7 @@
 //! |---|---|
 //! | PD | what was billed |
 //! | PDB, BPG, a day that is closed | what was ordered, delivered or not, less what the exchange failed to offer, plus what was made good of it |
-//! | PDB, BPG, a day that is not closed yet | what was billed so far |
+//! | PDB, BPG, a day that is not closed yet | what was billed so far; what is ordered for it is told |
 
 mod account;
 mod adjustment;
@@ -28,6 +28,7 @@ pub use quarter::{Achievement, Quarter, Target};
 pub(crate) use account::promotion_period;
 pub(crate) use closing::check_open;
 pub(crate) use objection::written;
+pub(crate) use owed::settled_with;
 
 use std::collections::BTreeMap;
 
@@ -123,6 +124,21 @@ pub struct Settled {
     pub order_is_over: bool,
 }
 
+/// What is ordered for a day of a guaranteed deal that is not closed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenDay {
+    /// Which deal.
+    pub deal: DealId,
+    /// PDB or BPG.
+    pub method: Method,
+    /// Which day.
+    pub day: ShanghaiDay,
+    /// The day's price.
+    pub price: CpmMicroYuan,
+    /// The day's volume, in impressions.
+    pub ordered: u64,
+}
+
 /// What a month is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
@@ -132,6 +148,8 @@ pub struct Inputs<'i> {
     pub sums: &'i [Billed],
     /// The closed days of the guaranteed deals, from each order's first day on: what is made good now may be owed for long.
     pub results: &'i [DayResult],
+    /// What is ordered for its days that are not closed.
+    pub open: &'i [OpenDay],
     /// Counts that settle instead of the exchange's.
     pub settled: &'i [Settled],
 }
@@ -286,6 +304,10 @@ pub fn lines_of(inputs: &Inputs<'_>) -> Result<Vec<Line>, MonthError> {
         if !closed.contains(&(sum.deal, sum.day)) {
             bill(sum, prices.get(&(sum.deal, sum.day)).copied().unwrap_or_default(), &mut lines)?;
         }
+    }
+    let open = |day: &&OpenDay| inputs.month.contains(day.day) && !closed.contains(&(day.deal, day.day));
+    for OpenDay { deal, method, day, price, ordered } in inputs.open.iter().filter(open).copied() {
+        line_of(&mut lines, method, (deal, None, price.micro_yuan_per_mille()), day).ordered += ordered;
     }
     for result in inputs.results.iter().filter(|result| inputs.month.contains(result.day)) {
         *granted.entry(result.deal).or_default() += i128::from(result.undelivered_from_grants.0);

@@ -2,6 +2,7 @@
 //! makes, once, by its author's reference. The admin API and the command line both come here.
 
 pub mod accounts;
+mod facts;
 mod receipts;
 mod reversal;
 
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    AccountChange, BookError, Booking, Books, Entered, Fact, FactKind, KeptFact, Ledger, StoreUnavailable, Transaction,
+    AccountChange, BookError, Booking, Books, Entered, Fact, FactKind, Ledger, StoreUnavailable, Transaction,
     Unbalanced,
 };
 use crate::ids::BuyerId;
@@ -20,6 +21,7 @@ use crate::market::Market;
 use crate::market::figures::Figures;
 use crate::money::MicroYuan;
 
+pub use facts::{Facts, facts_by, facts_of, page_of, said};
 pub use receipts::TopUp;
 pub use reversal::Reversal;
 
@@ -32,8 +34,6 @@ use super::orders::{Order, OrderCancellation, OrderConfirmation};
 
 /// How often a fact is judged again because another came in between.
 const ATTEMPTS: u32 = 16;
-/// How many facts are read at once.
-const PAGE: u32 = 4_096;
 /// The longest reference, characters.
 const LONGEST_REFERENCE: usize = 100;
 /// The largest body, bytes.
@@ -118,9 +118,10 @@ impl From<BookError> for Refusal {
                 "R-RESTRICT",
                 format!("{held} is in leases and commitments: close the accounts when it has come back"),
             ),
-            BookError::NotPositive(_) | BookError::MovesCommitment(_) | BookError::Unbalanced(_) => {
-                Self::Malformed(error.to_string())
-            }
+            BookError::NotPositive(_)
+            | BookError::MovesCommitment(_)
+            | BookError::NotClosed { .. }
+            | BookError::Unbalanced(_) => Self::Malformed(error.to_string()),
         }
     }
 }
@@ -131,8 +132,8 @@ pub struct View<'v> {
     pub market: &'v Market,
     /// The books.
     pub books: &'v dyn Books,
-    /// Everything that was entered before, in order.
-    pub facts: &'v [KeptFact],
+    /// What was entered before about whom it concerns, in order.
+    pub facts: &'v Facts,
     /// Now.
     pub now: UnixMillis,
 }
@@ -153,7 +154,7 @@ impl View<'_> {
     /// The place that the fact in judgement gets.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.facts.last().map_or(0, |last| last.seq) + 1
+        self.facts.last() + 1
     }
 
     /// The buyer with that ACCOUNT ID.
@@ -171,7 +172,10 @@ pub trait Deed: Serialize + DeserializeOwned {
     /// Which kind.
     const KIND: FactKind;
 
-    /// Whom it concerns, and from which day it counts.
+    /// Of which kinds it is judged by everybody's records, not only by those of whom it concerns.
+    const JUDGED_BY_ALL: &'static [FactKind] = &[];
+
+    /// Whom it concerns, and from which day it counts. Asked before any fact is read.
     ///
     /// # Errors
     /// [`Refusal`] when that cannot be.
@@ -206,8 +210,15 @@ pub trait Deed: Serialize + DeserializeOwned {
 /// What a fact makes: the money that it moves, and what else it changes of accounts.
 type Effects = (Vec<Transaction>, Vec<AccountChange>);
 
-/// Judges one submission: what it says in its canonical form, and what it makes.
-type Judge = fn(&Submission<'_>, &View<'_>) -> Result<(Fact, Effects), Refusal>;
+/// Where and when one submission is judged.
+struct Desk<'d> {
+    market: &'d Market,
+    books: &'d dyn Books,
+    now: UnixMillis,
+}
+
+/// Judges one submission: what it says in its canonical form, what it makes, and the last fact that was known.
+type Judge = fn(&Submission<'_>, &Desk<'_>) -> Result<(Fact, Effects, u64), Refusal>;
 
 /// Whether a kept record still has the form of its kind.
 type Reads = fn(&str) -> Result<(), serde_json::Error>;
@@ -261,16 +272,16 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     judges().into_keys().map(FactKind::label)
 }
 
-fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact, Effects), Refusal> {
+fn judge<D: Deed>(submission: &Submission<'_>, desk: &Desk<'_>) -> Result<(Fact, Effects, u64), Refusal> {
     let mut deed: D = read(submission.body)?;
-    let (buyer, day) = deed.concerns(view)?;
-    let again = |kept: &&KeptFact| kept.fact.kind == D::KIND && kept.fact.reference == submission.reference;
+    let Desk { market, books, now } = *desk;
+    let (buyer, day) = deed.concerns(&View { market, books, facts: &Facts::default(), now })?;
+    let facts = Facts::about(books, buyer, D::JUDGED_BY_ALL)?;
+    let view = &View { market, books, facts: &facts, now };
     // What was entered before is not judged again: it may not be right any more, and it is not entered twice.
-    let effects = match view.facts.iter().find(again) {
+    let effects = match books.fact(D::KIND, submission.reference)? {
         Some(before) => {
-            if let Ok(before) = serde_json::from_str(&before.fact.body) {
-                deed.complete_as(before);
-            }
+            deed.complete_as(facts::understood(&before)?);
             Effects::default()
         }
         None => {
@@ -284,11 +295,11 @@ fn judge<D: Deed>(submission: &Submission<'_>, view: &View<'_>) -> Result<(Fact,
         reference: submission.reference.to_owned(),
         buyer,
         day,
-        at: view.now,
+        at: now,
         actor: submission.actor.to_owned(),
         body,
     };
-    Ok((fact, effects))
+    Ok((fact, effects, facts.last()))
 }
 
 fn read<D: DeserializeOwned>(body: &[u8]) -> Result<D, Refusal> {
@@ -316,10 +327,7 @@ pub fn enter(
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let books = ledger.snapshot()?;
-        let facts = facts_of(&*books)?;
-        let view = View { market, books: &*books, facts: &facts, now };
-        let (fact, (transactions, changes)) = judge(submission, &view)?;
-        let after = view.next_seq() - 1;
+        let (fact, (transactions, changes), after) = judge(submission, &Desk { market, books: &*books, now })?;
         drop(books);
         match ledger.enter(Entered { fact: fact.clone(), transactions, changes, after }) {
             Ok(booking) => return Ok(Receipt { booking, fact }),
@@ -328,35 +336,6 @@ pub fn enter(
         }
     }
     Err(last.map_or_else(|| Refusal::Malformed("it was never tried".to_owned()), Refusal::from))
-}
-
-/// Everything that was entered, in order, each in the form of its kind: a record that was passed over would be lost money.
-///
-/// # Errors
-/// [`StoreUnavailable`] when it cannot be read, and names the first record that this program does not understand.
-pub fn facts_of(books: &dyn Books) -> Result<Vec<KeptFact>, StoreUnavailable> {
-    let (judges, mut facts) = (judges(), Vec::new());
-    loop {
-        let after = facts.last().map_or(0, |last: &KeptFact| last.seq);
-        let page = books.facts(after, PAGE)?;
-        if page.is_empty() {
-            return Ok(facts);
-        }
-        for KeptFact { seq, fact } in &page {
-            let read = judges.get(&fact.kind).map(|(_, reads)| reads(&fact.body));
-            if let Some(Err(why)) = read {
-                let (kind, reference) = (fact.kind.label(), &fact.reference);
-                return Err(StoreUnavailable(format!("record {seq}, {kind} {reference}, is not understood: {why}")));
-            }
-        }
-        facts.extend(page);
-    }
-}
-
-/// What the facts of one kind say, in order. [`facts_of`] has refused those that are not understood.
-pub fn said<D: Deed>(facts: &[KeptFact]) -> impl Iterator<Item = (&KeptFact, D)> {
-    let own = facts.iter().filter(|kept| kept.fact.kind == D::KIND);
-    own.filter_map(|kept| serde_json::from_str(&kept.fact.body).ok().map(|deed| (kept, deed)))
 }
 
 fn check_reference(reference: &str) -> Result<(), Refusal> {

@@ -1,9 +1,11 @@
 //! Data Promotion Service Orders: their versions, when each settles, and how they end (R-ORDER, R-COMMIT, R-RATE, R-INVENTORY).
 //!
 //! An order binds once the exchange confirms it. A change is a new version with 30 days' notice; until it is in force the old one settles. A
-//! guaranteed deal's terms on a day are those of the order that is in force; before any order is, those of the config.
+//! guaranteed deal's terms on a day are those of the order that is in force; before any order is, those of the config. A day's terms stand
+//! before it begins, because its volume is set aside at midnight: what is entered counts from the next day on (`first_day_after`).
 
 mod end;
+mod serving;
 mod sign;
 
 pub use end::OrderCancellation;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::office::said;
-use crate::clock::ShanghaiDay;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{FactKind, KeptFact, Method};
 use crate::ids::BuyerId;
 use crate::market::deal::{Deal, PushRatio};
@@ -147,16 +149,27 @@ pub struct Version {
     pub order: Order,
     /// When the exchange confirmed it; `None`: it does not bind.
     pub confirmed: Option<ShanghaiDay>,
+    /// The first day that its confirmation can count for, by when that was entered.
+    pub known_from: Option<ShanghaiDay>,
 }
 
 impl Version {
-    /// From when it settles; `None` while it is not confirmed.
+    /// From when it is served and settles; `None` while it is not confirmed. A change not before its `effective` day, and none for a day that
+    /// had begun when its confirmation was entered: that one was set aside on other terms.
     #[must_use]
     pub fn in_force_from(&self) -> Option<ShanghaiDay> {
-        let confirmed = self.confirmed?;
-        // The first version settles the days of its lines, whenever it was confirmed on paper; a change none before its confirmation.
-        Some(self.order.effective.map_or(ShanghaiDay(0), |effective| effective.max(confirmed)))
+        let (_, known) = (self.confirmed?, self.known_from?);
+        Some(self.order.effective.map_or(known, |effective| effective.max(known)))
     }
+}
+
+/// In the last minute of a day the next one counts as begun: by midnight every node must know what it serves.
+const LAST_CALL_MS: u64 = 60_000;
+
+/// The first day whose terms a record that is entered at a moment can change.
+#[must_use]
+pub fn first_day_after(at: UnixMillis) -> ShanghaiDay {
+    at.plus_ms(LAST_CALL_MS).shanghai_day().next()
 }
 
 /// An order with its versions.
@@ -168,7 +181,7 @@ pub struct KeptOrder {
     pub buyer: BuyerId,
     /// Its versions, from the first; never empty.
     pub versions: Vec<Version>,
-    /// The day from which it is cancelled, and the cancellation's reference.
+    /// The day from which it is cancelled, and the cancellation's reference. Where it bound, a day that had begun is served to its end.
     pub cancelled: Option<(ShanghaiDay, String)>,
 }
 
@@ -208,8 +221,27 @@ impl KeptOrder {
         self.versions.iter().map(|version| version.order.last_day()).max().unwrap_or_default()
     }
 
-    fn names(&self, deal: &str) -> bool {
-        self.versions.iter().any(|version| version.order.lines.iter().any(|line| line.deal == deal))
+    /// Whether a version that binds names a deal.
+    fn binds(&self, deal: &str) -> bool {
+        self.bound().any(|line| line.deal == deal)
+    }
+
+    /// The lines of all versions that bind.
+    fn bound(&self) -> impl Iterator<Item = &Line> {
+        let bound = self.versions.iter().filter(|version| version.confirmed.is_some());
+        bound.flat_map(|version| &version.order.lines)
+    }
+
+    /// By what it settles a deal on a day; `None` where that is not for it to say: it does not name the deal, or was not in force before.
+    fn says_of(&self, deal: &str, day: ShanghaiDay) -> Option<Terms<'_>> {
+        if let Some(version) = self.version_on(day) {
+            let line = version.order.lines.iter().find(|line| line.deal == deal && line.includes(day));
+            if let Some(line) = line {
+                return Some(Terms::Ordered(self, version, line));
+            }
+        }
+        let begun = self.versions.iter().filter_map(Version::in_force_from).min().is_some_and(|from| from <= day);
+        (begun && self.binds(deal)).then_some(Terms::NotOrdered(self))
     }
 }
 
@@ -218,9 +250,9 @@ impl KeptOrder {
 pub enum Terms<'o> {
     /// By this line of this order's version.
     Ordered(&'o KeptOrder, &'o Version, &'o Line),
-    /// It is not ordered on that day: its order was cancelled, or does not have it any more.
+    /// It is not ordered on that day: its order was cancelled, or does not have it that day.
     NotOrdered(&'o KeptOrder),
-    /// By the config: no order of it was confirmed.
+    /// By the config: no order of it was in force yet.
     Config,
 }
 
@@ -239,15 +271,16 @@ impl Orders {
         orders
     }
 
-    fn follow(&mut self, kept: &KeptFact) {
-        let (one, Some(buyer)) = (std::slice::from_ref(kept), kept.fact.buyer) else { return };
+    /// Takes note of what was entered next; whether it was about orders.
+    pub(super) fn follow(&mut self, kept: &KeptFact) -> bool {
+        let (one, Some(buyer)) = (std::slice::from_ref(kept), kept.fact.buyer) else { return false };
         match kept.fact.kind {
             FactKind::Order => {
                 for (_, order) in said::<Order>(one) {
                     let number = order.number.clone();
                     let known = || KeptOrder { number, buyer, versions: Vec::new(), cancelled: None };
                     let all = self.0.entry(order.number.clone()).or_insert_with(known);
-                    all.versions.push(Version { order, confirmed: None });
+                    all.versions.push(Version { order, confirmed: None, known_from: None });
                 }
             }
             FactKind::OrderConfirmation => {
@@ -256,17 +289,21 @@ impl Orders {
                     let version = order.versions.iter_mut().find(|it| it.order.version == confirmation.version);
                     if let Some(version) = version {
                         version.confirmed = Some(confirmation.day);
+                        version.known_from = Some(first_day_after(kept.fact.at));
                     }
                 }
             }
             FactKind::OrderCancellation => {
                 for (_, cancellation) in said::<OrderCancellation>(one) {
                     let Some(order) = self.0.get_mut(&cancellation.number) else { continue };
-                    order.cancelled = Some((cancellation.from, kept.fact.reference.clone()));
+                    let served = order.confirmed().map(|_| first_day_after(kept.fact.at));
+                    let from = served.map_or(cancellation.from, |first| cancellation.from.max(first));
+                    order.cancelled = Some((from, kept.fact.reference.clone()));
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// All of them, in order of their numbers.
@@ -280,33 +317,29 @@ impl Orders {
         self.0.get(number)
     }
 
-    /// By what a deal is settled on a day.
+    /// By what a deal is served and settled on a day. Only guaranteed deals are: the order of a preferred one is for reference (R-METHODS).
     #[must_use]
     pub fn terms(&self, deal: &str, day: ShanghaiDay) -> Terms<'_> {
-        let mut not_ordered = None;
-        for order in self.0.values().filter(|order| order.names(deal)) {
-            if let Some(version) = order.version_on(day) {
-                let line = version.order.lines.iter().find(|line| line.deal == deal && line.includes(day));
-                if let Some(line) = line {
-                    return Terms::Ordered(order, version, line);
-                }
-            }
-            let binds = order.confirmed().is_some_and(|version| version.confirmed.is_some_and(|on| on <= day));
-            let cancelled = order.cancelled.as_ref().is_some_and(|(from, _)| *from <= day);
-            if (binds || cancelled) && order.had(deal, day) {
-                not_ordered = Some(order);
-            }
-        }
-        not_ordered.map_or(Terms::Config, Terms::NotOrdered)
+        terms(self.0.values(), deal, day)
+    }
+
+    /// The order that has a deal on a day, whether it was in force in time or not, and also where it was cancelled since.
+    #[must_use]
+    pub fn order_of(&self, deal: &str, day: ShanghaiDay) -> Option<&KeptOrder> {
+        self.0.values().find(|order| order.bound().any(|line| line.deal == deal && line.includes(day)))
     }
 }
 
-impl KeptOrder {
-    /// Whether a version that binds had a deal on a day.
-    fn had(&self, deal: &str, day: ShanghaiDay) -> bool {
-        let bound = self.versions.iter().filter(|version| version.confirmed.is_some());
-        bound.flat_map(|version| &version.order.lines).any(|line| line.deal == deal && line.includes(day))
+/// By what a deal is settled on a day, by some orders.
+fn terms<'o>(orders: impl Iterator<Item = &'o KeptOrder>, deal: &str, day: ShanghaiDay) -> Terms<'o> {
+    let mut not_ordered = Terms::Config;
+    for said in orders.filter_map(|order| order.says_of(deal, day)) {
+        match said {
+            Terms::Ordered(..) => return said,
+            Terms::NotOrdered(_) | Terms::Config => not_ordered = said,
+        }
     }
+    not_ordered
 }
 
 /// Methods by their names.

@@ -6,6 +6,7 @@ mod clicks;
 mod closings;
 pub(crate) mod desk;
 mod durable;
+mod exemptions;
 mod facts;
 mod funds;
 mod histories;
@@ -44,7 +45,13 @@ use closings::{
     r_makegood_a_day_without_funds_is_the_buyers_cause, r_makegood_worked_example_2_with_make_good_costs_360000,
     r_makegood_worked_example_2_without_make_good_costs_357000,
 };
-use facts::a_fact_is_entered_once_with_all_of_its_money;
+use exemptions::{
+    r_commit_a_day_that_cannot_be_closed_holds_up_its_own_deal_alone,
+    r_exempt_a_closed_day_gives_back_what_it_charged_to_be_made_good,
+    r_exempt_what_a_day_without_funds_took_pays_what_is_owed_first,
+    r_exempt_what_cannot_be_served_later_goes_back_to_where_it_came_from,
+};
+use facts::{a_fact_is_entered_once_with_all_of_its_money, facts_are_found_by_kind_and_by_whom_they_concern};
 use funds::{
     r_balance_a_clients_own_account_pays_for_its_deals_alone,
     r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
@@ -204,6 +211,7 @@ suite!(
     kept_notices_are_due_by_dsp_and_live_for_a_week,
     undelivered_notices_are_sent_again_with_an_entry_of_the_log,
     a_fact_is_entered_once_with_all_of_its_money,
+    facts_are_found_by_kind_and_by_whom_they_concern,
     r_month_days_and_accounts_add_up,
     r_balance_grants_pay_before_cash_the_earliest_expiry_first_and_cash_before_credit,
     r_balance_what_is_left_of_a_grant_is_void_after_its_last_day,
@@ -220,6 +228,10 @@ suite!(
     r_makegood_a_day_without_funds_is_the_buyers_cause,
     r_makegood_worked_example_2_without_make_good_costs_357000,
     r_makegood_worked_example_2_with_make_good_costs_360000,
+    r_commit_a_day_that_cannot_be_closed_holds_up_its_own_deal_alone,
+    r_exempt_a_closed_day_gives_back_what_it_charged_to_be_made_good,
+    r_exempt_what_cannot_be_served_later_goes_back_to_where_it_came_from,
+    r_exempt_what_a_day_without_funds_took_pays_what_is_owed_first,
     verify_accepts_an_empty_store,
 );
 

@@ -5,8 +5,8 @@ use super::funds::{self, Vault};
 use super::purse::Purse;
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, BookError, Booking, ClosedDay, DayClosing, DayTerms, Fund, KeptCommitment, Pot,
-    StoreUnavailable, Transaction, TransactionKind, Unbalanced,
+    Account, AccountKind, BookError, Booking, ClosedDay, DayClosing, DayTerms, Entry, Fund, KeptCommitment,
+    LateExemption, LeasePart, Pot, StoreUnavailable, Transaction, TransactionKind, Unbalanced,
 };
 use crate::ids::DealId;
 use crate::money::MicroYuan;
@@ -18,6 +18,17 @@ pub(super) trait Closings: Vault {
     fn first_open(&self, deal: DealId) -> Result<Option<ShanghaiDay>, StoreUnavailable>;
     fn closed(&self, deal: DealId, day: ShanghaiDay) -> Result<Option<ClosedDay>, StoreUnavailable>;
     fn keep_closed(&mut self, closed: &ClosedDay) -> Result<(), StoreUnavailable>;
+    /// Keeps what an exemption changed of a closed day.
+    fn keep_exempted(
+        &mut self,
+        deal: DealId,
+        day: ShanghaiDay,
+        exemption: &LateExemption,
+    ) -> Result<(), StoreUnavailable>;
+    /// The entries of the transaction of a kind with that reference; none where there is no such transaction.
+    fn entries_of(&self, kind: TransactionKind, reference: &str) -> Result<Vec<Entry>, StoreUnavailable>;
+    /// What the entries of an account add up to.
+    fn balance(&self, account: Account) -> Result<MicroYuan, StoreUnavailable>;
     /// Whether nothing can be posted for a day any more: it is sealed, or nothing happened on it and its leases are closed.
     fn is_settled(&self, day: ShanghaiDay, now: UnixMillis) -> Result<bool, StoreUnavailable>;
 }
@@ -47,6 +58,7 @@ pub(super) fn close(vault: &mut impl Closings, closing: &DayClosing, now: UnixMi
         owed: MicroYuan::ZERO,
         kept: MicroYuan::ZERO,
         released: MicroYuan::ZERO,
+        exemption: None,
     };
     let revenue = Account::single(AccountKind::UndeliveredRevenue);
     let (mut sides, mut back) = (vec![(revenue, -payable)], Vec::new());
@@ -131,8 +143,88 @@ fn check(vault: &impl Closings, closing: &DayClosing, now: UnixMillis) -> Result
     Ok((kept.funded, terms))
 }
 
-fn refuse(closing: &DayClosing, why: &str) -> BookError {
-    StoreUnavailable(format!("R-COMMIT: {} of deal number {} is not closed: {why}", closing.day, closing.deal.0)).into()
+const fn refuse(closing: &DayClosing, why: &'static str) -> BookError {
+    BookError::NotClosed { deal: closing.deal, day: closing.day, why }
+}
+
+/// Gives back what a closed day charged for undelivered volume, once, because neither side failed on it (R-EXEMPT).
+pub(super) fn exempt(
+    vault: &mut impl Closings,
+    (deal, day): (DealId, ShanghaiDay),
+    made_good_on: Option<ShanghaiDay>,
+    now: UnixMillis,
+) -> Result<Booking, BookError> {
+    let not_closed = BookError::NotClosed { deal, day, why: "so that nothing of it can be exempted" };
+    let closed = vault.closed(deal, day)?.ok_or(not_closed)?;
+    if !closed.may_be_exempted() {
+        return Ok(Booking::AlreadyBooked);
+    }
+    // What was never set aside is no money that could be kept.
+    let on = made_good_on.filter(|_| closed.funded);
+    if let Some(on) = on
+        && (on <= day || on > closed.closing.good_until || vault.closed(deal, on)?.is_some())
+    {
+        return Err(refuse(&closed.closing, "nothing can be made good on the day that is named for its exemption"));
+    }
+    let back = closed.given_back_by_exemption();
+    let mut exemption =
+        LateExemption { at: now, back, to_grants: MicroYuan::ZERO, kept: MicroYuan::ZERO, made_good_on: on };
+    let mut sides = vec![(Account::single(AccountKind::UndeliveredRevenue), back)];
+    for (fund, amount) in paid_back(vault, &closed, back)? {
+        if matches!(fund, Fund::Grant(_)) {
+            exemption.to_grants += amount;
+        }
+        let Some(on) = on else {
+            sides.push((fund.account(), -amount));
+            continue;
+        };
+        let pot = Pot::MakeGood(deal, on, fund);
+        let mut purse = vault.purse(pot)?.unwrap_or(Purse::empty(closed.closing.buyer));
+        purse.funded += amount;
+        vault.keep_purse(pot, &purse)?;
+        exemption.kept += amount;
+        sides.push((pot.account(closed.closing.buyer), -amount));
+    }
+    let reference = exempted(deal, day);
+    match Transaction::of(TransactionKind::DayClosing, reference, day, now, "R-EXEMPT", sides) {
+        Ok(made) => drop(vault.book(&made)?),
+        Err(Unbalanced::Empty) => {}
+        Err(error) => return Err(error.into()),
+    }
+    vault.keep_exempted(deal, day, &exemption)?;
+    Ok(Booking::Booked)
+}
+
+/// What the transaction of an exemption is known by.
+fn exempted(deal: DealId, day: ShanghaiDay) -> String {
+    format!("deal {} on {day}, exempt", deal.0)
+}
+
+/// To which funds an amount goes back that a closed day took: to the last of those that it was taken from first.
+fn paid_back(vault: &impl Closings, closed: &ClosedDay, back: MicroYuan) -> Result<Vec<(Fund, MicroYuan)>, BookError> {
+    let DayClosing { deal, day, buyer, .. } = closed.closing;
+    if !closed.funded {
+        // What is due to the buyer first pays what it owes.
+        let owed = vault.balance(Account { kind: AccountKind::BuyerReceivable, owner: buyer.0 })?;
+        let repaid = back.min(owed.max(MicroYuan::ZERO));
+        let parts = [(Fund::Credit(buyer), repaid), (Fund::Cash(buyer), back - repaid)];
+        return Ok(parts.into_iter().filter(|(_, amount)| amount.is_positive()).collect());
+    }
+    let set_aside = vault.entries_of(TransactionKind::Commitment, &format!("deal {} on {day}", deal.0))?;
+    let mut parts = Vec::new();
+    for (pot, purse) in funds::ordered(vault, vault.set_aside(deal, day)?)? {
+        let Pot::Committed(_, _, fund) = pot else { continue };
+        let entry = set_aside.iter().find(|entry| entry.account == fund.account());
+        let amount = entry.map_or(MicroYuan::ZERO, |entry| entry.amount) - purse.settled;
+        if amount.is_positive() {
+            parts.push(LeasePart { pot, amount });
+        }
+    }
+    let taken: Vec<_> = LeasePart::between(&parts, closed.payable - back, closed.payable).collect();
+    if taken.iter().map(|part| part.amount).sum::<MicroYuan>() != back {
+        return Err(refuse(&closed.closing, "what was set aside for it does not hold what it took"));
+    }
+    Ok(taken.into_iter().map(|part| (part.pot.fund(), part.amount)).collect())
 }
 
 /// Books what moves; nothing where everything stays on its account.

@@ -5,6 +5,7 @@ mod accounts;
 mod archive;
 mod closings;
 mod docket;
+mod facts;
 mod operations;
 mod outbox;
 mod sums;
@@ -22,9 +23,10 @@ use super::{Registry, contradicts, entered_before};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
     Account, BookError, Booking, Books, ChargeKey, Click, ClickGroup, Clicked, ClosedDay, DayCommitment, DaySum,
-    Entered, GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Lease, LeasePart, LeaseRecord,
-    LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt, Recorded, Sealed, Standing,
-    StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
+    Entered, FactHead, FactKind, GrantTerms, Group, GroupKey, Journal, Journaled, KeptCommitment, KeptFact, Kinds,
+    Lease, LeasePart, LeaseRecord, LeaseRequest, LeaseState, Leases, Ledger, Measure, Position, Posting, Receipt,
+    Recorded, Sealed, Standing, StoreUnavailable, Stored, Tally, Totals, Transaction, TransactionKind, Unrecorded,
+    Whose,
 };
 use crate::ids::{BuyerId, DealId, IdBook, IdKind, Lane, LeaseId};
 use crate::money::MicroYuan;
@@ -204,9 +206,7 @@ impl Ledger for MemoryStore {
     fn enter(&self, entered: Entered) -> Result<Booking, BookError> {
         let mut state = self.state();
         let Entered { fact, transactions, changes, after } = entered;
-        let known =
-            state.facts.iter().find(|kept| kept.fact.kind == fact.kind && kept.fact.reference == fact.reference);
-        if let Some(known) = known {
+        if let Some(known) = State::fact(&state, fact.kind, &fact.reference) {
             return entered_before(&known.fact, &fact);
         }
         let head = state.facts.len() as u64;
@@ -420,8 +420,8 @@ impl Books for Snapshot {
         Ok(self.commitments.values().filter(within).copied().collect())
     }
 
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-        self.closable_days(now)
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        self.closable_days(now, passing)
     }
 
     fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
@@ -484,8 +484,26 @@ impl Books for Snapshot {
         Ok(later.take(limit as usize).map(|(_, clicked)| *clicked).collect())
     }
 
-    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
-        Ok(self.facts.iter().filter(|kept| kept.seq > after).take(limit as usize).cloned().collect())
+    fn facts_of(&self, kinds: Kinds, whose: Whose, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
+        Ok(State::facts_of(self, kinds, whose, after, limit))
+    }
+
+    fn fact_heads(
+        &self,
+        kind: FactKind,
+        whose: Whose,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+    ) -> Result<Vec<FactHead>, StoreUnavailable> {
+        Ok(State::fact_heads(self, kind, whose, first, last))
+    }
+
+    fn fact(&self, kind: FactKind, reference: &str) -> Result<Option<KeptFact>, StoreUnavailable> {
+        Ok(State::fact(self, kind, reference).cloned())
+    }
+
+    fn last_fact(&self) -> Result<u64, StoreUnavailable> {
+        Ok(self.facts.len() as u64)
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

@@ -6,6 +6,7 @@
 //!
 //! `PMPX_SEED=n` draws the same moments again, `PMPX_LONG=1` kills 200 times, `PMPX_ROUNDS=n` any number (docs/testing.md).
 
+mod closings;
 mod media;
 mod moment;
 mod reopen;

@@ -199,9 +199,14 @@ impl Pmpx {
         self.node.as_ref().unwrap().address()
     }
 
+    /// Where the control plane listens.
+    pub(crate) fn control_address(&self) -> SocketAddr {
+        self.node.as_ref().unwrap().control_address().unwrap()
+    }
+
     /// Asks the control plane: a GET, or a POST with a body. May be called while the runtime is busy.
     pub(crate) fn control(&self, path: &str, body: Option<&Value>) -> (u16, Value) {
-        ask_control(self.node.as_ref().unwrap().control_address().unwrap(), path, body)
+        ask_control(self.control_address(), path, body)
     }
 
     /// Suspends or resumes through the control plane: `switch("dsps/aurora/suspend")`.

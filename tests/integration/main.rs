@@ -9,6 +9,7 @@
 //! - `bidding`: DSPs that misbehave down to the bytes (`bidding_dsp`), breakers, TLS; `bidding_http2`: the fan-out over HTTP/2.
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `company`: two processes on one data folder, and what one knows of the other.
+//! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
 //! - `content`: what reviews decide, from the docket to the bid and the beacon.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
@@ -16,6 +17,7 @@
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `partners`: the partner API of a running node, as each partner uses it.
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
@@ -55,6 +57,10 @@ mod life_of_a_charge;
 mod markup;
 #[cfg(test)]
 mod notices;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod partners;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]

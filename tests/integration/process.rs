@@ -206,6 +206,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_request_seconds", "histogram", ""),
     ("pmpx_overhead_seconds", "histogram", ""),
     ("pmpx_no_bids", "counter", "reason"),
+    ("pmpx_partner_requests", "counter", "answer"),
     ("pmpx_dsp_requests", "counter", "dsp,outcome"),
     ("pmpx_dsp_seconds", "histogram", "dsp"),
     ("pmpx_dsp_breaker", "gauge", "dsp"),

@@ -4,7 +4,7 @@
 //! - `terms`: what is traded, as plain numbers, and the market that the product makes of it.
 //! - `node`: one node of the product with a clock and memory of its own. `disk`: what is durable, in front of it what is not.
 //! - `world`: what happens, one event at a time; `world::media` asks and displays, `world::flights` follows a notice through a node,
-//!   `world::faults` breaks things.
+//!   `world::faults` breaks things, `world::reckoning` compares everything and ends the run.
 //! - `model`: what must be true, written a second time; it looks on after every event. `audit`: all books against it.
 //!
 //! The same seed writes the same log, byte for byte (docs/testing.md).

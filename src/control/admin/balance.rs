@@ -36,7 +36,7 @@ struct Row {
     make_good: Sums,
 }
 
-fn tell(state: &ControlState, buyer: BuyerId) -> Result<Value, StoreUnavailable> {
+pub(in crate::control) fn tell(state: &ControlState, buyer: BuyerId) -> Result<Value, StoreUnavailable> {
     let (market, now) = (state.market(), state.exchange.clock.now());
     let books = state.ledger.snapshot()?;
     let mut rows = BTreeMap::<Fund, Row>::new();

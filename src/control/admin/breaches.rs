@@ -15,14 +15,14 @@ use crate::market::demand::Buyer;
 use crate::settlement::breaches::{Breaches, Claim, KeptViolation, Late};
 use crate::settlement::damages::of_delay;
 use crate::settlement::notice::{LastDays, last_days};
-use crate::settlement::office;
+use crate::settlement::office::Facts;
 use crate::settlement::orders::{KeptOrder, Line, Orders, Version};
 
 type Named = Result<Path<String>, PathRejection>;
 
-/// Everything that was entered.
-fn facts(state: &ControlState) -> Result<Vec<KeptFact>, StoreUnavailable> {
-    office::facts_of(&*state.ledger.snapshot()?)
+/// What was entered about a buyer.
+fn facts(state: &ControlState, buyer: BuyerId) -> Result<Facts, StoreUnavailable> {
+    Facts::about(&*state.ledger.snapshot()?, Some(buyer), &[])
 }
 
 /// Answers what is said of a buyer, off the thread that feeds the dashboard.
@@ -32,7 +32,7 @@ async fn told(state: Shared, account: Named, say: fn(&Market, &Buyer, &[KeptFact
         let market = state.market();
         let buyer = account.ok().and_then(|Path(account)| market.buyers.iter().find(|it| it.account == account));
         let Some(buyer) = buyer else { return answer::not_found("no such buyer; they are known by ACCOUNT ID") };
-        match facts(&state) {
+        match facts(&state, buyer.id) {
             Ok(facts) => answer::ok(say(&market, buyer, &facts, state.exchange.clock.now().shanghai_day())),
             Err(error) => answer::unavailable(&error),
         }
@@ -66,12 +66,13 @@ fn order_line(market: &Market, order: &KeptOrder, today: ShanghaiDay) -> Value {
         // R-LIABILITY: the most that the exchange pays of a loss, where it is no PMP advertising.
         "liability_outside_pmp": amount.map(|amount| figures.liability.of(amount)),
         "cancelled": order.cancelled.as_ref().map(|(from, reference)| json!({ "from": from, "reference": reference })),
-        "versions": order.versions.iter().map(|version| version_line(market, version)).collect::<Vec<_>>(),
+        "versions": order.versions.iter().map(|version| version_line(market, order, version, today)).collect::<Vec<_>>(),
     })
 }
 
-fn version_line(market: &Market, version: &Version) -> Value {
+fn version_line(market: &Market, kept: &KeptOrder, version: &Version, today: ShanghaiDay) -> Value {
     let order = &version.order;
+    let in_force = kept.version_on(today) == Some(version);
     json!({
         "version": order.version,
         "contract": order.contract,
@@ -79,19 +80,23 @@ fn version_line(market: &Market, version: &Version) -> Value {
         "effective": order.effective,
         "notice": order.notice,
         "confirmed": version.confirmed,
+        "in_force_from": version.in_force_from(),
         "amount": order.amount(),
-        "lines": order.lines.iter().map(|line| line_of(market, line)).collect::<Vec<_>>(),
+        "lines": order.lines.iter().map(|line| line_of(market, line, in_force && line.includes(today))).collect::<Vec<_>>(),
     })
 }
 
-/// A line, and what of it differs from the deal as the market has it now.
-fn line_of(market: &Market, line: &Line) -> Value {
+/// A line, whether the deal is served by it today, and what of it deals.toml says otherwise. A preferred deal is never served by an order
+/// (R-METHODS).
+fn line_of(market: &Market, line: &Line, in_force: bool) -> Value {
     let deal = market.deal_named(&line.deal);
     let differs = deal.map(|deal| line.differences(deal));
+    let served = in_force && deal.is_some_and(|deal| deal.volume.is_some() && deal.method == line.method);
     let mut value = serde_json::to_value(line).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
         fields.insert("in_market".to_owned(), Value::from(deal.is_some()));
-        fields.insert("differs_from_market".to_owned(), json!(differs.unwrap_or_default()));
+        fields.insert("served".to_owned(), Value::from(served));
+        fields.insert("differs_from_config".to_owned(), json!(differs.unwrap_or_default()));
         fields.insert("amount".to_owned(), json!(line.amount_of(line.from, line.until)));
     }
     value
@@ -104,7 +109,7 @@ pub(super) async fn breaches(state: Shared, account: Named) -> Response {
         let late = |late: &Late| {
             let days = figures.on(late.due).late_days_until_end;
             json!({
-                "violation": late.reference, "of": late.of, "due": late.due, "owed": late.owed, "open": late.open(),
+                "violation": late.reference, "of": late.of, "month": late.month, "due": late.due, "owed": late.owed, "open": late.open(),
                 "fee_until_today": of_delay(late.open(), late.due, today, figures),
                 "contract_may_end": late.open().is_positive() && today > late.due.plus_days(days),
             })
@@ -143,7 +148,7 @@ fn claim_line(claim: &Claim) -> Value {
 /// [`StoreUnavailable`] when what was entered cannot be read.
 pub(super) fn stopped(state: &ControlState, buyer: BuyerId) -> Result<Option<&'static str>, StoreUnavailable> {
     let today = state.exchange.clock.now().shanghai_day();
-    Ok(Breaches::of(&facts(state)?, buyer).stops_delivery(today))
+    Ok(Breaches::of(&facts(state, buyer)?, buyer).stops_delivery(today))
 }
 
 /// Throws the buyer's kill switch where a breach stops its delivery. Called after each record of the buyer, also one that was entered

@@ -79,7 +79,7 @@ pub(super) async fn change(
         Ok(body) => body,
         Err(rejection) => return answer::error(rejection.status(), "bad_body", &rejection.body_text()),
     };
-    let claim = match idempotency::claim(&state, &headers, uri.path(), &body) {
+    let claim = match idempotency::claim(&state, None, &headers, uri.path(), &body) {
         Ok(claim) => claim,
         Err(outcome) => return answer::of(outcome),
     };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::changes::{LOOPBACK, Outcome, change, parsed, refuse};
 use super::lists::{LARGEST_PAGE, PAGE, bad};
 use super::{ControlState, Shared, answer, breaches};
-use crate::event::{Booking, Fact, FactKind, KeptFact, StoreUnavailable};
+use crate::event::{Booking, Fact, FactKind, KeptFact, Kinds, StoreUnavailable, Whose};
 use crate::market::Market;
 use crate::settlement::office::{self, Refusal, Submission};
 
@@ -56,6 +56,8 @@ fn entered(state: &ControlState, submission: &Submission<'_>) -> Outcome {
     let market = state.market();
     match office::enter(submission, &market, &*state.ledger, state.exchange.clock.now()) {
         Ok(receipt) => {
+            // What was entered about orders is in the market when it is answered. Where that fails, it is told, and tried again at once.
+            let _ = state.publisher.follow_orders(u64::MAX);
             let enforced = receipt.fact.buyer.map(|buyer| breaches::enforce(state, buyer, submission.actor));
             if let Some(Err(error)) = enforced {
                 let message = format!("entered, but what it ends is not suspended yet; send it again: {error}");
@@ -122,16 +124,13 @@ fn page(state: &ControlState, asked: &Asked, limit: usize) -> Response {
         Some(kind) => kind,
         None => None,
     };
-    let facts = match state.ledger.snapshot().and_then(|books| office::facts_of(&*books)) {
-        Ok(facts) => facts,
+    let (kinds, whose) = (kind.map_or(Kinds::All, Kinds::Only), buyer.map_or(Whose::Anybodys, Whose::Of));
+    let (after, most) = (asked.cursor.unwrap_or(0), limit as u32 + 1);
+    let found = state.ledger.snapshot().and_then(|books| office::page_of(&*books, kinds, whose, after, most));
+    let mut found = match found {
+        Ok(found) => found,
         Err(error) => return answer::unavailable(&error),
     };
-    let wanted = |kept: &&KeptFact| {
-        kept.seq > asked.cursor.unwrap_or(0)
-            && buyer.is_none_or(|buyer| kept.fact.buyer == Some(buyer))
-            && kind.is_none_or(|kind| kept.fact.kind == kind)
-    };
-    let mut found: Vec<_> = facts.iter().filter(wanted).take(limit + 1).collect();
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|kept| kept.seq);

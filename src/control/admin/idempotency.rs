@@ -24,7 +24,7 @@ const LONGEST: usize = 128;
 pub(super) struct Busy(Arc<Mutex<HashSet<String>>>);
 
 /// A key that is this request's own until it is answered.
-pub(super) struct Claim {
+pub(in crate::control) struct Claim {
     busy: Busy,
     key: String,
     request: [u8; 32],
@@ -40,12 +40,14 @@ fn refuse(status: StatusCode, code: &str, message: &str) -> Outcome {
     (status, json!({ "error": { "code": code, "message": message } }))
 }
 
-/// Claims the request's key, if it has one.
+/// Claims the request's key, if it has one. Keys are a scope's own: a partner's name, or nothing for operators, whose keys have no space
+/// in them.
 ///
 /// # Errors
 /// 400 when it is no key, 409 while another request with it is under way.
-pub(super) fn claim(
+pub(in crate::control) fn claim(
     state: &ControlState,
+    scope: Option<&str>,
     headers: &HeaderMap,
     path: &str,
     body: &[u8],
@@ -57,7 +59,8 @@ pub(super) fn claim(
         let message = "`Idempotency-Key` must stand once and have 1 to 128 visible ASCII characters";
         return Err(refuse(StatusCode::BAD_REQUEST, "bad_idempotency_key", message));
     };
-    if !held(&state.busy.0).insert(key.to_owned()) {
+    let key = scope.map_or_else(|| key.to_owned(), |scope| format!("{scope} {key}"));
+    if !held(&state.busy.0).insert(key.clone()) {
         let message = "a request with this `Idempotency-Key` is under way";
         return Err(refuse(StatusCode::CONFLICT, "idempotency_key_in_use", message));
     }
@@ -65,12 +68,12 @@ pub(super) fn claim(
     request.update(path);
     request.update([0]);
     request.update(body);
-    Ok(Some(Claim { busy: state.busy.clone(), key: key.to_owned(), request: request.finalize().into() }))
+    Ok(Some(Claim { busy: state.busy.clone(), key, request: request.finalize().into() }))
 }
 
 impl Claim {
     /// The answer that was given before, or that of the change, which is kept. May wait for the store.
-    pub(super) fn once(self, state: &ControlState, work: impl FnOnce() -> Outcome) -> Response {
+    pub(in crate::control) fn once(self, state: &ControlState, work: impl FnOnce() -> Outcome) -> Response {
         let operations = state.publisher.operations();
         match operations.recall(&self.key, state.exchange.clock.now()) {
             Ok(Some(before)) if before.request == self.request => return replayed(before),

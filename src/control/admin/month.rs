@@ -15,9 +15,9 @@ use crate::control::view::{Amount, Price};
 use crate::event::StoreUnavailable;
 use crate::ids::BuyerId;
 use crate::market::Market;
-use crate::settlement::monitor::Standing;
+use crate::settlement::monitor::{Standing, Subject};
 use crate::settlement::month::{Achievement, Stand, stand};
-use crate::settlement::office::{Refusal, View, facts_of};
+use crate::settlement::office::{Facts, Refusal, View};
 use crate::settlement::statement::{DealLine, Status};
 
 /// Which month.
@@ -55,7 +55,7 @@ fn tell(state: &ControlState, buyer: BuyerId, month: Month) -> Response {
     let market = state.market();
     let found = (|| {
         let books = state.ledger.snapshot()?;
-        let facts = facts_of(&*books)?;
+        let facts = Facts::about(&*books, Some(buyer), &[])?;
         let view = View { market: &market, books: &*books, facts: &facts, now: state.exchange.clock.now() };
         stand(&view, buyer, month)
     })();
@@ -132,9 +132,18 @@ fn deal(market: &Market, line: &DealLine) -> Value {
 }
 
 fn figures(standing: &Standing) -> Value {
+    let (deal, order) = match &standing.subject {
+        Subject::Deal(deal) => (Some(deal), None),
+        Subject::Order(order) => (None, Some(order)),
+    };
+    let deals = standing.deals.iter();
+    let deals =
+        deals.map(|(deal, exchange, settles)| json!({ "deal": deal, "exchange": exchange, "settles": settles }));
     json!({
         "reference": standing.reference,
-        "deal": standing.deal,
+        "deal": deal,
+        "order": order,
+        "deals": deals.collect::<Vec<_>>(),
         "monitor": standing.monitor,
         "exchange": standing.exchange,
         "third_party": standing.third,

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +25,10 @@ const MOST_CONNECTIONS: usize = 256;
 const HEAD: Duration = Duration::from_secs(10);
 /// How long open requests may take after the end was called.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The address at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::control) struct Peer(pub(in crate::control) IpAddr);
 
 /// Serves the control plane until `shutdown`, then lets open requests finish for 5 s.
 ///
@@ -47,8 +55,8 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) if connections.len() < MOST_CONNECTIONS => {
-                    connections.spawn(converse(socket, app.clone(), closed.clone()));
+                Ok((socket, peer)) if connections.len() < MOST_CONNECTIONS => {
+                    connections.spawn(converse(socket, Peer(peer.ip()), app.clone(), closed.clone()));
                 }
                 Ok(_) => tracing::warn!("the control plane is at its bound of {MOST_CONNECTIONS} connections"),
                 // Out of file handles, most likely: wait instead of spinning.
@@ -70,11 +78,16 @@ pub async fn serve(
     Ok(())
 }
 
-async fn converse(socket: TcpStream, app: Router, mut closing: watch::Receiver<()>) {
+async fn converse(socket: TcpStream, peer: Peer, app: Router, mut closing: watch::Receiver<()>) {
     let _ = socket.set_nodelay(true);
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
-    let connection = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(app));
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        app.call(request)
+    });
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
     tokio::pin!(connection);
     tokio::select! {
         // A client that went away is no news.

@@ -63,6 +63,7 @@ pub(super) fn parts(
         creatives,
     };
     demand(&folder, &links.dsps, &numbers, &mut parts);
+    parts.partner_keys = super::partner_keys::of(&folder, &parts);
     creatives_of(&folder, &links.creatives, &numbers, (&terms.monitors, today), &mut parts);
     deals(folder, links.deals, &numbers, book, &mut parts);
     parts

@@ -3,6 +3,7 @@
 use super::diagnostic::{At, File, Place, Report};
 use super::names::SUSPENSION;
 use super::names::{account, category, domain, id, label};
+use super::partner_keys::{self, PartnerKeyEntry};
 use super::reader::{Register, Table, read_file};
 use super::units::{amount, day};
 use super::{choice, values};
@@ -22,6 +23,7 @@ const BUYER_KEYS: &[&str] = &[
     "cooperation",
     "parties",
     "monitor",
+    "partner_keys",
     "advertisers",
 ];
 const ADVERTISER_KEYS: &[&str] = &["id", "name", "source", "domains", "category", "qualified_until"];
@@ -37,6 +39,7 @@ pub(super) struct BuyerEntry {
     pub(super) cooperation: Option<Cooperation>,
     pub(super) parties: Vec<Party>,
     pub(super) monitor: Option<At<String>>,
+    pub(super) partner_keys: Vec<PartnerKeyEntry>,
     pub(super) place: Place,
 }
 
@@ -82,6 +85,7 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
     let cooperation = cooperation(table);
     let parties = parties(table);
     let monitor = table.optional_at("monitor", label);
+    let partner_keys = partner_keys::read(table);
 
     let owner = account.as_ref().map(|account| account.value.as_str());
     let advertisers = &mut all.advertisers;
@@ -101,6 +105,7 @@ fn buyer(table: Table<'_>, all: &mut Buyers) {
             cooperation: cooperation?,
             parties: parties?,
             monitor: monitor?,
+            partner_keys: partner_keys?,
             place: table.place,
         })
     })();

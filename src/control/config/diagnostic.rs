@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum File {
     Buyers,
+    Content,
     Creatives,
     Currencies,
     Deals,
@@ -20,8 +21,9 @@ pub(super) enum File {
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Buyers,
+        Self::Content,
         Self::Creatives,
         Self::Currencies,
         Self::Deals,
@@ -32,9 +34,15 @@ impl File {
         Self::Settlement,
     ];
 
+    /// Whether a folder may be without it: then what this program ships applies. Folders of earlier versions do not have it.
+    pub(super) const fn is_optional(self) -> bool {
+        matches!(self, Self::Content)
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Buyers => "buyers.toml",
+            Self::Content => "content.toml",
             Self::Creatives => "creatives.toml",
             Self::Currencies => "currencies.toml",
             Self::Deals => "deals.toml",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::currencies::currency;
 use super::diagnostic::{At, File, Place, Report};
 use super::names::{SUSPENSION, account, endpoint, id, is_internal, label, wire};
+use super::partner_keys::{self, PartnerKeyEntry};
 use super::reader::{Register, Table, read_file};
 use super::sources::Sources;
 use super::transport;
@@ -34,6 +35,7 @@ const DSP_KEYS: &[&str] = &[
     "timeout",
     "currency",
     "state",
+    "partner_keys",
 ];
 
 pub(super) struct DspEntry {
@@ -49,6 +51,7 @@ pub(super) struct DspEntry {
     pub(super) timeout_ms: u32,
     pub(super) currency: At<Currency>,
     pub(super) suspended: bool,
+    pub(super) partner_keys: Vec<PartnerKeyEntry>,
     pub(super) place: Place,
 }
 
@@ -78,6 +81,7 @@ fn dsp(table: Table<'_>, sources: &Sources, dsps: &mut Register<DspEntry>) {
     let timeout = table.required("timeout", short_ms(1, 10_000));
     let currency = table.optional_at("currency", currency);
     let suspended = table.optional("state", choice(SUSPENSION));
+    let partner_keys = partner_keys::read(table);
 
     if let (Some(endpoint), Some(false)) = (&endpoint, allow_internal)
         && is_internal(&endpoint.value.host)
@@ -107,6 +111,7 @@ fn dsp(table: Table<'_>, sources: &Sources, dsps: &mut Register<DspEntry>) {
             timeout_ms: timeout?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),
             suspended: suspended?.unwrap_or(false),
+            partner_keys: partner_keys?,
             place: table.place,
         })
     })();

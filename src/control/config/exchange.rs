@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "schema",
     "public_url",
     "domain",
+    "legal_name",
     "node",
     "trusted_proxies",
     "auction",
@@ -59,6 +60,7 @@ pub(super) fn read(text: &str, report: &Report) -> Option<Exchange> {
 fn exchange(table: Table<'_>) -> Option<Exchange> {
     let public_url = table.required("public_url", public_url);
     let domain = table.required("domain", domain);
+    let legal_name = table.optional("legal_name", label);
     let node = table.required("node", small(0_u16, u16::MAX));
     let trusted_proxies = table.list("trusted_proxies", address_range);
     let auction = table.section("auction", AUCTION_KEYS).and_then(auction);
@@ -86,6 +88,7 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
         terms: ExchangeTerms {
             public_url: public_url?,
             domain: domain?,
+            legal_name: legal_name?,
             default_tmax_ms: auction.default_tmax_ms,
             longest_tmax_ms: auction.longest_tmax_ms,
             margin_ms: auction.margin_ms,
@@ -99,9 +102,10 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             clock_skew_ms: notices.clock_skew_ms,
             detail_ms: detail_ms?,
             trusted_proxies: values(trusted_proxies?),
-            // `compile` puts those of settlement.toml here.
+            // `compile` puts those of settlement.toml and content.toml here.
             figures: Arc::default(),
             monitors: monitors.into(),
+            content: Arc::default(),
         },
         token_keys: notices.token_keys,
         token_lives: notices.token_lives,

@@ -5,6 +5,7 @@ use super::currencies::currency;
 use super::diagnostic::{At, File, Place, Report};
 use super::names::{SUSPENSION, advertiser_name, category, domain, format, id, key_id, label, wire};
 use super::notices::LONGEST_TOKEN_LIFE_MS;
+use super::partner_keys::{self, PartnerKeyEntry};
 use super::reader::{Register, Table, read_file};
 use super::units::{day, duration_ms, flag, hourly_traffic, percent, sha256, short_ms, size, whole};
 use super::{choice, values};
@@ -27,6 +28,7 @@ const MEDIA_KEYS: &[&str] = &[
     "currency",
     "state",
     "keys",
+    "partner_keys",
     "properties",
     "placements",
 ];
@@ -62,6 +64,7 @@ pub(super) struct MediaEntry {
     pub(super) default_tmax_ms: Option<At<u32>>,
     pub(super) currency: At<Currency>,
     pub(super) suspended: bool,
+    pub(super) partner_keys: Vec<PartnerKeyEntry>,
 }
 
 pub(super) struct PropertyEntry {
@@ -148,6 +151,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
     let default_tmax = table.optional_at("default_tmax", short_ms(1, 10_000));
     let currency = table.optional_at("currency", currency);
     let suspended = table.optional("state", choice(SUSPENSION));
+    let partner_keys = partner_keys::read(table);
 
     let owner = media_id.as_ref().map(|id| id.value.as_str());
     let keys = table.filled_tables("keys", &["id", "sha256"], |table| {
@@ -183,6 +187,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
             default_tmax_ms: default_tmax?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),
             suspended: suspended?.unwrap_or(false),
+            partner_keys: partner_keys?,
         })
     })();
     supply.media.add(media_id, entry, report);

@@ -4,6 +4,7 @@ mod approval;
 mod fit;
 mod inventory;
 mod monitors;
+mod partner_keys;
 mod rates;
 mod targeting;
 mod terms;
@@ -23,5 +24,6 @@ pub(super) fn judge(folder: &Folder, links: &Links, today: ShanghaiDay, report: 
     fit::judge(folder, links, today, report);
     inventory::judge(folder, links, today, report);
     monitors::judge(folder, today, report);
+    partner_keys::judge(folder, report);
     unused::judge(folder, links, report);
 }

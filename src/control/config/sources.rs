@@ -18,7 +18,8 @@ const PEM: &str = ".pem";
 #[derive(Clone, Debug)]
 pub struct Sources {
     folder: PathBuf,
-    texts: [String; File::ALL.len()],
+    /// `None`: an optional file that is not there.
+    texts: [Option<String>; File::ALL.len()],
     /// Certificates of authorities, by file name: any `*.pem`.
     certificates: BTreeMap<String, String>,
     digest: [u8; 32],
@@ -39,17 +40,18 @@ impl Sources {
             return Err(problems.with(Path::new(""), 1, too_large()).into());
         }
         let texts = File::ALL.map(|file| match files.remove(file.name()).map(String::from_utf8) {
-            Some(Ok(text)) => text,
+            Some(Ok(text)) => Some(text),
             Some(Err(error)) => {
                 let bytes = error.as_bytes();
                 let good = &bytes[..error.utf8_error().valid_up_to()];
                 let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
                 problems.add(file.name(), line, "is not UTF-8 here".to_owned());
-                String::new()
+                None
             }
+            None if file.is_optional() => None,
             None => {
                 problems.add(file.name(), 1, "this file is missing".to_owned());
-                String::new()
+                None
             }
         });
         let mut certificates = BTreeMap::new();
@@ -78,7 +80,7 @@ impl Sources {
         &self.folder
     }
 
-    /// SHA-256 over the sorted names and contents.
+    /// SHA-256 over the sorted names and contents of the files that are there.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -86,8 +88,7 @@ impl Sources {
 
     /// Names and contents, those of certificates last, each sorted by name: what a generation is stored as.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        let texts = File::ALL.iter().map(|file| file.name()).zip(self.texts.iter().map(String::as_str));
-        texts.chain(self.certificates.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        named(&self.texts).chain(self.certificates.iter().map(|(name, text)| (name.as_str(), text.as_str())))
     }
 
     /// The certificates in a `*.pem` file of the folder.
@@ -96,7 +97,12 @@ impl Sources {
     }
 
     pub(super) fn text(&self, file: File) -> &str {
-        &self.texts[file as usize]
+        self.optional_text(file).unwrap_or_default()
+    }
+
+    /// What a file says that may be missing.
+    pub(super) fn optional_text(&self, file: File) -> Option<&str> {
+        self.texts.get(file as usize)?.as_deref()
     }
 }
 
@@ -151,11 +157,15 @@ fn read_bounded(path: &Path, left: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn digest(texts: &[String], certificates: &BTreeMap<String, String>) -> [u8; 32] {
+/// The files that are there.
+fn named(texts: &[Option<String>]) -> impl Iterator<Item = (&str, &str)> {
+    File::ALL.iter().zip(texts).filter_map(|(file, text)| Some((file.name(), text.as_deref()?)))
+}
+
+fn digest(texts: &[Option<String>], certificates: &BTreeMap<String, String>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let texts = File::ALL.iter().map(|file| file.name()).zip(texts);
-    for (name, text) in texts.chain(certificates.iter().map(|(name, text)| (name.as_str(), text))) {
-        for part in [name, text.as_str()] {
+    for (name, text) in named(texts).chain(certificates.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
+        for part in [name, text] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }

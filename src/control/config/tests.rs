@@ -1,8 +1,10 @@
 //! The example of the repository, and what becomes of it when it is edited.
 
+mod content;
 mod deals;
 mod format;
 mod large;
+mod partner_keys;
 mod robustness;
 mod rules;
 mod settlement;

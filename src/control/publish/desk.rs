@@ -7,9 +7,9 @@ use super::Trouble;
 use super::content::Review;
 use super::keys::{KeyError, TokenKeys, Turn};
 use crate::billing::budget::Lives;
-use crate::clock::UnixMillis;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::control::config::{Compiled, Diagnostic, Diagnostics, Moment, Sources, TokenKeySource, compile};
-use crate::event::{Docket, Operations, StoreUnavailable};
+use crate::event::{Docket, Ledger, Operations, StoreUnavailable};
 use crate::ids::{BuyerId, IdBook, IdKind, NodeId};
 use crate::market::Market;
 use crate::market::demand::TopUp;
@@ -22,8 +22,9 @@ pub(super) const NUMBERS: usize = 2_048;
 /// How often in a row another process may be faster.
 pub(super) const MOST_RACES: u32 = 5;
 
-/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise.
-pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, UnixMillis) -> Result<(), String> + Send + Sync>;
+/// Books an opening balance once, by the buyer and the top-up's reference; says what is wrong with it otherwise. Where the buyer's cooperation is over,
+/// its last day: then only what was booked before is right (R-TERM).
+pub type BookTopUp = Box<dyn Fn(BuyerId, &TopUp, Option<ShanghaiDay>, UnixMillis) -> Result<(), String> + Send + Sync>;
 
 /// Reads the numbers that are stored.
 pub type StoredIds = Arc<dyn Fn() -> Result<IdBook, StoreUnavailable> + Send + Sync>;
@@ -38,6 +39,8 @@ pub struct Ports {
     pub top_ups: BookTopUp,
     /// Generations, kill switches, the audit log.
     pub operations: Arc<dyn Operations>,
+    /// What was entered about orders.
+    pub ledger: Arc<dyn Ledger>,
     /// What is reviewed.
     pub docket: Arc<dyn Docket>,
     /// This process among those of the data folder.
@@ -105,6 +108,10 @@ impl Desk {
         &self.ports.operations
     }
 
+    pub(super) fn ledger(&self) -> Arc<dyn Ledger> {
+        self.ports.ledger.clone()
+    }
+
     /// What follows reviews.
     pub(super) fn review(&self) -> Review {
         let Ports { docket, identities, stored_ids, .. } = &self.ports;
@@ -163,8 +170,11 @@ impl Desk {
         let top_ups = std::mem::take(&mut compiled.top_ups);
         let mut problems = Vec::new();
         for (buyer, top_up) in &top_ups {
-            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, at.now) {
-                let account = compiled.market.buyers.get(*buyer).map_or("?", |buyer| buyer.account.as_str());
+            let known = compiled.market.buyers.get(*buyer);
+            let last = known.and_then(|buyer| buyer.cooperation).map(|it| it.until);
+            let over = last.filter(|last| *last < at.now.shanghai_day());
+            if let Err(reason) = (self.ports.top_ups)(*buyer, top_up, over, at.now) {
+                let account = known.map_or("?", |buyer| buyer.account.as_str());
                 let message =
                     format!("the opening balance `{}` of {account} is not booked: {reason}", top_up.reference);
                 problems.push(Diagnostic { file: sources.folder().join("buyers.toml"), line: 1, message });

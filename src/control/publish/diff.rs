@@ -60,14 +60,28 @@ pub struct Diff {
 
 impl Diff {
     /// What is compared, as config names it.
-    pub const KINDS: [&'static str; 10] =
-        ["deals", "creatives", "dsps", "media", "keys", "properties", "placements", "buyers", "advertisers", "rates"];
+    pub const KINDS: [&'static str; 11] = [
+        "deals",
+        "creatives",
+        "dsps",
+        "media",
+        "keys",
+        "properties",
+        "placements",
+        "buyers",
+        "advertisers",
+        "rates",
+        "partner_keys",
+    ];
 
     /// From the old market to the new one.
     #[must_use]
     pub fn between(old: &Market, new: &Market) -> Self {
         let keys = |market: &Market| -> HashMap<String, _> {
             market.keys().map(|key| (key.key_id.clone(), (key.sha256, key.media))).collect()
+        };
+        let partner_keys = |market: &Market| -> HashMap<String, _> {
+            market.partner_keys().map(|key| (key.key_id.clone(), (key.sha256, key.partner))).collect()
         };
         let kinds = [
             tables(&old.deals, &new.deals, |it| it.id, |it| it.wire.clone()),
@@ -80,6 +94,7 @@ impl Diff {
             tables(&old.buyers, &new.buyers, |it| it.id, |it| it.account.clone()),
             tables(&old.advertisers, &new.advertisers, |it| it.id, |it| it.wire.clone()),
             maps(&rates(old), &rates(new)),
+            maps(&partner_keys(old), &partner_keys(new)),
         ];
         Self { terms: old.terms != new.terms, kinds }
     }

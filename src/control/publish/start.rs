@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use super::keys::Turn;
+use super::orders::OrderBook;
 use super::report::generation_words;
 use super::switches::Overlay;
 use super::{By, Desk, LastReload, Ports, Publisher, Refused, Standing, Trouble, pack};
@@ -113,7 +114,7 @@ fn node_of(sources: &Sources, now: UnixMillis) -> Result<NodeId, Diagnostics> {
 /// The first market of a process, before there is an exchange to serve it.
 #[derive(Debug)]
 pub struct Opened {
-    /// The market, under the suspensions that are stored.
+    /// The market, under the orders and suspensions that are stored.
     pub market: Market,
     /// What seals and opens charge tokens.
     pub tokens: Tokens,
@@ -125,6 +126,7 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Opening {
     desk: Desk,
+    orders: OrderBook,
     overlay: Overlay,
     standing: Standing,
 }
@@ -139,15 +141,16 @@ impl Opening {
     /// The publisher of an exchange that serves the opened market.
     #[must_use]
     pub fn publisher(self, exchange: Arc<Exchange>) -> Publisher {
-        let Self { desk, overlay, standing } = self;
+        let Self { desk, orders, overlay, standing } = self;
         if standing.refused {
             let [_, refused] = &exchange.metrics.reloads;
             refused.one();
         }
         let operations = desk.operations().clone();
         let review = Mutex::new(desk.review());
-        let (desk, overlay, standing) = (Mutex::new(desk), Mutex::new(overlay), Mutex::new(standing));
-        Publisher { exchange, operations, desk, overlay, review, standing, passed_over: AtomicU64::new(0) }
+        let (desk, orders, overlay) = (Mutex::new(desk), Mutex::new(orders), Mutex::new(overlay));
+        let standing = Mutex::new(standing);
+        Publisher { exchange, operations, desk, orders, overlay, review, standing, passed_over: AtomicU64::new(0) }
     }
 }
 
@@ -189,8 +192,9 @@ impl Desk {
             standing.last = Some(Arc::new(LastReload { at: now, trigger: Trigger::Start, outcome }));
         }
         let overlay = Overlay::of(desk.operations().suspensions()?);
-        let market = market.under(overlay.suspensions());
-        Ok(Opened { market, tokens, opening: Opening { desk, overlay, standing } })
+        let mut orders = OrderBook::open(desk.folder(), desk.ledger())?;
+        let market = orders.lay(&market, now.shanghai_day()).under(overlay.suspensions());
+        Ok(Opened { market, tokens, opening: Opening { desk, orders, overlay, standing } })
     }
 
     /// A folder that compiles may still be refused by what the store knows, of opening balances for example: then the last good

@@ -5,6 +5,7 @@ mod flaky;
 mod follow;
 mod generations;
 mod kill_switches;
+mod orders;
 mod rotation;
 
 use std::path::Path;
@@ -148,7 +149,10 @@ fn open(
     unpin: bool,
 ) -> Result<Arc<Publisher>, Trouble> {
     let bank = booked.clone();
-    let book_top_up = move |_, top_up: &TopUp, _| {
+    let book_top_up = move |_, top_up: &TopUp, over: Option<ShanghaiDay>, _| {
+        if let Some(last) = over.filter(|_| !held(&bank).contains(&top_up.reference)) {
+            return Err(format!("R-TERM: the cooperation ended on {last}"));
+        }
         if top_up.reference == "stolen" {
             return Err("this reference was booked with another amount".to_owned());
         }
@@ -163,12 +167,14 @@ fn open(
     let top_ups = Box::new(book_top_up);
     let node = NodeId(1);
     let docket = docket.clone();
+    let ledger = Arc::new(store.clone());
     let ports = Ports {
         identities,
         stored_ids,
         top_ups,
         operations,
         docket,
+        ledger,
         node,
         data: folder.join("data"),
         variable: |_| None,

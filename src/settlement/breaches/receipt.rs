@@ -67,7 +67,7 @@ impl Receipt {
     fn fills(&self, late: Option<&Late>) -> AccountKind {
         match late.map(|late| late.of) {
             Some(Overdue::Deposit) => AccountKind::BuyerDeposit,
-            Some(Overdue::Fees) | None => AccountKind::BuyerReceivable,
+            Some(Overdue::Fees | Overdue::Shortfall) | None => AccountKind::BuyerReceivable,
         }
     }
 }

@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Breaches, Claim};
-use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::clock::{Month, ShanghaiDay, UnixMillis};
 use crate::event::{Account, AccountKind, FactKind, Transaction, TransactionKind};
 use crate::ids::BuyerId;
 use crate::market::figures::Figures;
 use crate::money::MicroYuan;
 use crate::settlement::damages::{Exact, Means, Taken, of_content, of_page_change};
+use crate::settlement::month::closed_statement;
 use crate::settlement::notice::{moment, said_something, workdays_after};
 use crate::settlement::office::{Deed, Refusal, View, payment};
+use crate::settlement::statement::Statement;
 
 /// What is overdue (R-LATE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub enum Overdue {
     Fees,
     /// A deposit.
     Deposit,
+    /// What a closed month's minimum asked for beyond its consumption, and was left owing (R-MINIMUM).
+    Shortfall,
 }
 
 /// What was broken.
@@ -64,6 +68,9 @@ pub enum Breach {
         owed: MicroYuan,
         /// The day on which it was due.
         due: ShanghaiDay,
+        /// The closed month whose shortfall it is; said of a shortfall only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        month: Option<Month>,
     },
 }
 
@@ -172,11 +179,19 @@ impl Violation {
         {
             return Err(Refusal::Malformed(format!("`{key}` {amount} must be from 0 to {}", MicroYuan::LIMIT)));
         }
-        if let Breach::LatePayment { owed, due, .. } = &self.breach {
+        if let Breach::LatePayment { of, owed, due, month } = &self.breach {
             payment("owed", *owed)?;
             if *due >= view.today() {
                 let first = due.next();
                 return Err(Refusal::rule("R-LATE", format!("what was due on {due} is overdue from {first} on")));
+            }
+            match (of, month) {
+                (Overdue::Shortfall, Some(month)) => check_shortfall(view, view.buyer(&self.buyer)?, *month, *owed)?,
+                (Overdue::Fees | Overdue::Deposit, None) => {}
+                _ => {
+                    let why = "`month` names the closed month whose shortfall is overdue, and is said of nothing else";
+                    return Err(Refusal::Malformed(why.to_owned()));
+                }
             }
         }
         self.evidence.check(view.now)
@@ -247,6 +262,27 @@ impl Deed for Violation {
         let named = (TransactionKind::Damages, format!("{} {reference}", Self::KIND.label()));
         let made = charged.taken.transaction(buyer, named, view.today(), view.now, self.breach.rule().to_owned())?;
         Ok(made.into_iter().collect())
+    }
+}
+
+/// R-MINIMUM: what is overdue of a closed month's shortfall is no more than that, is still owed by the books, and is named once.
+fn check_shortfall(view: &View<'_>, buyer: BuyerId, month: Month, owed: MicroYuan) -> Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal::rule("R-LATE", why));
+    let Some(closed) = closed_statement(view, buyer, month)? else {
+        return refuse(format!("{month} is not closed: its shortfall is not known before (R-MINIMUM)"));
+    };
+    let statement = Statement::new(closed.statement).map_err(|error| Refusal::Malformed(error.to_string()))?;
+    let shortfall = statement.sums().shortfall;
+    let receivable = Means::of(view, buyer)?.receivable;
+    if owed > shortfall.min(receivable) {
+        return refuse(format!(
+            "the shortfall of {month} was {shortfall}, and the books have {receivable} as owed, not {owed}"
+        ));
+    }
+    let breaches = Breaches::of(view.facts, buyer);
+    match breaches.late.iter().find(|late| late.month == Some(month) && late.open().is_positive()) {
+        Some(late) => refuse(format!("violation {:?} names the shortfall of {month} already", late.reference)),
+        None => Ok(()),
     }
 }
 

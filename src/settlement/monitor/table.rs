@@ -5,7 +5,10 @@ use crate::clock::ShanghaiDay;
 /// The most rows of one table.
 pub const MOST_ROWS: usize = 10_000;
 
-const COLUMNS: [&str; 5] = ["deal", "from", "until", "impressions", "monitor"];
+/// The columns that every table has; beside them `deal`, `order`, or both.
+const COLUMNS: [&str; 4] = ["from", "until", "impressions", "monitor"];
+const DEAL: &str = "deal";
+const ORDER: &str = "order";
 
 /// What third parties also count and nobody recognises (R-STATS), by what their columns are called.
 const NOT_RECOGNISED: [(&str, &str); 7] = [
@@ -18,13 +21,40 @@ const NOT_RECOGNISED: [(&str, &str); 7] = [
     ("ivt", "IVT"),
 ];
 
+/// What a count is of (R-STATS: per order and promotion period).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// One deal, by its id.
+    Deal(String),
+    /// All deals of an order, by its number.
+    Order(String),
+}
+
+impl Subject {
+    /// The column in which it stands.
+    #[must_use]
+    pub const fn column(&self) -> &'static str {
+        match self {
+            Self::Deal(_) => DEAL,
+            Self::Order(_) => ORDER,
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Deal(name) | Self::Order(name)) = self;
+        write!(f, "{} {name}", self.column())
+    }
+}
+
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its line in the text, from 1.
     pub line: u64,
-    /// The deal's id.
-    pub deal: String,
+    /// What was counted.
+    pub subject: Subject,
     /// First day.
     pub from: ShanghaiDay,
     /// Last day.
@@ -83,7 +113,14 @@ fn line_of(csv: &str, position: &csv::Position) -> u64 {
 }
 
 /// Where each column stands.
-fn places_of(head: &[String]) -> Result<[usize; 5], WrongTable> {
+#[derive(Clone, Copy)]
+struct Places {
+    always: [usize; 4],
+    deal: Option<usize>,
+    order: Option<usize>,
+}
+
+fn places_of(head: &[String]) -> Result<Places, WrongTable> {
     let mut wrong = Vec::new();
     for (place, name) in head.iter().enumerate() {
         let column = place + 1;
@@ -91,13 +128,17 @@ fn places_of(head: &[String]) -> Result<[usize; 5], WrongTable> {
             wrong.push(format!("line 1, column {column}: {name:?} stands there twice"));
         } else if let Some((_, what)) = NOT_RECOGNISED.iter().find(|(part, _)| name.contains(part)) {
             wrong.push(format!("line 1, column {column} {name:?}: third parties' {what} figures are not recognised (R-STATS); leave the column out"));
-        } else if !COLUMNS.contains(&name.as_str()) {
-            let known = COLUMNS.join(", ");
+        } else if !COLUMNS.contains(&name.as_str()) && name != DEAL && name != ORDER {
+            let known = [&[DEAL, ORDER], &COLUMNS[..]].concat().join(", ");
             wrong.push(format!("line 1, column {column} {name:?}: not known; the columns are {known}"));
         }
     }
-    let mut places = [0; 5];
-    for (place, name) in places.iter_mut().zip(COLUMNS) {
+    let find = |name| head.iter().position(|it| it == name);
+    let mut places = Places { always: [0; 4], deal: find(DEAL), order: find(ORDER) };
+    if places.deal.is_none() && places.order.is_none() {
+        wrong.push(format!("line 1: there is neither a column {DEAL:?} nor one {ORDER:?}"));
+    }
+    for (place, name) in places.always.iter_mut().zip(COLUMNS) {
         match head.iter().position(|it| it == name) {
             Some(found) => *place = found,
             None => wrong.push(format!("line 1: the column {name:?} is missing")),
@@ -107,8 +148,10 @@ fn places_of(head: &[String]) -> Result<[usize; 5], WrongTable> {
 }
 
 /// A row, or all that is wrong with it.
-fn row(record: &csv::StringRecord, places: [usize; 5], line: u64, wrong: &mut Vec<String>) -> Option<Row> {
-    let [deal, from, until, impressions, monitor] = places.map(|place| record.get(place).unwrap_or_default());
+fn row(record: &csv::StringRecord, places: Places, line: u64, wrong: &mut Vec<String>) -> Option<Row> {
+    let cell = |place| record.get(place).unwrap_or_default();
+    let [from, until, impressions, monitor] = places.always.map(cell);
+    let (deal, order) = (places.deal.map_or("", cell), places.order.map_or("", cell));
     let mut say = |column: &str, why: String| wrong.push(format!("line {line}, {column}: {why}"));
     let mut date = |column, text| {
         let day = ShanghaiDay::parse(text);
@@ -124,22 +167,30 @@ fn row(record: &csv::StringRecord, places: [usize; 5], line: u64, wrong: &mut Ve
     if count.is_none() {
         say("impressions", format!("{impressions:?} is no count of impressions; write it like 4590000"));
     }
-    for (column, text) in [("deal", deal), ("monitor", monitor)] {
-        if text.is_empty() {
-            say(column, "is empty".to_owned());
+    let subject = match (deal, order) {
+        ("", "") if places.order.is_none() => {
+            say(DEAL, "is empty".to_owned());
+            None
         }
-    }
-    if deal.is_empty() || monitor.is_empty() {
+        ("", "") => {
+            say(ORDER, "is empty, and no deal is named either".to_owned());
+            None
+        }
+        (deal, "") => Some(Subject::Deal(deal.to_owned())),
+        ("", order) => Some(Subject::Order(order.to_owned())),
+        (deal, order) => {
+            say(
+                ORDER,
+                format!("{order:?} stands beside deal {deal:?}: a row counts one of them, the other is left empty"),
+            );
+            None
+        }
+    };
+    if monitor.is_empty() {
+        say("monitor", "is empty".to_owned());
         return None;
     }
-    Some(Row {
-        line,
-        deal: deal.to_owned(),
-        from: from?,
-        until: until?,
-        impressions: count?,
-        monitor: monitor.to_owned(),
-    })
+    Some(Row { line, subject: subject?, from: from?, until: until?, impressions: count?, monitor: monitor.to_owned() })
 }
 
 #[cfg(test)]
@@ -155,7 +206,7 @@ mod tests {
         let csv = "\u{feff}Monitor, impressions ,deal,from,until\r\n\"Example, Count\",4590000,PDB-1,2026-11-01,2026-11-30\r\n";
         let row = Row {
             line: 2,
-            deal: "PDB-1".to_owned(),
+            subject: Subject::Deal("PDB-1".to_owned()),
             from: ShanghaiDay::parse("2026-11-01").unwrap(),
             until: ShanghaiDay::parse("2026-11-30").unwrap(),
             impressions: 4_590_000,
@@ -185,10 +236,25 @@ mod tests {
         assert_eq!(told.len(), starts.len(), "{told:#?}");
         assert!(told.iter().zip(starts).all(|(told, start)| told.starts_with(start)), "{told:#?}");
         assert_eq!(wrong("deal,from,until,impressions,monitor\n"), ["line 2: there is no row"]);
-        assert_eq!(wrong("").len(), 5, "five columns are missing");
+        assert_eq!(wrong("").len(), 5, "four columns are missing, and either of two");
         let huge =
             format!("deal,from,until,impressions,monitor\n{}", "A,2026-11-01,2026-11-30,5,X\n".repeat(MOST_ROWS + 1));
         assert_eq!(wrong(&huge).len(), 1);
+    }
+
+    #[test]
+    fn r_stats_a_row_counts_a_deal_or_an_order() {
+        let head = "order,from,until,impressions,monitor,deal\n";
+        let rows = read(&format!("{head}DPS-7,2026-11-01,2026-11-30,5,X,\n,2026-11-01,2026-11-30,5,X,A\n")).unwrap();
+        let subjects: Vec<_> = rows.into_iter().map(|row| row.subject).collect();
+        assert_eq!(subjects, [Subject::Order("DPS-7".to_owned()), Subject::Deal("A".to_owned())]);
+        let alone = read("order,from,until,impressions,monitor\nDPS-7,2026-11-01,2026-11-30,5,X\n").unwrap();
+        assert_eq!(alone[0].subject.to_string(), "order DPS-7");
+        let told = wrong(&format!("{head}DPS-7,2026-11-01,2026-11-30,5,X,A\n,2026-11-01,2026-11-30,5,X,\n"));
+        assert!(told[0].starts_with("line 2, order: \"DPS-7\" stands beside deal \"A\""), "{told:?}");
+        assert_eq!(told[1..], ["line 3, order: is empty, and no deal is named either"]);
+        let told = wrong("from,until,impressions,monitor\n");
+        assert_eq!(told, ["line 1: there is neither a column \"deal\" nor one \"order\""]);
     }
 
     #[test]

@@ -8,17 +8,17 @@ use super::closing::{closed_statement, digest_of};
 use super::forecast::{Basis, Forecast, WEEKDAY_DAYS, forecast};
 use super::minimum::minimum_of;
 use super::quarter::{Achievement, achievements, targets_of};
-use super::{Billed, DayResult, Inputs, Line, PaidBy, Settled, lines_of, objection};
+use super::{Billed, DayResult, Inputs, Line, OpenDay, PaidBy, Settled, lines_of, objection};
 use crate::clock::{Month, ShanghaiDay};
 use crate::event::{AccountKind, Books, ClosedDay, DaySum, Method, StoreUnavailable};
 use crate::ids::{BuyerId, DealId};
-use crate::market::deal::Deal;
+use crate::market::deal::{Deal, DealState};
 use crate::market::demand::Buyer;
 use crate::money::MicroYuan;
 use crate::settlement::breaches::Violation;
 use crate::settlement::monitor::{self, Standing};
 use crate::settlement::office::{Refusal, View, said};
-use crate::settlement::orders::{Orders, Terms};
+use crate::settlement::orders::Orders;
 use crate::settlement::statement::amounts::VatRate;
 use crate::settlement::statement::{self, DeductedFrom, Draft, Statement, Status};
 
@@ -87,7 +87,7 @@ fn known(view: &View<'_>, buyer: BuyerId) -> Result<Buyer, Refusal> {
 /// [`Refusal`] when the books cannot be read or do not come to a sum.
 pub fn stand(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Stand, Refusal> {
     let quarters = quarters(view, buyer)?;
-    if let Some(closed) = closed_statement(view.facts, buyer, month)? {
+    if let Some(closed) = closed_statement(view, buyer, month)? {
         let statement = Statement::new(closed.statement).map_err(malformed)?;
         let (standings, objections, lines) = (Vec::new(), BTreeSet::new(), Vec::new());
         return Ok(Stand { statement, digest: closed.digest, standings, objections, forecast: None, quarters, lines });
@@ -133,32 +133,57 @@ pub fn month_of(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerMo
     let by_deal = count_by_deal(&sums);
     let standings = monitor::standings(view, buyer, month, &by_deal);
     let settled = settled_counts(view, buyer, month, &standings);
-    let inputs = Inputs { month, sums: &sums, results: &results, settled: &settled };
-    let lines = lines_of(&inputs).map_err(malformed)?;
     let through = month.last_day().min(view.today());
     let closed: BTreeSet<_> = results.iter().map(|result| (result.deal, result.day)).collect();
+    let open = open_days(view, buyer, (month.first_day(), through), &closed)?;
+    let inputs = Inputs { month, sums: &sums, results: &results, open: &open, settled: &settled };
+    let lines = lines_of(&inputs).map_err(malformed)?;
     let mut running = BTreeMap::<_, MicroYuan>::new();
     for deal in guaranteed(view, buyer) {
-        let (first, last) = (deal.period.0.max(month.first_day()), deal.period.1.min(through));
-        let days = (first.0..=last.0).map(ShanghaiDay).filter(|day| !closed.contains(&(deal.id, *day)));
-        running.extend(days.map(|day| ((deal.id, day), MicroYuan::ZERO)));
+        let days = view.market.days_of(deal, month.first_day(), through).map(|(day, _)| (deal.id, day));
+        running.extend(days.filter(|key| !closed.contains(key)).map(|key| (key, MicroYuan::ZERO)));
     }
     for sum in sums.iter().filter(|sum| sum.method.is_guaranteed() && !closed.contains(&(sum.deal, sum.day))) {
         let charged = if sum.paid_by == PaidBy::Exchange { MicroYuan::ZERO } else { sum.amount };
         *running.entry((sum.deal, sum.day)).or_default() += charged;
     }
-    let adjustments = adjustments_in(view.facts, buyer, month);
+    let adjustments = adjustments_in(view, &terms.account, buyer, month);
     Ok(BuyerMonth {
         buyer,
         month,
         through,
         lines,
         minimum: minimum_of(&terms, month, view.facts, &view.market.terms.figures),
-        adjustments: adjustments.map(|(kept, it)| (kept.fact.reference.clone(), it)).collect(),
+        adjustments,
         standings,
         billed_days: sums.iter().map(|sum| sum.day).collect(),
         running,
     })
+}
+
+/// What is ordered for the days of guaranteed deals from one to another that are not closed: by what was set aside for them, and for today, where
+/// nothing was yet, by its terms. A day before today that was not set aside was not served.
+fn open_days(
+    view: &View<'_>,
+    buyer: BuyerId,
+    (first, last): (ShanghaiDay, ShanghaiDay),
+    closed: &BTreeSet<(DealId, ShanghaiDay)>,
+) -> Result<Vec<OpenDay>, StoreUnavailable> {
+    let mut open = BTreeMap::new();
+    for deal in guaranteed(view, buyer).filter(|_| last == view.today()) {
+        let served = view.market.served_on(deal, last).filter(|it| view.market.deal_state(it) == DealState::Active);
+        let Some((served, volume)) = served.and_then(|served| Some((served, served.volume?))) else { continue };
+        let (deal, method, price, ordered) = (served.id, served.method, served.price, volume.daily);
+        open.insert((deal, last), OpenDay { deal, method, day: last, price, ordered });
+    }
+    for kept in view.books.commitments(first, last)?.into_iter().filter(|kept| kept.buyer == buyer) {
+        let Some(terms) = kept.terms else { continue };
+        let (deal, day) = (kept.deal, kept.day);
+        let method = view.market.deals.get(deal).map_or(Method::Pdb, |known| known.method);
+        open.insert((deal, day), OpenDay { deal, method, day, price: terms.price, ordered: terms.ordered });
+    }
+    open.retain(|key, _| !closed.contains(key));
+    Ok(open.into_values().collect())
 }
 
 /// The guaranteed deals of a buyer.
@@ -208,7 +233,8 @@ fn results_of(
     }
     let methods: BTreeMap<_, _> = sums.iter().map(|sum| (sum.deal, sum.method)).collect();
     let result = |day: ClosedDay| {
-        let closing = day.closing;
+        let given_back = day.exemption.map_or(MicroYuan::ZERO, |exemption| exemption.to_grants);
+        let closing = day.stands();
         let known = view.market.deals.get(closing.deal).map(|deal| deal.method);
         let method = methods.get(&closing.deal).copied().or(known).unwrap_or(Method::Pdb);
         DayResult {
@@ -226,7 +252,7 @@ fn results_of(
             made_good: closing.made_good,
             funded: day.funded,
             good_until: closing.good_until,
-            undelivered_from_grants: day.from_grants,
+            undelivered_from_grants: day.from_grants - given_back,
         }
     };
     Ok(closed.into_iter().map(result).collect())
@@ -261,19 +287,19 @@ pub(crate) fn promotion_period(
 ) -> Result<(ShanghaiDay, ShanghaiDay), Refusal> {
     let found = view.market.deal_named(deal).filter(|found| found.buyer == buyer);
     let found = found.ok_or_else(|| Refusal::Malformed(format!("deal {deal:?} is none of the buyer's")))?;
-    let (from, until) = (found.period.0.max(month.first_day()), found.period.1.min(month.last_day()));
-    if from > until {
-        return Err(Refusal::Malformed(format!("deal {deal:?} has no day in {month}")));
-    }
-    Ok((from, until))
+    let mut days = view.market.days_of(found, month.first_day(), month.last_day()).map(|(day, _)| day);
+    let first = days.next().ok_or_else(|| Refusal::Malformed(format!("deal {deal:?} has no day in {month}")))?;
+    Ok((first, days.last().unwrap_or(first)))
 }
 
 /// The counts that settle in place of the exchange's: third parties', and over them what an objection was upheld with.
 fn settled_counts(view: &View<'_>, buyer: BuyerId, month: Month, standings: &[Standing]) -> Vec<Settled> {
     let mut counts = BTreeMap::new();
     for standing in standings {
-        if let Some(count) = standing.settles.filter(|count| *count != standing.exchange) {
-            counts.insert(standing.deal.clone(), (standing.monitor.clone(), count));
+        for (deal, exchange, settles) in &standing.deals {
+            if let Some(count) = settles.filter(|count| count != exchange) {
+                counts.insert(deal.clone(), (standing.monitor.clone(), count));
+            }
         }
     }
     for (deal, count) in objection::upheld(view.facts, buyer, month) {
@@ -281,7 +307,8 @@ fn settled_counts(view: &View<'_>, buyer: BuyerId, month: Month, standings: &[St
     }
     let settled = |(deal, (by, impressions)): (String, (String, u64))| {
         let deal = view.market.deal_named(&deal)?;
-        Some(Settled { deal: deal.id, by, impressions, order_is_over: deal.period.1 <= month.last_day() })
+        let order_is_over = view.market.last_day_of(deal).is_none_or(|last| last <= month.last_day());
+        Some(Settled { deal: deal.id, by, impressions, order_is_over })
     };
     counts.into_iter().filter_map(settled).collect()
 }
@@ -303,8 +330,7 @@ fn forecast_of(view: &View<'_>, figures: &BuyerMonth) -> Result<Forecast, Refusa
     let decided: BTreeSet<_> = kept.into_iter().map(|kept| (kept.deal, kept.day)).collect();
     let mut committed = MicroYuan::ZERO;
     for deal in guaranteed(view, figures.buyer) {
-        let (first, last) = (deal.period.0.max(month.first_day()), deal.period.1.min(month.last_day()));
-        for day in (first.0..=last.0).map(ShanghaiDay) {
+        for (day, deal) in view.market.days_of(deal, month.first_day(), month.last_day()) {
             if day > figures.through || figures.running.contains_key(&(deal.id, day)) {
                 let running = figures.running.get(&(deal.id, day)).copied().unwrap_or_default();
                 let served = day >= today || decided.contains(&(deal.id, day));
@@ -326,7 +352,7 @@ fn quarters(view: &View<'_>, buyer: BuyerId) -> Result<Vec<Achievement>, Refusal
         if month.first_day() > view.today() {
             break;
         }
-        let consumption = match closed_statement(view.facts, buyer, month)? {
+        let consumption = match closed_statement(view, buyer, month)? {
             Some(closed) => closed.statement.deals.iter().map(|line| line.consumption).sum(),
             None => month_of(view, buyer, month)?.consumption(),
         };
@@ -349,7 +375,7 @@ pub(super) fn draft_of(view: &View<'_>, figures: &BuyerMonth, status: Status) ->
     Ok(Draft {
         number: format!("{}-{}", terms.account, month.number()),
         status,
-        exchange: view.market.terms.domain.clone(),
+        exchange: view.market.terms.name().to_owned(),
         contract: terms.contract,
         invoice_title: terms.invoice_title,
         account: terms.account,
@@ -429,10 +455,7 @@ impl Names {
             .corrected
             .as_ref()
             .map(|it| statement::MonitorFigure { name: it.by.clone(), impressions: it.impressions });
-        let order = match self.orders.terms(&deal, line.last_day) {
-            Terms::Ordered(order, ..) | Terms::NotOrdered(order) => Some(order.number.clone()),
-            Terms::Config => None,
-        };
+        let order = self.orders.order_of(&deal, line.last_day).map(|order| order.number.clone());
         statement::DealLine {
             order,
             deal,

@@ -6,9 +6,10 @@ use super::closing::{check_open, is_closed};
 use super::objection::written;
 use super::owed;
 use crate::clock::{Month, ShanghaiDay};
-use crate::event::{Account, AccountKind, FactKind, KeptFact, Transaction, TransactionKind};
+use crate::event::{Account, AccountKind, FactKind, Transaction, TransactionKind};
 use crate::ids::BuyerId;
 use crate::money::MicroYuan;
+use crate::settlement::day::Exemption;
 use crate::settlement::office::{Deed, Refusal, View, said};
 
 /// What changes a closed month, in a later one.
@@ -65,11 +66,25 @@ impl Deed for Adjustment {
     }
 }
 
-/// The adjustments that count in a month, in the order of their entry, each with its reference.
+/// The adjustments that count in a month, each with its reference, in the order of their entry: also what exemptions gave back of closed months.
 pub(super) fn adjustments_in(
-    facts: &[KeptFact],
+    view: &View<'_>,
+    account: &str,
     buyer: BuyerId,
     month: Month,
-) -> impl Iterator<Item = (&KeptFact, Adjustment)> {
-    said::<Adjustment>(facts).filter(move |(kept, _)| kept.fact.buyer == Some(buyer) && month.contains(kept.fact.day))
+) -> Vec<(String, Adjustment)> {
+    let own = said::<Adjustment>(view.facts)
+        .filter(|(kept, _)| kept.fact.buyer == Some(buyer) && month.contains(kept.fact.day))
+        .map(|(kept, it)| (kept.seq, kept.fact.reference.clone(), it));
+    let mut all: Vec<_> = own.collect();
+    for (kept, exemption) in said::<Exemption>(view.facts) {
+        let day = kept.fact.at.shanghai_day();
+        for it in exemption.adjusted.iter().filter(|it| it.buyer == account && month.contains(day)) {
+            let (amount, reason) = (-it.amount, exemption.reason.clone());
+            let line = Adjustment { buyer: it.buyer.clone(), month: it.month, amount, day: Some(day), reason };
+            all.push((kept.seq, kept.fact.reference.clone(), line));
+        }
+    }
+    all.sort_by_key(|(seq, ..)| *seq);
+    all.into_iter().map(|(_, reference, it)| (reference, it)).collect()
 }

@@ -9,12 +9,13 @@ use super::account::{BuyerMonth, draft_of, month_of};
 use super::{objection, owed};
 use crate::clock::{Month, ShanghaiDay};
 use crate::event::{
-    AFTER_MIDNIGHT_MS, Account, AccountKind, Books, FactKind, KeptFact, LeaseState, StoreUnavailable, Transaction,
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Books, FactKind, LeaseState, StoreUnavailable, Transaction,
     TransactionKind,
 };
 use crate::ids::{BuyerId, DealId};
 use crate::money::{Fen, MicroYuan};
-use crate::settlement::office::{Deed, Refusal, View};
+use crate::settlement::day::waiting;
+use crate::settlement::office::{Deed, Facts, Refusal, View};
 use crate::settlement::statement::{Draft, Statement, Status};
 
 /// How many leases are read at once.
@@ -138,24 +139,19 @@ fn counter_sides(statement: &Statement, corrections: MicroYuan) -> Vec<(Account,
 
 /// Whether a buyer's month is closed.
 #[must_use]
-pub fn is_closed(facts: &[KeptFact], buyer: BuyerId, month: Month) -> bool {
-    closing_of(facts, buyer, month).is_some()
-}
-
-fn closing_of(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Option<&KeptFact> {
-    let day = month.last_day();
-    facts
-        .iter()
-        .find(|kept| kept.fact.kind == FactKind::MonthClosing && kept.fact.buyer == Some(buyer) && kept.fact.day == day)
+pub fn is_closed(facts: &Facts, buyer: BuyerId, month: Month) -> bool {
+    facts.closing_of(buyer, month).is_some()
 }
 
 /// The statement of a closed month, exactly as it was closed; `None` while it is open.
 ///
 /// # Errors
 /// [`Refusal::Malformed`] when what is kept is not what was closed.
-pub fn closed_statement(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Result<Option<Closed>, Refusal> {
-    let Some(kept) = closing_of(facts, buyer, month) else { return Ok(None) };
-    let broken = |why: String| Refusal::Malformed(format!("fact {}, the closing of {month}: {why}", kept.seq));
+pub fn closed_statement(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<Option<Closed>, Refusal> {
+    let Some(head) = view.facts.closing_of(buyer, month) else { return Ok(None) };
+    let broken = |why: String| Refusal::Malformed(format!("fact {}, the closing of {month}: {why}", head.seq));
+    let kept = view.books.fact(FactKind::MonthClosing, &head.reference)?;
+    let kept = kept.ok_or_else(|| broken("it is not there".to_owned()))?;
     let closing: MonthClosing = serde_json::from_str(&kept.fact.body).map_err(|error| broken(error.to_string()))?;
     let closed = closing.closed.ok_or_else(|| broken("it has no statement".to_owned()))?;
     let digest = digest_of(&closed.statement);
@@ -166,7 +162,7 @@ pub fn closed_statement(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Res
 }
 
 /// Refuses what would change a closed month.
-pub(crate) fn check_open(facts: &[KeptFact], buyer: BuyerId, month: Month) -> Result<(), Refusal> {
+pub(crate) fn check_open(facts: &Facts, buyer: BuyerId, month: Month) -> Result<(), Refusal> {
     if is_closed(facts, buyer, month) {
         let why = format!("{month} is closed: what changes it is an adjustment, which counts in a later month");
         return Err(Refusal::rule("R-MONTH", why));
@@ -191,8 +187,8 @@ fn may_be_closed(view: &View<'_>, buyer: BuyerId, month: Month) -> Result<BuyerM
     points.extend(unfinished_days(view, &figures)?);
     for standing in figures.standings.iter().filter(|standing| standing.settles.is_none()) {
         points.push(format!(
-            "{} counted {} for deal {}, the exchange {}: a review is to decide (R-STATS, figures {:?})",
-            standing.monitor, standing.third, standing.deal, standing.exchange, standing.reference
+            "{} counted {} for {}, the exchange {}: a review is to decide (R-STATS, figures {:?})",
+            standing.monitor, standing.third, standing.subject, standing.exchange, standing.reference
         ));
     }
     for objection in objection::open(view.facts, buyer, month) {
@@ -227,6 +223,10 @@ fn unfinished_days(view: &View<'_>, month: &BuyerMonth) -> Result<Vec<String>, R
     let unclosed = unclosed_days(books, month)?;
     if !unclosed.is_empty() {
         points.push(format!("guaranteed deals are not closed on {} (R-MAKEGOOD)", named(&unclosed)));
+    }
+    let waiting: Vec<_> = waiting(view, month.buyer, month.month)?.into_iter().collect();
+    if !waiting.is_empty() {
+        points.push(format!("to be closed again, because an exemption was entered: {} (R-EXEMPT)", named(&waiting)));
     }
     Ok(points)
 }

@@ -10,7 +10,7 @@ use crate::settlement::office::{Refusal, View};
 ///
 /// # Errors
 /// [`Refusal::Unavailable`] when the balances cannot be read.
-pub(super) fn settled_with(
+pub(crate) fn settled_with(
     view: &View<'_>,
     buyer: BuyerId,
     amount: MicroYuan,

@@ -1,12 +1,14 @@
 //! The month on a whole store: from charges to the closed statement and what the accounts say.
 
+mod exemptions;
 mod fixture;
+mod monitors;
 
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{
-    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Fact, FactKind,
-    Journal, KeptFact, LeaseRequest, Leases, Ledger, Measure, Posting, Resolution, Source, Stage, Tally, Via,
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Booking, Charge, ChargeKey, DayCommitment, DayTerms, Entered, Fact,
+    FactKind, Journal, KeptFact, LeaseRequest, Leases, Ledger, Measure, Posting, Resolution, Source, Stage, Tally, Via,
 };
 use crate::ids::{
     AdvertiserId, AuctionId, BuyerId, CreativeId, CreativeVersion, DspId, IdKind, ImpIndex, MediaId, PlacementId, Slot,
@@ -20,7 +22,7 @@ use crate::market::{ExchangeTerms, Market, Parts};
 use crate::money::{Fen, Quantity};
 use crate::settlement::day::{Closer, Closing};
 use crate::settlement::ledger::{derive, verify};
-use crate::settlement::office::{Receipt, Refusal, Submission, View, enter, facts_of};
+use crate::settlement::office::{Facts, Receipt, Refusal, Submission, View, enter, facts_of};
 use crate::settlement::seal::{Progress, Sealer};
 use crate::settlement::statement::{Statement, Status};
 use crate::settlement::suite::record;
@@ -79,6 +81,11 @@ fn r_settle_an_order_over_two_months_from_the_charge_to_the_accounts() {
     guaranteed_day(&store, &market, "2026-11-29", 600, 500);
     let running = stand_on(&store, &market, "2026-11-30", november());
     assert_eq!(running.statement.sums().consumption, yuan(21));
+    assert_eq!(
+        running.statement.draft().deals[0].ordered,
+        Some(2_000),
+        "today is ordered too, though it is not closed"
+    );
     assert_eq!(running.forecast.unwrap().expected, yuan(21 + 35), "today's volume is committed");
     guaranteed_day(&store, &market, "2026-11-30", 1_150, 1_150);
     guaranteed_day(&store, &market, "2026-12-01", 1_250, 1_250);
@@ -129,6 +136,36 @@ fn r_deduct_what_cash_does_not_cover_of_the_shortfall_is_a_receivable() {
     assert_eq!(balance(&store, AccountKind::BuyerCash), 0);
     assert_eq!(balance(&store, AccountKind::BuyerReceivable), yuan(80_000).0);
     assert!(verify(&*store.snapshot().unwrap()).is_ok());
+
+    // R-LATE: what is owed of it may be overdue as a fee may be, and is paid as such.
+    let late = |owed: &str, rest: &str| {
+        format!(
+            r#"{{"buyer":"8001","day":"2026-12-20","breach":{{"kind":"late-payment","owed":"{owed}","due":"2026-12-15",{rest}}},
+                "evidence":{{"expected":"¥80,000 by 15 December","found":"nothing","at":"2026-12-20T09:00:00+08:00","sha256":"{}"}}}}"#,
+            "0".repeat(64)
+        )
+    };
+    let overdue = |reference: &'static str, owed: &str, rest: &str| {
+        say(&store, &market, (FactKind::Violation, reference), "2026-12-20", &late(owed, rest))
+    };
+    let november = r#""of":"shortfall","month":"2026-11""#;
+    for (owed, rest, words) in [
+        ("80000.01", november, "the books have ¥80000.00 as owed"),
+        ("1", r#""of":"shortfall","month":"2026-10""#, "2026-10 is not closed"),
+        ("1", r#""of":"shortfall""#, "`month` names the closed month"),
+        ("1", r#""of":"fees","month":"2026-11""#, "`month` names the closed month"),
+    ] {
+        let why = refused(overdue("l1", owed, rest));
+        assert!(why.contains(words), "{owed} {rest}: {why}");
+    }
+    overdue("l1", "80000", november).unwrap();
+    assert!(refused(overdue("l2", "1", november)).contains("violation \"l1\" names the shortfall of 2026-11 already"));
+    let paid = r#"{"buyer":"8001","amount":"80000","from":"bank","day":"2026-12-20","late":"l1"}"#;
+    say(&store, &market, (FactKind::Receipt, "r1"), "2026-12-20", paid).unwrap();
+    // Five days at 3 % a day.
+    assert_eq!(balance(&store, AccountKind::LateFees), -yuan(12_000).0);
+    assert_eq!(balance(&store, AccountKind::BuyerReceivable), yuan(12_000).0);
+    assert!(verify(&*store.snapshot().unwrap()).is_ok());
 }
 
 #[test]
@@ -170,13 +207,20 @@ fn r_month_nothing_in_a_closed_month_changes() {
     assert_eq!(december.statement.sums().total, -yuan(35));
 
     // What is kept is checked.
-    let mut facts = facts_of(&*store.snapshot().unwrap()).unwrap();
-    assert!(closed_statement(&facts, BUYER, november()).unwrap().is_some());
-    for kept in &mut facts {
-        kept.fact.body = kept.fact.body.replace("Qinghe Media", "Qinghe Medic");
+    let kept = store.snapshot().unwrap().fact(FactKind::MonthClosing, CLOSE.1).unwrap().unwrap();
+    for (body, words) in [
+        (kept.fact.body.replace("Qinghe Media", "Qinghe Medic"), "was closed"),
+        (r#"{"buyer":"8001","month":"2026-11","sealed":true}"#.to_owned(), "unknown field `sealed`"),
+    ] {
+        let (other, fact) = (MemoryStore::new(), Fact { body, ..kept.fact.clone() });
+        other.enter(Entered { fact, transactions: vec![], changes: vec![], after: 0 }).unwrap();
+        let books = other.snapshot().unwrap();
+        let facts = Facts::about(&*books, Some(BUYER), &[]).unwrap();
+        let view = View { market: &market, books: &*books, facts: &facts, now: at("2026-12-20") };
+        let broken = closed_statement(&view, BUYER, november()).unwrap_err().to_string();
+        assert!(broken.contains(words) && broken.contains("fact 1"), "{broken}");
+        assert!(is_closed(&facts, BUYER, november()), "whatever its statement says");
     }
-    let broken = closed_statement(&facts, BUYER, november()).unwrap_err().to_string();
-    assert!(broken.contains("was closed") && broken.contains("fact 2"), "{broken}");
 }
 
 #[test]
@@ -377,7 +421,7 @@ fn the_statement_is_that_of_the_month() {
     let market = market();
     let store = store_with(&market, 1_000);
     let books = store.snapshot().unwrap();
-    let facts = facts_of(&*books).unwrap();
+    let facts = Facts::about(&*books, Some(BUYER), &[]).unwrap();
     let view = View { market: &market, books: &*books, facts: &facts, now: at("2026-11-20") };
     let statement: Statement = statement_of(&view, BUYER, november()).unwrap();
     let draft = statement.draft();

@@ -40,7 +40,7 @@ fn result(day: ShanghaiDay, delivered: u64, failed: u64, made_good: u64) -> DayR
 }
 
 fn lines(sums: &[Billed], results: &[DayResult], settled: &[Settled]) -> Vec<Line> {
-    lines_of(&Inputs { month: november(), sums, results, settled }).unwrap()
+    lines_of(&Inputs { month: november(), sums, results, open: &[], settled }).unwrap()
 }
 
 fn yuan(yuan: i64) -> MicroYuan {
@@ -118,7 +118,7 @@ fn r_makegood_an_earlier_months_failure_is_a_line_of_its_own_at_equal_value() {
     let unpaid = DayResult { funded: false, ..october.clone() };
     for nothing in [late, unpaid] {
         let results = [nothing, first.clone(), second.clone()];
-        let refused = lines_of(&Inputs { month: november(), sums: &[], results: &results, settled: &[] });
+        let refused = lines_of(&Inputs { month: november(), sums: &[], results: &results, open: &[], settled: &[] });
         let Err(MonthError::MoreMadeGoodThanFailed { excess, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(excess, yuan(5_700));
     }
@@ -157,7 +157,7 @@ fn r_grant_invoice_what_grants_paid_is_part_of_the_consumption_and_apart() {
     let line = &lines(&[granted], std::slice::from_ref(&undelivered), &[])[0];
     assert_eq!((line.consumption, line.from_grants), (yuan(12_000), yuan(600)));
     let beyond = Billed { amount: yuan(12_000), ..granted };
-    let inputs = Inputs { month: november(), sums: &[beyond], results: &[undelivered], settled: &[] };
+    let inputs = Inputs { month: november(), sums: &[beyond], results: &[undelivered], open: &[], settled: &[] };
     assert!(matches!(lines_of(&inputs), Err(MonthError::MoreGrantedThanConsumed { .. })));
 }
 
@@ -170,6 +170,29 @@ fn a_day_that_is_not_closed_counts_what_was_billed_so_far() {
     ];
     let line = &lines(&running, &[result(day("2026-11-02"), 150_000, 0, 0)], &[])[0];
     assert_eq!((line.consumption, line.delivered, line.settled), (yuan(12_060), 151_077, 201_000));
+}
+
+#[test]
+fn a_day_that_is_not_closed_tells_what_is_ordered_for_it() {
+    let open = |on: &str, cpm: &str, ordered| {
+        let (deal, method) = (DealId(1), Method::Pdb);
+        OpenDay { deal, method, day: day(on), price: price(cpm), ordered }
+    };
+    let days = [
+        open("2026-11-02", "60.00", 9),
+        open("2026-11-03", "60.00", 200_000),
+        open("2026-11-04", "61.00", 1_000),
+        open("2026-12-01", "61.00", 1_000),
+    ];
+    let results = [result(day("2026-11-02"), 150_000, 0, 0)];
+    let sums = [sum(day("2026-11-03"), Method::Pdb, PaidBy::Cash, 1_000, "60.00")];
+    let inputs = Inputs { month: november(), sums: &sums, results: &results, open: &days, settled: &[] };
+    let lines = lines_of(&inputs).unwrap();
+    let told: Vec<_> =
+        lines.iter().map(|line| (line.ordered, line.delivered, line.settled, line.consumption)).collect();
+    // The closed day is as it was closed; the others consume what was billed.
+    assert_eq!(told, [(400_000, 151_000, 201_000, yuan(12_060)), (1_000, 0, 0, MicroYuan::ZERO)]);
+    assert_eq!((lines[1].first_day, lines[1].last_day), (day("2026-11-04"), day("2026-11-04")));
 }
 
 fn settles(impressions: u64, order_is_over: bool) -> Settled {
@@ -217,7 +240,7 @@ fn r_stats_worked_example_3_a_missing_impression_is_the_exchanges_failure() {
 #[test]
 fn what_cannot_be_is_refused_by_name() {
     let impossible = DayResult { failed: 200_001, by_buyer: 0, ..result(day("2026-11-02"), 0, 0, 0) };
-    let inputs = Inputs { month: november(), sums: &[], results: &[impossible], settled: &[] };
+    let inputs = Inputs { month: november(), sums: &[], results: &[impossible], open: &[], settled: &[] };
     let refused = lines_of(&inputs).unwrap_err();
     assert!(matches!(refused, MonthError::MoreUndeliveredThanOrdered { .. }));
     assert!(refused.to_string().contains("R-MAKEGOOD") && refused.to_string().contains("2026-11-02"));

@@ -6,7 +6,7 @@ mod grants;
 mod payments;
 mod restrictions;
 
-pub use closing::{AccountClosing, Cash};
+pub use closing::{AccountClosing, Cash, close_ended, ended_uses};
 pub use credit::Credit;
 pub use grants::Grant;
 pub use payments::{Deposit, DepositStep, Direction, Rebate, RebateStep, Refund, Transfer};
@@ -37,9 +37,14 @@ pub(super) fn may_receive(view: &View<'_>, buyer: BuyerId, what: &str) -> Result
     }
 }
 
-/// Whether a buyer's cash may be moved: it is not frozen.
+/// Whether a buyer's cash may be moved: its accounts are open and it is not frozen.
 fn cash_moves(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
-    if open(view, buyer)?.cash_frozen {
+    open(view, buyer)?;
+    not_frozen(view, buyer)
+}
+
+fn not_frozen(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
+    if view.books.standing(buyer)?.cash_frozen {
         return Err(Refusal::rule("R-RESTRICT", "the buyer's cash is frozen until a rectification lifts that"));
     }
     Ok(())
@@ -47,11 +52,17 @@ fn cash_moves(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
 
 /// Whether money may leave the exchange: it is not withheld in a dispute (R-HOLD).
 fn cash_leaves(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
+    open(view, buyer)?;
+    cash_goes_back(view, buyer)
+}
+
+/// Whether cash may be paid back to a buyer, also what accounts that are closed left over (R-TERM).
+fn cash_goes_back(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
     let of = |kind| view.facts.iter().filter(|kept| kept.fact.kind == kind && kept.fact.buyer == Some(buyer)).count();
     if of(FactKind::Hold) > of(FactKind::HoldEnd) {
         return Err(Refusal::rule("R-HOLD", "deposit and balances of the buyer are withheld while a dispute is open"));
     }
-    cash_moves(view, buyer)
+    not_frozen(view, buyer)
 }
 
 /// The buyer's client with that id.

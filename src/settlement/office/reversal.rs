@@ -59,6 +59,8 @@ const fn why_not(kind: TransactionKind) -> Option<&'static str> {
 
 impl Deed for Reversal {
     const KIND: FactKind = FactKind::Reversal;
+    // Another may have taken the same transaction back, whomever it was said to concern.
+    const JUDGED_BY_ALL: &'static [FactKind] = &[FactKind::Reversal];
 
     fn concerns(&self, view: &View<'_>) -> Result<(Option<BuyerId>, ShanghaiDay), Refusal> {
         let entries = self.original(view)?.contents.entries;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Account, AccountKind, Source};
+use crate::event::{Account, AccountKind, Kinds, Source, Whose};
 use crate::ids::DenseId;
 use crate::market::demand::Buyer;
 use crate::market::{ExchangeTerms, Parts};
@@ -110,10 +110,59 @@ fn every_kind_that_can_be_entered_is_explained() {
 fn a_record_that_is_not_understood_is_named_and_never_passed_over() {
     let store = MemoryStore::new();
     top_up(&store, "bank 1", r#"{"buyer":"8001","amount":"1.00"}"#).unwrap();
-    let mut entered = store.snapshot().unwrap().facts(0, 1).unwrap().remove(0).fact;
-    (entered.reference, entered.body) = ("bank 2".to_owned(), r#"{"buyer":"8001","sum":"1.00"}"#.to_owned());
-    store.enter(Entered { fact: entered, transactions: vec![], changes: vec![], after: 1 }).unwrap();
-    let told = facts_of(&*store.snapshot().unwrap()).unwrap_err().to_string();
-    assert!(told.contains("record 2, top-up bank 2, is not understood: unknown field `sum`"), "{told}");
-    assert!(matches!(top_up(&store, "bank 3", r#"{"buyer":"8001","amount":"1.00"}"#), Err(Refusal::Unavailable(_))));
+    let entered = store.snapshot().unwrap().facts(0, 1).unwrap().remove(0).fact;
+    let put = |fact: Fact, after| {
+        store.enter(Entered { fact, transactions: vec![], changes: vec![], after }).unwrap();
+    };
+    let body = r#"{"buyer":"8001","sum":"1.00"}"#.to_owned();
+    put(Fact { reference: "bank 2".to_owned(), body, ..entered.clone() }, 1);
+    let refused = |account: &str| {
+        let body = format!(r#"{{"buyer":"{account}","amount":"1.00"}}"#);
+        match top_up(&store, &format!("bank of {account}"), &body) {
+            Err(Refusal::Unavailable(why)) => Some(why.to_string()),
+            Err(other) => panic!("{other}"),
+            Ok(_) => None,
+        }
+    };
+    let words = "record 2, top-up bank 2, is not understood: unknown field `sum`";
+    assert!(refused("8001").unwrap().contains(words));
+    assert_eq!(refused("8002"), None, "it concerns another buyer");
+    let books = store.snapshot().unwrap();
+    for kinds in [Kinds::All, Kinds::Only(FactKind::TopUp), Kinds::AllBut(FactKind::MonthClosing)] {
+        assert!(facts_by(&*books, kinds, Whose::Anybodys).unwrap_err().to_string().contains(words));
+        assert!(facts_by(&*books, kinds, Whose::Of(BuyerId(1))).is_ok());
+    }
+    drop(books);
+    // What concerns everybody concerns each.
+    let (kind, body) = (FactKind::Exemption, r#"{"first":"2026-11-01"}"#.to_owned());
+    put(Fact { kind, reference: "all".to_owned(), buyer: None, body, ..entered }, 3);
+    let words = "record 4, exemption all, is not understood";
+    assert!(["8001", "8002"].iter().all(|account| refused(account).unwrap().contains(words)));
+}
+
+// R-ORDER: a number is one buyer's alone, though a record is judged by what concerns its buyer.
+#[test]
+fn r_order_an_orders_number_is_one_buyers_alone() {
+    let store = MemoryStore::new();
+    let order = |account: &str, version: u32| {
+        serde_json::json!({
+            "number": "O-1", "version": version, "buyer": account, "contract": "PMP-1", "signed": "2026-11-01",
+            "lines": [{ "deal": "PD-1", "method": "PD", "from": "2026-11-01", "until": "2026-11-30", "cpm": "35.00" }],
+        })
+        .to_string()
+    };
+    let fact = Fact {
+        kind: FactKind::Order,
+        reference: "first".to_owned(),
+        buyer: Some(BuyerId(0)),
+        day: NOW.shanghai_day(),
+        at: NOW,
+        actor: "finance".to_owned(),
+        body: order("8001", 1),
+    };
+    store.enter(Entered { fact, transactions: vec![], changes: vec![], after: 0 }).unwrap();
+    let body = order("8002", 2);
+    let submission = Submission { kind: FactKind::Order, reference: "second", actor: "finance", body: body.as_bytes() };
+    let refused = enter(&submission, &market(), &store, NOW).unwrap_err().to_string();
+    assert!(refused.contains("R-ORDER: order \"O-1\" is another buyer's"), "{refused}");
 }

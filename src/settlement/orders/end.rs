@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeptOrder, Orders};
+use super::{KeptOrder, Orders, first_day_after};
 use crate::clock::ShanghaiDay;
 use crate::event::{FactKind, Transaction, TransactionKind};
 use crate::ids::BuyerId;
@@ -89,6 +89,14 @@ impl Deed for OrderCancellation {
         let order = self.order(buyer, &orders)?;
         // An order that the exchange never confirmed does not bind: nothing was locked for it.
         let Some(effective) = order.confirmed() else { return Ok(()) };
+        let first = first_day_after(view.now);
+        if self.from < first {
+            let why = format!(
+                "what has begun was set aside as ordered: it can be cancelled from {first} on, not from {}",
+                self.from
+            );
+            return Err(Refusal::rule("R-COMMIT", why));
+        }
         if self.is_agreed(buyer, view)? {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeptOrder, Line, Order, Orders, Term, Terms};
+use super::{KeptOrder, Line, Order, Orders};
 use crate::clock::ShanghaiDay;
 use crate::event::{FactKind, Transaction};
 use crate::ids::BuyerId;
@@ -10,6 +10,7 @@ use crate::market::deal::Deal;
 use crate::market::demand::Buyer;
 use crate::market::supply::Placement;
 use crate::money::MicroYuan;
+use crate::settlement::month::is_closed;
 use crate::settlement::notice::{Side, Subject, notice_of, said_something};
 use crate::settlement::office::{Deed, Refusal, View};
 
@@ -20,6 +21,8 @@ const MOST_DAYS: u32 = 3_660;
 
 impl Deed for Order {
     const KIND: FactKind = FactKind::Order;
+    // An order's number is one buyer's alone.
+    const JUDGED_BY_ALL: &'static [FactKind] = &[FactKind::Order];
 
     fn concerns(&self, view: &View<'_>) -> Result<(Option<BuyerId>, ShanghaiDay), Refusal> {
         Ok((Some(view.buyer(&self.buyer)?), self.signed))
@@ -109,22 +112,29 @@ impl Order {
         let differing = line.differences(deal);
         if let Some(term) = differing.iter().find(|term| !line.differs.contains(term)) {
             let agreed = describe(deal);
-            let why = format!("its {} is not that of the market, {agreed}; say it in `differs`", shown(*term));
+            let why = format!("its {} is not that of the market, {agreed}; say it in `differs`", term.name());
             return refuse("R-ORDER", why);
         }
         let twice = self.lines.iter().filter(|other| other.deal == line.deal && overlap(other, line)).count();
         if twice > 1 {
             return refuse("R-ORDER", "two lines have it on the same day".to_owned());
         }
-        for other in orders.iter().filter(|other| other.number != self.number) {
-            let bound = other.confirmed().is_some_and(|version| {
-                version.order.lines.iter().any(|it| it.deal == line.deal && overlap(it, line) && other.stands(it, line))
-            });
-            if bound {
-                return refuse("R-INVENTORY", format!("order {:?} has it on the same days", other.number));
-            }
+        if let Some(other) = orders.other_with(line, &self.number) {
+            return refuse("R-INVENTORY", format!("order {:?} has it on the same days", other.number));
         }
         Ok(())
+    }
+}
+
+impl Orders {
+    /// Another order than `number` that binds and has the deal of a line on some of its days.
+    fn other_with(&self, line: &Line, number: &str) -> Option<&KeptOrder> {
+        let has = |other: &&KeptOrder| {
+            other.confirmed().is_some_and(|version| {
+                version.order.lines.iter().any(|it| it.deal == line.deal && overlap(it, line) && other.stands(it, line))
+            })
+        };
+        self.iter().filter(|other| other.number != number).find(has)
     }
 }
 
@@ -142,15 +152,6 @@ fn overlap(one: &Line, other: &Line) -> bool {
 fn deal_of<'v>(line: &Line, buyer: BuyerId, view: &View<'v>) -> Result<&'v Deal, Refusal> {
     let found = view.market.deal_named(&line.deal).filter(|deal| deal.buyer == buyer);
     found.ok_or_else(|| Refusal::rule("R-ORDER", format!("the buyer has no deal {:?} in the market", line.deal)))
-}
-
-const fn shown(term: Term) -> &'static str {
-    match term {
-        Term::Price => "price",
-        Term::Volume => "volume",
-        Term::PushRatio => "push ratio",
-        Term::Period => "period",
-    }
 }
 
 fn describe(deal: &Deal) -> String {
@@ -202,6 +203,14 @@ impl Deed for OrderConfirmation {
             let signed = version.order.signed;
             return refuse(format!("`day` must be from {signed}, when it was signed, to {}", view.today()));
         }
+        let month = self.day.month();
+        if is_closed(view.facts, buyer, month) {
+            let why = format!(
+                "{month} is closed: no order is confirmed in it any more (R-ORDER), so `day` cannot be {}",
+                self.day
+            );
+            return Err(Refusal::rule("R-MONTH", why));
+        }
         if version.order.effective.is_some() && self.day < view.today() {
             return refuse(format!("until today the old version has settled: `day` must be {}", view.today()));
         }
@@ -209,9 +218,7 @@ impl Deed for OrderConfirmation {
             let deal = deal_of(line, buyer, view)?;
             check_price(line, deal, version.order.signed, view)?;
             check_inventory(line, deal)?;
-            if let Terms::Ordered(other, ..) = orders.terms(&line.deal, line.from.max(view.today()))
-                && other.number != self.number
-            {
+            if let Some(other) = orders.other_with(line, &self.number) {
                 let why = format!("deal {:?}: order {:?} has it on the same days", line.deal, other.number);
                 return Err(Refusal::rule("R-INVENTORY", why));
             }

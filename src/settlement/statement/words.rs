@@ -100,6 +100,7 @@ impl Language {
             Cause::Separated => self.pick("同一广告位组内竞品隔离", "Separated within an ad pod"),
             Cause::FrequencyCapped => self.pick("达到频次上限", "Frequency cap reached"),
             Cause::UnderFloor => self.pick("低于底价", "Under the floor"),
+            Cause::NotOrdered => self.pick("当日无订单", "Not ordered on the day"),
             Cause::Exempt => self.pick("双方均不担责之日", "A day on which neither side answers"),
             Cause::DealSuspended => self.pick("交易暂停", "Deal suspended or paused"),
             Cause::BuyerSuspended => self.pick("账户暂停", "Account suspended"),

@@ -2,6 +2,8 @@
 
 use super::funds::give;
 use super::seals::seal_next;
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::event::{
     Account, AccountKind, Cause, ClosedDay, DayClosing, DayCommitment, DayTerms, Fund, GrantId, Pot, TransactionKind,
@@ -18,7 +20,7 @@ const YUAN: i64 = 1_000_000;
 
 /// An order of so many days from `DAY` on at ¥60.00 CPM.
 pub(super) struct Order {
-    market: Market,
+    pub(super) market: Market,
     ordered: u64,
     push: PushRatio,
 }
@@ -68,7 +70,7 @@ impl Order {
     }
 
     /// A whole day: funded, offered, delivered, over, sealed, closed.
-    fn day(&self, store: &dyn Engine, day: ShanghaiDay, offered: u64, delivered: u64) -> bool {
+    pub(super) fn day(&self, store: &dyn Engine, day: ShanghaiDay, offered: u64, delivered: u64) -> bool {
         let funded = self.commit(store, day);
         deliver(store, day, delivered);
         count(store, day, Stage::Offered, offered);
@@ -116,7 +118,7 @@ pub(super) fn deliver(store: &dyn Engine, day: ShanghaiDay, impressions: u64) {
     }
 }
 
-fn closed(store: &dyn Engine) -> Vec<ClosedDay> {
+pub(super) fn closed(store: &dyn Engine) -> Vec<ClosedDay> {
     let books = store.snapshot().unwrap();
     let (first, last) = (ShanghaiDay(0), ShanghaiDay(u32::MAX));
     let all = books.closings(first, last).unwrap();
@@ -133,7 +135,7 @@ fn balance(store: &dyn Engine, account: Account) -> i64 {
     balances.iter().find(|(known, _)| *known == account).map_or(0, |(_, amount)| amount.0)
 }
 
-fn of_buyer(kind: AccountKind) -> Account {
+pub(super) fn of_buyer(kind: AccountKind) -> Account {
     Account { kind, owner: BUYER.0 }
 }
 
@@ -224,7 +226,7 @@ pub(super) fn r_commit_a_day_is_closed_once_in_order_and_only_when_it_is_sealed(
     };
     let refused = |closing: &DayClosing, now| store.close_day(closing, now).unwrap_err().to_string();
     assert!(refused(&closing(nth(0), 200), over(nth(0))).contains("it is not sealed"));
-    assert_eq!(store.snapshot().unwrap().closable(over(nth(0))), Ok(vec![]));
+    assert_eq!(store.snapshot().unwrap().closable(over(nth(0)), &BTreeSet::new()), Ok(vec![]));
     store.close_dead(over(nth(0))).unwrap();
     derive(store, over(nth(0))).unwrap();
     assert!(seal_next(store, over(nth(0))).is_some());
@@ -342,22 +344,30 @@ fn a_closing_cannot_be_altered() {
         ("UPDATE day_closing SET failed = failed - 1, by_buyer = by_buyer + 1", "payable: it is"),
         ("UPDATE day_closing_cause SET count = count + 1", "ended under a cause"),
         ("UPDATE day_closing SET from_cash = 1", "what was taken from cash"),
-        ("DELETE FROM day_closing_cause; DELETE FROM day_closing", "there is no record of one"),
+        (
+            "DELETE FROM day_closing_cause; DELETE FROM day_exemption; DELETE FROM day_closing",
+            "there is no record of one",
+        ),
         ("UPDATE pot SET funded = funded + 1 WHERE state = 3", "buyer_make_good/4"),
+        ("UPDATE day_exemption SET back = back - 1, kept = kept - 1", "what its exemption gave back: it is"),
+        ("UPDATE day_exemption SET kept = kept - 1", "what its exemption keeps, in the ledger"),
+        ("UPDATE day_exemption SET to_grants = 1", "what its exemption gave back to grants"),
+        ("DELETE FROM day_exemption", "there is no record of one"),
     ];
     for (sql, words) in cases {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(Options::new(folder.path(), NodeId(1)), noon()).unwrap();
         let order = order(3, 1_000, "1");
-        top_up(&store, "bank 1", 100 * YUAN).unwrap();
+        top_up(&store, "bank 1", 200 * YUAN).unwrap();
         order.day(&store, nth(0), 700, 500);
+        order.day(&store, nth(1), 700, 500);
+        store.exempt_day(DEAL, nth(1), Some(nth(2)), over(nth(1))).unwrap();
         proved(&store);
         drop(store);
         let connection = rusqlite::Connection::open(folder.path().join("pmpx.db")).unwrap();
-        let drops: String =
-            ["day_closing_keep", "day_closing_stay", "day_closing_cause_keep", "day_closing_cause_stay"]
-                .map(|name| format!("DROP TRIGGER {name};"))
-                .concat();
+        let drops: String = ["day_closing", "day_closing_cause", "day_exemption"]
+            .map(|name| format!("DROP TRIGGER {name}_keep; DROP TRIGGER {name}_stay;"))
+            .concat();
         connection.execute_batch(&format!("{drops} {sql}")).unwrap();
         let found = verify(&crate::store::SqliteReader::open(folder.path()).unwrap()).unwrap_err().to_string();
         assert!(found.contains(words), "{sql}: {found}");

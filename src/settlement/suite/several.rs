@@ -113,6 +113,15 @@ impl Archive for Several {
     fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
         self.leader().close_day(closing, now)
     }
+    fn exempt_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        on: Option<ShanghaiDay>,
+        now: UnixMillis,
+    ) -> Result<Booking, BookError> {
+        self.leader().exempt_day(deal, day, on, now)
+    }
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Stored<()> {
         self.leader().let_go(day, now)
     }

@@ -132,6 +132,16 @@ impl Archive for MemoryStore {
         self.state().all_or_nothing(|state| closing::close(state, closing, now))
     }
 
+    fn exempt_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        made_good_on: Option<ShanghaiDay>,
+        now: UnixMillis,
+    ) -> Result<Booking, BookError> {
+        self.state().all_or_nothing(|state| closing::exempt(state, (deal, day), made_good_on, now))
+    }
+
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Result<(), StoreUnavailable> {
         let state = &mut *self.state();
         let refused = StoreUnavailable(format!("{day} is not sealed, or its detail is gone"));

@@ -45,6 +45,10 @@ impl Kept {
         self.draws.get(&lease).copied()
     }
 
+    pub(super) fn balance(&self, account: Account) -> MicroYuan {
+        self.balances.get(&account).copied().unwrap_or_default()
+    }
+
     pub(super) fn balances(&self) -> Vec<(Account, MicroYuan)> {
         self.balances.iter().map(|(account, amount)| (*account, *amount)).collect()
     }

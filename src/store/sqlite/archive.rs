@@ -8,6 +8,7 @@ use super::vault::File;
 use super::{SqliteStore, reader};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Archive, BookError, Booking, ClickGroup, DayClosing, Group, Seal, StoreUnavailable};
+use crate::ids::DealId;
 use crate::store::closing;
 
 impl SqliteStore {
@@ -44,6 +45,16 @@ impl Archive for SqliteStore {
     fn close_day(&self, closing: &DayClosing, now: UnixMillis) -> Result<Booking, BookError> {
         let closing = closing.clone();
         self.call(move |connection, _| closing::close(&mut File(connection), &closing, now))
+    }
+
+    fn exempt_day(
+        &self,
+        deal: DealId,
+        day: ShanghaiDay,
+        made_good_on: Option<ShanghaiDay>,
+        now: UnixMillis,
+    ) -> Result<Booking, BookError> {
+        self.call(move |connection, _| closing::exempt(&mut File(connection), (deal, day), made_good_on, now))
     }
 
     fn let_go(&self, day: ShanghaiDay, now: UnixMillis) -> Result<(), StoreUnavailable> {

@@ -1,6 +1,6 @@
 //! Closed days of guaranteed deals as the file keeps them, and which days can be closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -9,7 +9,10 @@ use super::reader::sealed::leases_stand;
 use super::reader::{rows, unknown};
 use super::vault::File;
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{AFTER_MIDNIGHT_MS, Cause, ClosedDay, DayClosing, KeptCommitment, Measure, StoreUnavailable};
+use crate::event::{
+    AFTER_MIDNIGHT_MS, Account, AccountKind, Cause, ClosedDay, DayClosing, Entry, KeptCommitment, LateExemption,
+    Measure, StoreUnavailable, TransactionKind,
+};
 use crate::ids::{BuyerId, DealId};
 use crate::money::{CpmMicroYuan, MicroYuan};
 use crate::store::closing::Closings;
@@ -60,7 +63,38 @@ impl Closings for File<'_> {
         for (cause, count) in &closing.causes {
             insert.execute((closing.deal.0, closing.day.0, cause.code(), count.cast_signed()))?;
         }
+        let closed = "DELETE FROM open_day WHERE day = ?1 AND deal = ?2";
+        self.0.prepare_cached(closed)?.execute((closing.day.0, closing.deal.0))?;
         Ok(())
+    }
+
+    fn keep_exempted(
+        &mut self,
+        deal: DealId,
+        day: ShanghaiDay,
+        exemption: &LateExemption,
+    ) -> Result<(), StoreUnavailable> {
+        let LateExemption { at, back, to_grants, kept, made_good_on } = *exemption;
+        let on = made_good_on.map(|on| on.0);
+        let row = (deal.0, day.0, at.0.cast_signed(), back.0, to_grants.0, kept.0, on);
+        self.0.prepare_cached("INSERT INTO day_exemption VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(row)?;
+        Ok(())
+    }
+
+    fn entries_of(&self, kind: TransactionKind, reference: &str) -> Result<Vec<Entry>, StoreUnavailable> {
+        let entries = "SELECT account_kind, account_owner, amount FROM ledger_entry JOIN ledger_transaction ON id = transaction_id
+                       WHERE kind = ?1 AND reference = ?2";
+        rows(self.0, entries, (kind.code(), reference), |row| {
+            let kind = AccountKind::from_code(row.get(0)?).ok_or_else(|| unknown(0, "kind of account"))?;
+            Ok(Entry { account: Account { kind, owner: row.get(1)? }, amount: MicroYuan(row.get(2)?) })
+        })
+    }
+
+    fn balance(&self, account: Account) -> Result<MicroYuan, StoreUnavailable> {
+        let balance = "SELECT amount FROM balance WHERE account_kind = ?1 AND account_owner = ?2";
+        let mut found = self.0.prepare_cached(balance)?;
+        let amount: Option<i64> = found.query_row((account.kind.code(), account.owner), |row| row.get(0)).optional()?;
+        Ok(MicroYuan(amount.unwrap_or_default()))
     }
 
     fn is_settled(&self, day: ShanghaiDay, now: UnixMillis) -> Result<bool, StoreUnavailable> {
@@ -78,20 +112,23 @@ fn is_settled(connection: &Connection, day: ShanghaiDay, now: UnixMillis) -> Res
 }
 
 /// The first day that has something to close at `now`, with what of it: each the first open day of its deal.
-pub(super) fn closable(connection: &Connection, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-    // Days are closed in order: those before the last one of which something is closed need no second look.
-    let open = "SELECT min(day) FROM commitment WHERE ordered IS NOT NULL AND day < ?1
-                AND day >= coalesce((SELECT max(day) FROM day_closing), 0)
-                AND NOT EXISTS (SELECT 1 FROM day_closing WHERE day_closing.deal = commitment.deal AND day_closing.day = commitment.day)";
-    let day: Option<u32> =
-        connection.prepare_cached(open)?.query_row([now.shanghai_day().0], |row| row.get(0)).optional()?.flatten();
-    let Some(day) = day.map(ShanghaiDay) else { return Ok(Vec::new()) };
+pub(super) fn closable(
+    connection: &Connection,
+    now: UnixMillis,
+    passing: &BTreeSet<DealId>,
+) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+    let open = "SELECT day, deal FROM open_day WHERE day < ?1 ORDER BY day, deal";
+    let mut open = connection.prepare_cached(open)?;
+    let mut open = open.query_map([now.shanghai_day().0], |row| Ok((ShanghaiDay(row.get(0)?), DealId(row.get(1)?))))?;
+    let first = open.find(|row| row.as_ref().map_or(true, |(_, deal)| !passing.contains(deal)));
+    let Some((day, _)) = first.transpose()? else { return Ok(Vec::new()) };
     if !is_settled(connection, day, now)? {
         return Ok(Vec::new());
     }
-    let of_day = "day = ?1 AND ordered IS NOT NULL
-                  AND NOT EXISTS (SELECT 1 FROM day_closing WHERE day_closing.deal = commitment.deal AND day_closing.day = ?1)";
-    ledger::commitments_where(connection, of_day, [day.0])
+    let of_day = "day = ?1 AND ordered IS NOT NULL AND EXISTS (SELECT 1 FROM open_day WHERE open_day.day = ?1 AND open_day.deal = commitment.deal)";
+    let mut found = ledger::commitments_where(connection, of_day, [day.0])?;
+    found.retain(|kept| !passing.contains(&kept.deal));
+    Ok(found)
 }
 
 /// Closed days from one to another, in order of day and deal.
@@ -122,7 +159,9 @@ pub(super) fn of_buyer(
 
 /// Closed days whose failures are to be made good on a day, in order of deal.
 pub(super) fn made_good_on(connection: &Connection, day: ShanghaiDay) -> Result<Vec<ClosedDay>, StoreUnavailable> {
-    select(connection, "made_good_on = ?1 AND kept > 0", [day.0])
+    let due = "made_good_on = ?1 AND kept > 0
+               OR (deal, day) IN (SELECT deal, day FROM day_exemption WHERE made_good_on = ?1 AND kept > 0)";
+    select(connection, due, [day.0])
 }
 
 fn select(
@@ -142,13 +181,29 @@ fn select(
         let Some(Measure::Cause(cause)) = Measure::from_code(row.get(2)?) else { return Err(unknown(2, "cause")) };
         Ok(((DealId(row.get(0)?), ShanghaiDay(row.get(1)?)), (cause, row.get(3)?)))
     };
-    let causes: Vec<((DealId, ShanghaiDay), (Cause, u64))> = rows(connection, &causes, parameters, cause)?;
+    let causes: Vec<((DealId, ShanghaiDay), (Cause, u64))> = rows(connection, &causes, parameters.clone(), cause)?;
     for (key, cause) in causes {
         if let Some(one) = places.get(&key).and_then(|place| closed.get_mut(*place)) {
             one.closing.causes.push(cause);
         }
     }
+    let exemptions = format!(
+        "SELECT deal, day, at_ms, back, to_grants, kept, made_good_on FROM day_exemption
+         WHERE (deal, day) IN (SELECT deal, day FROM day_closing WHERE {which})"
+    );
+    for (key, exemption) in rows(connection, &exemptions, parameters, exemption_of)? {
+        if let Some(one) = places.get(&key).and_then(|place| closed.get_mut(*place)) {
+            one.exemption = Some(exemption);
+        }
+    }
     Ok(closed)
+}
+
+fn exemption_of(row: &Row<'_>) -> rusqlite::Result<((DealId, ShanghaiDay), LateExemption)> {
+    let money = |column| row.get(column).map(MicroYuan);
+    let (at, made_good_on) = (UnixMillis(row.get(2)?), row.get::<_, Option<u32>>(6)?.map(ShanghaiDay));
+    let exemption = LateExemption { at, back: money(3)?, to_grants: money(4)?, kept: money(5)?, made_good_on };
+    Ok(((DealId(row.get(0)?), ShanghaiDay(row.get(1)?)), exemption))
 }
 
 fn closed_of(row: &Row<'_>) -> rusqlite::Result<ClosedDay> {
@@ -180,5 +235,6 @@ fn closed_of(row: &Row<'_>) -> rusqlite::Result<ClosedDay> {
         owed: money(19)?,
         kept: money(20)?,
         released: money(21)?,
+        exemption: None,
     })
 }

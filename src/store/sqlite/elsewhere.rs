@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{SqliteStore, schema};
 use crate::clock::ShanghaiDay;
-use crate::event::{Measure, StoreUnavailable, Tally};
+use crate::event::{Measure, StoreUnavailable, Tally, TransactionKind};
 use crate::ids::DealId;
 
 /// How the market stands in the store, whoever has changed it.
@@ -18,21 +18,33 @@ pub struct Pulse {
     pub pinned: bool,
     /// The number of the last kill switch that was thrown or lifted; 0 for none.
     pub switches: u64,
+    /// The number of the last money record that was entered; 0 for none.
+    pub facts: u64,
 }
 
 impl SqliteStore {
-    /// How the market stands now: three look-ups.
+    /// How the market stands now: four look-ups.
     ///
     /// # Errors
     /// [`StoreUnavailable`] when it cannot be read.
     pub fn pulse(&self) -> Result<Pulse, StoreUnavailable> {
         let newest = "SELECT coalesce(max(number), 0), coalesce((SELECT pinned FROM generation ORDER BY number DESC LIMIT 1), 0),
-                      (SELECT coalesce(max(seq), 0) FROM suspension) FROM generation";
+                      (SELECT coalesce(max(seq), 0) FROM suspension), (SELECT coalesce(max(seq), 0) FROM fact) FROM generation";
         self.glance(|connection| {
             Ok(connection.prepare_cached(newest)?.query_row((), |row| {
-                Ok(Pulse { generation: row.get(0)?, pinned: row.get(1)?, switches: row.get(2)? })
+                Ok(Pulse { generation: row.get(0)?, pinned: row.get(1)?, switches: row.get(2)?, facts: row.get(3)? })
             })?)
         })
+    }
+
+    /// Whether a top-up was booked under that reference.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] when it cannot be read.
+    pub fn has_top_up(&self, reference: &str) -> Result<bool, StoreUnavailable> {
+        let known = "SELECT 1 FROM ledger_transaction WHERE kind = ?1 AND reference = ?2";
+        let kind = TransactionKind::TopUp.code();
+        self.glance(|connection| Ok(connection.prepare_cached(known)?.exists((kind, reference))?))
     }
 
     /// Whether another node was ever started on the folder.

@@ -98,6 +98,9 @@ pub(super) fn commit_day(
     let (price, (numerator, denominator)) = (terms.price.micro_yuan_per_mille(), terms.push);
     let row = (deal.0, day.0, buyer.0, terms.amount.0, funded, decided, ordered, price, numerator, denominator);
     connection.prepare_cached(sql)?.execute(row)?;
+    let open = "INSERT OR IGNORE INTO open_day SELECT ?1, ?2
+                WHERE NOT EXISTS (SELECT 1 FROM day_closing WHERE day_closing.deal = ?2 AND day_closing.day >= ?1)";
+    connection.prepare_cached(open)?.execute((day.0, deal.0))?;
     Ok(funded)
 }
 

@@ -4,6 +4,7 @@
 pub(super) mod booked;
 pub(super) mod sealed;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
@@ -15,9 +16,9 @@ use super::vault::{self, File};
 use super::{closings, facts, journal, ledger, sums};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{
-    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, GrantTerms, Group, GroupKey,
-    Journaled, KeptCommitment, KeptFact, LeasePart, LeaseRecord, Measure, Method, Position, Sealed, Standing,
-    StoreUnavailable, Stored, Tally, Totals, TransactionKind,
+    Account, AccountKind, Books, ChargeKey, ClickGroup, Clicked, ClosedDay, DaySum, FactHead, FactKind, GrantTerms,
+    Group, GroupKey, Journaled, KeptCommitment, KeptFact, Kinds, LeasePart, LeaseRecord, Measure, Method, Position,
+    Sealed, Standing, StoreUnavailable, Stored, Tally, Totals, TransactionKind, Whose,
 };
 use crate::ids::{AuctionId, BuyerId, DealId, IdBook, IdKind, LeaseId, MediaId};
 use crate::money::MicroYuan;
@@ -249,8 +250,8 @@ impl Books for SqliteReader {
         ledger::commitments(&self.0, from, to)
     }
 
-    fn closable(&self, now: UnixMillis) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
-        closings::closable(&self.0, now)
+    fn closable(&self, now: UnixMillis, passing: &BTreeSet<DealId>) -> Result<Vec<KeptCommitment>, StoreUnavailable> {
+        closings::closable(&self.0, now, passing)
     }
 
     fn closed_days(&self) -> Result<Vec<ShanghaiDay>, StoreUnavailable> {
@@ -346,8 +347,26 @@ impl Books for SqliteReader {
         self.rows(&sql, (auction, imp, slot, limit), clicked_of)
     }
 
-    fn facts(&self, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
-        facts::after(&self.0, after, limit)
+    fn facts_of(&self, kinds: Kinds, whose: Whose, after: u64, limit: u32) -> Result<Vec<KeptFact>, StoreUnavailable> {
+        facts::of(&self.0, kinds, whose, (after, limit))
+    }
+
+    fn fact_heads(
+        &self,
+        kind: FactKind,
+        whose: Whose,
+        first: ShanghaiDay,
+        last: ShanghaiDay,
+    ) -> Result<Vec<FactHead>, StoreUnavailable> {
+        facts::heads(&self.0, kind, whose, (first, last))
+    }
+
+    fn fact(&self, kind: FactKind, reference: &str) -> Result<Option<KeptFact>, StoreUnavailable> {
+        facts::named(&self.0, kind, reference)
+    }
+
+    fn last_fact(&self) -> Result<u64, StoreUnavailable> {
+        facts::last(&self.0)
     }
 
     fn load_ids(&self) -> Result<IdBook, StoreUnavailable> {

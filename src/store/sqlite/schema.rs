@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0007_books.sql"),
     include_str!("0008_notices_of_nodes.sql"),
     include_str!("0009_closings.sql"),
+    include_str!("0010_facts_by_buyer.sql"),
 ];
 
 /// `pmpx` in ASCII: marks a file as ours.

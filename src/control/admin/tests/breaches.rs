@@ -47,7 +47,7 @@ async fn r_damage_change_the_fourth_suspends_the_buyer_for_good() {
 }
 
 #[tokio::test]
-async fn r_order_orders_are_told_with_what_differs_from_the_market() {
+async fn r_order_a_confirmed_order_is_in_the_market_from_the_next_day_on() {
     let plane = Plane::new().await;
     let market = plane.state.market();
     let deal = market.deal_named("PDB-2026-SPRING-OPEN").unwrap();
@@ -55,8 +55,8 @@ async fn r_order_orders_are_told_with_what_differs_from_the_market() {
     let order = json!({
         "number": "O-1", "version": 1, "buyer": "80010001", "contract": "PMP-2026-0001", "signed": "2026-11-20",
         "lines": [{
-            "deal": deal.wire, "method": "PDB", "from": from, "until": until, "cpm": "61.00", "push_ratio": "1.3",
-            "daily": deal.volume.unwrap().daily, "differs": ["price"],
+            "deal": deal.wire, "method": "PDB", "from": from, "until": until, "cpm": "61.00", "push_ratio": "1.5",
+            "daily": 1_000, "differs": ["price", "volume", "push-ratio"],
         }],
     });
     let entered = enter(&plane, "order", "o1", order).await;
@@ -66,8 +66,41 @@ async fn r_order_orders_are_told_with_what_differs_from_the_market() {
     assert_eq!(confirmed.status, 201, "{}", confirmed.body);
     let orders = plane.get("/api/v1/buyers/80010001/orders").await.json();
     let order = &orders["items"][0];
-    assert_eq!((order["number"].as_str(), order["in_force"].as_u64()), (Some("O-1"), Some(1)));
+    assert_eq!((&order["number"], &order["in_force"]), (&json!("O-1"), &Value::Null), "the day has begun");
+    assert_eq!(order["versions"][0]["in_force_from"], "2026-11-23");
     let line = &order["versions"][0]["lines"][0];
-    assert_eq!((&line["cpm"], &line["differs_from_market"]), (&json!("61.00"), &json!(["price"])));
+    assert_eq!((&line["cpm"], &line["served"]), (&json!("61.00"), &json!(false)));
+    assert_eq!(line["differs_from_config"], json!(["price", "volume", "push-ratio"]));
+
+    let page = plane.get("/api/v1/deals/PDB-2026-SPRING-OPEN").await.json();
+    assert_eq!((&page["price"]["cpm"], &page["terms"]["by"]), (&json!("60.00"), &json!("deals.toml")));
+    let turn = &page["turns"][0];
+    assert_eq!(
+        (&turn["from"], &turn["price"]["cpm"], &turn["ordered"]),
+        (&json!("2026-11-23"), &json!("61.00"), &json!(1_000))
+    );
+    let warnings = plane.get("/api/v1/market").await.json()["warnings"].to_string();
+    assert!(warnings.contains("deals.toml says another price, volume, push ratio; the order is served"), "{warnings}");
+
+    // Midnight, and nobody has done anything.
+    plane.state.exchange.clock.set(crate::clock::ShanghaiDay::parse("2026-11-23").unwrap().starts_at());
+    let page = plane.get("/api/v1/deals/PDB-2026-SPRING-OPEN").await.json();
+    assert_eq!(page["price"]["cpm"], "61.00");
+    assert_eq!(page["terms"], json!({"by": "order", "order": "O-1", "version": 1}));
+    let progress = &page["progress"];
+    assert_eq!(
+        (&progress["ordered"], &progress["push_ratio"], &progress["to_offer"]),
+        (&json!(1_000), &json!("1.5"), &json!(1_500))
+    );
+    let orders = plane.get("/api/v1/buyers/80010001/orders").await.json();
+    assert_eq!(orders["items"][0]["in_force"], 1);
+    assert_eq!(orders["items"][0]["versions"][0]["lines"][0]["served"], true);
     assert!(plane.get("/api/v1/buyers/80010002/orders").await.json()["items"].as_array().unwrap().is_empty());
+
+    let gone = json!({"buyer": "80010001", "number": "O-1", "from": "2026-11-24", "reason": "the campaign is over"});
+    assert_eq!(enter(&plane, "order-cancellation", "x1", gone).await.status, 201);
+    plane.state.exchange.clock.set(crate::clock::ShanghaiDay::parse("2026-11-24").unwrap().starts_at());
+    let page = plane.get("/api/v1/deals/PDB-2026-SPRING-OPEN").await.json();
+    assert_eq!((&page["state"], &page["progress"]), (&json!("not_ordered"), &Value::Null));
+    assert_eq!(page["terms"], json!({"by": "not_ordered", "order": "O-1"}));
 }

@@ -158,7 +158,7 @@ async fn a_change_under_a_key_is_made_once_and_answered_alike() {
         assert_eq!(plane.post("/api/v1/reload", "{}", &more).await.status, expected, "{wrong}");
     }
     let claimed = axum::http::HeaderMap::from_iter([("idempotency-key".parse().unwrap(), "busy".parse().unwrap())]);
-    let claim = idempotency::claim(&plane.state, &claimed, "/", b"").unwrap();
+    let claim = idempotency::claim(&plane.state, None, &claimed, "/", b"").unwrap();
     let code = plane.post("/api/v1/reload", "{}", "\r\nidempotency-key: busy").await.code();
     assert_eq!(code, (409, "idempotency_key_in_use".to_owned()));
     drop(claim);

@@ -159,8 +159,8 @@ fn places_are_named_once_and_exist() {
     check(
         &[apps, ("media.toml", "tagid = \"sunrise-feed\"", "tagid = \"sunrise-feed\"\nproperty = \"andriod\"")],
         &[
-            "config/media.toml:19: `property` is missing from placements: the media has several",
-            "config/media.toml:28: unknown property `andriod` of `sunrise`; known: ios, web",
+            "config/media.toml:21: `property` is missing from placements: the media has several",
+            "config/media.toml:30: unknown property `andriod` of `sunrise`; known: ios, web",
         ],
     );
     let placed = [
@@ -231,10 +231,10 @@ fn currencies_have_rates_in_order_and_where_they_are_used() {
         ],
         &[
             "config/dsps.toml:21: `currency` USD has no rate in currencies.toml on 2025-12-31",
-            "config/dsps.toml:34: `currency` USD has no rate in currencies.toml on 2025-12-31",
-            "config/dsps.toml:47: `currency` USD has no rate in currencies.toml on 2025-12-31",
-            "config/media.toml:36: `currency` JPY has no rate in currencies.toml on 2026-11-22",
-            "config/media.toml:37: `default_tmax` is all taken by the exchange's `margin`, 10ms",
+            "config/dsps.toml:36: `currency` USD has no rate in currencies.toml on 2025-12-31",
+            "config/dsps.toml:50: `currency` USD has no rate in currencies.toml on 2025-12-31",
+            "config/media.toml:38: `currency` JPY has no rate in currencies.toml on 2026-11-22",
+            "config/media.toml:39: `default_tmax` is all taken by the exchange's `margin`, 10ms",
         ],
     );
 }
@@ -303,7 +303,7 @@ fn r_qualify_an_expiry_within_a_deal_is_warned_of() {
     check(
         &[("buyers.toml", &format!("{until}\"2027-12-31\""), &format!("{until}\"2027-06-30\""))],
         &[
-            "warning: config/buyers.toml:51: the documents of `paopao-games` are valid until 2027-06-30, its deal `PD-2026-PAOPAO` runs until 2027-12-31 (R-QUALIFY)",
+            "warning: config/buyers.toml:55: the documents of `paopao-games` are valid until 2027-06-30, its deal `PD-2026-PAOPAO` runs until 2027-12-31 (R-QUALIFY)",
         ],
     );
 }
@@ -312,6 +312,6 @@ fn r_qualify_an_expiry_within_a_deal_is_warned_of() {
 fn what_nothing_uses_is_warned_of() {
     check(
         &[("deals.toml", "dsps = [\"comet\", \"basalt\"]", "dsps = [\"basalt\"]")],
-        &["warning: config/dsps.toml:34: no deal names dsp `comet`"],
+        &["warning: config/dsps.toml:37: no deal names dsp `comet`"],
     );
 }

@@ -11,7 +11,7 @@ fn an_unknown_key_is_refused_with_what_was_meant() {
         ],
         &[
             "config/deals.toml:17: unknown key `daily_volumes` in deal; did you mean `daily_volume`?",
-            "config/media.toml:52: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_advertisers, prohibited_advertiser_ids, prohibited_attributes, no_bid_body, default_tmax, currency, state, keys, properties, placements",
+            "config/media.toml:55: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_advertisers, prohibited_advertiser_ids, prohibited_attributes, no_bid_body, default_tmax, currency, state, keys, partner_keys, properties, placements",
         ],
     );
 }
@@ -43,7 +43,7 @@ fn a_missing_key_stands_at_the_head_of_its_table() {
         &[
             "config/deals.toml:27: `method` is missing from deal",
             "config/exchange.toml:13: `margin` is missing from auction",
-            "config/media.toml:39: `daily_capacity` is missing from placements",
+            "config/media.toml:42: `daily_capacity` is missing from placements",
         ],
     );
 }
@@ -70,7 +70,7 @@ fn a_wrong_type_is_named() {
         &[
             "config/deals.toml:37: `daily_volume` must be a whole number, not a string",
             "config/deals.toml:46: `dsps` must be a list, not a string",
-            "config/dsps.toml:41: an item of `seats` must be a string, not an integer",
+            "config/dsps.toml:44: an item of `seats` must be a string, not an integer",
         ],
     );
 }
@@ -119,15 +119,15 @@ fn units_are_needed() {
         &[
             "config/exchange.toml:15: `default_tmax` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
             "config/exchange.toml:20: `largest_body` must be a size with its unit: \"512B\", \"256KiB\" or \"1MiB\"",
-            "config/media.toml:35: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
-            "config/media.toml:59: an item of `sizes` must be a size such as \"728x90\"",
+            "config/media.toml:37: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
+            "config/media.toml:63: an item of `sizes` must be a size such as \"728x90\"",
         ],
     );
 }
 
 #[test]
 fn a_margin_above_the_whole_is_refused() {
-    check(&[("media.toml", "\"20%\"", "\"120%\"")], &["config/media.toml:35: `margin` is above 100% (R-SHARE)"]);
+    check(&[("media.toml", "\"20%\"", "\"120%\"")], &["config/media.toml:37: `margin` is above 100% (R-SHARE)"]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn words_of_a_list_are_suggested() {
         ],
         &[
             "config/deals.toml:29: `method` is \"BGP\"; did you mean \"BPG\"?",
-            "config/media.toml:51: `kind` is \"blimp\"; must be one of app, site, dooh",
+            "config/media.toml:54: `kind` is \"blimp\"; must be one of app, site, dooh",
         ],
     );
 }
@@ -172,7 +172,7 @@ fn internal_endpoints_are_meant() {
     check(
         &[("dsps.toml", "9103/bid\"\nallow_internal = true", "9103/bid\"")],
         &[
-            "config/dsps.toml:37: `endpoint` 127.0.0.1 is not on the public internet; if that is meant, set allow_internal = true",
+            "config/dsps.toml:40: `endpoint` 127.0.0.1 is not on the public internet; if that is meant, set allow_internal = true",
         ],
     );
 }
@@ -224,8 +224,8 @@ fn syntax_errors_have_their_line() {
         ],
         &[
             "config/buyers.toml:11: is not TOML here: extra `=`, expected nothing",
-            "config/buyers.toml:28: is not TOML here: extra `=`, expected nothing",
-            "config/buyers.toml:43: is not TOML here: extra `=`, expected nothing",
+            "config/buyers.toml:30: is not TOML here: extra `=`, expected nothing",
+            "config/buyers.toml:46: is not TOML here: extra `=`, expected nothing",
             "config/deals.toml:68: is not TOML here: invalid basic string, expected `\"`",
         ],
     );
@@ -243,17 +243,17 @@ fn two_entries_of_one_name_are_refused() {
             ("buyers.toml", "account = \"80010003\"", "account = \"80010002\""),
         ],
         &[
-            "config/buyers.toml:39: account `80010002` is already defined on line 24",
+            "config/buyers.toml:42: account `80010002` is already defined on line 26",
             "config/creatives.toml:51: unknown account `80010003`; did you mean `80010001`?",
             "config/creatives.toml:60: creative `80010003/paopao-banner-1` is already defined on line 50",
             "config/deals.toml:45: unknown account `80010003`; did you mean `80010001`?",
             "config/deals.toml:46: unknown dsp `comet`; known: aurora, basalt",
             "config/deals.toml:57: unknown placement `city-side` of `citypages`; known: city-top",
             "config/deals.toml:61: deal `PD-2026-PAOPAO` is already defined on line 42",
-            "config/dsps.toml:29: unknown account `80010003`; did you mean `80010001`?",
-            "config/dsps.toml:35: dsp `basalt` is already defined on line 23",
-            "config/media.toml:37: request key `sunrise` is already defined on line 16",
-            "config/media.toml:63: placement `citypages/city-top` is already defined on line 57",
+            "config/dsps.toml:31: unknown account `80010003`; did you mean `80010001`?",
+            "config/dsps.toml:38: dsp `basalt` is already defined on line 25",
+            "config/media.toml:39: request key `sunrise` is already defined on line 16",
+            "config/media.toml:67: placement `citypages/city-top` is already defined on line 61",
             "config/rate_card.toml:12: unknown placement `city-side` of `citypages`; known: city-top",
         ],
     );
@@ -265,15 +265,15 @@ fn one_refused_entry_does_not_refuse_those_that_name_it() {
         &[("dsps.toml", "timeout = \"120ms\"", "timeout = \"120\"")],
         &[
             "config/dsps.toml:20: `timeout` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
-            "config/dsps.toml:32: `timeout` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
-            "config/dsps.toml:44: `timeout` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
+            "config/dsps.toml:34: `timeout` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
+            "config/dsps.toml:47: `timeout` must be a duration with its unit: \"150ms\", \"10s\", \"5m\", \"1h\" or \"2d\"",
         ],
     );
     check(
         &[("media.toml", "\"15%\"", "\"15\"")],
         &[
             "config/media.toml:9: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
-            "config/media.toml:52: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
+            "config/media.toml:55: `margin` must be a percentage such as \"15%\" or \"12.5%\", with at most two decimals",
         ],
     );
 }
@@ -287,7 +287,7 @@ fn tokens_live_at_most_a_week_and_tmax_leaves_something() {
         ],
         &[
             "config/exchange.toml:18: `margin` leaves nothing of `default_tmax`",
-            "config/media.toml:45: `token_life` must be from 1s to 7d",
+            "config/media.toml:48: `token_life` must be from 1s to 7d",
         ],
     );
 }
@@ -357,8 +357,8 @@ fn the_folder_has_its_files_and_no_others() {
     assert_eq!(
         errors.to_string(),
         "config/buyers.toml:2: is not UTF-8 here
-config/deal.toml:1: is no file of a config folder; those are buyers.toml, creatives.toml, currencies.toml, deals.toml, dsps.toml, \
-         exchange.toml, media.toml, rate_card.toml, settlement.toml
+config/deal.toml:1: is no file of a config folder; those are buyers.toml, content.toml, creatives.toml, currencies.toml, deals.toml, \
+         dsps.toml, exchange.toml, media.toml, rate_card.toml, settlement.toml
 config/deals.toml:1: this file is missing"
     );
     let errors = load(Path::new("no/such/folder")).unwrap_err();

@@ -70,16 +70,16 @@ fn r_rate_every_placement_has_a_price_in_every_card() {
         &[
             "config/deals.toml:15: `sunrise/sunrise-open` has no price in the rate card of 2026-01-05, when this was signed (R-RATE)",
             "config/deals.toml:35: `harbor/harbor-preroll` has no price in the rate card of 2026-02-01, when this was signed (R-RATE)",
-            "config/media.toml:18: `sunrise/sunrise-open` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
-            "config/media.toml:25: `sunrise/sunrise-feed` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
-            "config/media.toml:39: `harbor/harbor-preroll` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
-            "config/media.toml:56: `citypages/city-top` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
-            "config/media.toml:62: `citypages/city-side` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
+            "config/media.toml:20: `sunrise/sunrise-open` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
+            "config/media.toml:27: `sunrise/sunrise-feed` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
+            "config/media.toml:42: `harbor/harbor-preroll` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
+            "config/media.toml:60: `citypages/city-top` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
+            "config/media.toml:66: `citypages/city-side` has no price in the rate card of 2026-11-22; its first is from 2027-01-01 (R-RATE)",
         ],
     );
     check(
         &[("rate_card.toml", "    { media = \"citypages\", tagid = \"city-side\", cpm = \"6.00\" },\n", "")],
-        &["config/media.toml:62: `citypages/city-side` has no price in the rate card of 2026-11-22 (R-RATE)"],
+        &["config/media.toml:66: `citypages/city-side` has no price in the rate card of 2026-11-22 (R-RATE)"],
     );
     let next = "schema = 1\n[[card]]\nfrom = \"2027-01-01\"\nprices = [{ media = \"sunrise\", tagid = \"sunrise-open\", cpm = \"55\" }, { media = \"sunrise\", tagid = \"sunrise-open\", cpm = \"56\" }]\n";
     check(
@@ -139,7 +139,7 @@ fn r_dsp_an_approval_covers_the_deal() {
     );
     check(
         &[("dsps.toml", &until("2027-12-31"), &until("2025-06-30"))],
-        &["config/dsps.toml:40: `approved_until` is before `approved_from` (R-DSP)"],
+        &["config/dsps.toml:43: `approved_until` is before `approved_from` (R-DSP)"],
     );
 }
 
@@ -147,7 +147,7 @@ fn r_dsp_an_approval_covers_the_deal() {
 fn r_dsp_a_seat_stands_for_one_buyer() {
     check(
         &[("dsps.toml", "\"basalt-3\"", "\"basalt-1\"")],
-        &["config/dsps.toml:29: seat `basalt-1` already stands for account `80010002` (R-DSP)"],
+        &["config/dsps.toml:31: seat `basalt-1` already stands for account `80010002` (R-DSP)"],
     );
     check(
         &[
@@ -158,7 +158,7 @@ fn r_dsp_a_seat_stands_for_one_buyer() {
             ),
             ("deals.toml", "[\"comet\", \"basalt\"]", "[\"comet\"]"),
         ],
-        &["config/dsps.toml:29: account `80010002` is already listed for this DSP (R-DSP)"],
+        &["config/dsps.toml:31: account `80010002` is already listed for this DSP (R-DSP)"],
     );
 }
 
@@ -247,7 +247,7 @@ fn r_qualify_a_buyer_without_a_qualified_advertiser_has_no_active_deal() {
             ),
         ],
         &[
-            "warning: config/buyers.toml:51: the documents of `paopao-games` were valid until 2026-11-21: nothing of it runs (R-QUALIFY)",
+            "warning: config/buyers.toml:55: the documents of `paopao-games` were valid until 2026-11-21: nothing of it runs (R-QUALIFY)",
         ],
     );
 }

@@ -105,22 +105,22 @@ fn r_term_r_monitor_list_a_buyer_says_its_terms() {
     check(
         &[("buyers.toml", contract, &wrong)],
         &[
-            "config/buyers.toml:28: `until` 2025-12-31 is before `from` 2026-01-01",
-            "config/buyers.toml:30: `credit_code` must be a unified social credit code: 18 digits and capital letters, the last of which checks the others",
+            "config/buyers.toml:30: `until` 2025-12-31 is before `from` 2026-01-01",
+            "config/buyers.toml:32: `credit_code` must be a unified social credit code: 18 digits and capital letters, the last of which checks the others",
         ],
     );
     let wrong = terms.replace("Example Count", "Exampel Count").replace("Stonebridge B", "Stonebridge A");
     check(
         &[("buyers.toml", contract, &wrong)],
         &[
-            "config/buyers.toml:29: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
-            "config/buyers.toml:30: party `Stonebridge A` is named twice",
+            "config/buyers.toml:32: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
+            "config/buyers.toml:33: party `Stonebridge A` is named twice",
         ],
     );
     check(
         &[("buyers.toml", contract, terms), ("exchange.toml", "# until = \"2026-12-31\"", "until = \"2026-10-31\"")],
         &[
-            "warning: config/buyers.toml:29: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
+            "warning: config/buyers.toml:32: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
         ],
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::market::demand::{OpenRtb, Transport};
 
-const PLACE: &str = "timeout = \"120ms\"\n\n[[dsp]]\nid = \"basalt\"";
+const PLACE: &str = "timeout = \"120ms\"\n# Keys for the partner API";
 
 /// The example with the first DSP on a scheme and with further lines, and with files.
 fn with_files(scheme: &str, lines: &str, files: &[(&str, &str)]) -> Result<Compiled, Diagnostics> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Break, Proof, clamp};
 use crate::clock::{ShanghaiDay, UnixMillis};
-use crate::event::{AccountKind, ClosedDay, DayClosing, Draft, Pot, SumKey, TransactionKind};
+use crate::event::{AccountKind, ClosedDay, DayClosing, Draft, LateExemption, Pot, SumKey, TransactionKind};
 use crate::ids::DealId;
 
 /// What the transactions of closings moved, and what is kept of closed days.
@@ -22,6 +22,8 @@ struct Moved {
     receivable: i128,
     cash: i128,
     released: i128,
+    /// To money that is kept to be made good, less what was taken of such.
+    kept: i128,
 }
 
 impl Closings {
@@ -36,6 +38,9 @@ impl Closings {
                 (TransactionKind::DayClosing, AccountKind::UndeliveredRevenue) => moved.revenue -= amount,
                 (TransactionKind::DayClosing, AccountKind::BuyerReceivable) => moved.receivable += amount,
                 (TransactionKind::DayClosing, AccountKind::BuyerCash) => moved.cash += amount,
+                (TransactionKind::DayClosing, AccountKind::BuyerMakeGood | AccountKind::GrantMakeGood) => {
+                    moved.kept -= amount;
+                }
                 (TransactionKind::MakeGoodRelease, kind) if !super::is_set_aside(kind) => moved.released -= amount,
                 _ => {}
             }
@@ -110,6 +115,30 @@ impl Proof<'_> {
             Some(on) => *self.closings.kept.entry((on, deal)).or_default() += kept,
             None if kept == 0 => {}
             None => return Err("something is kept for no day".to_owned()),
+        }
+        closed.exemption.map_or(Ok(()), |exemption| self.exemption(closed, &exemption))
+    }
+
+    /// What an exemption gave back of a closed day is what the buyer was charged for its part, and where the ledger has it.
+    fn exemption(&mut self, closed: &ClosedDay, exemption: &LateExemption) -> Result<(), String> {
+        let DayClosing { deal, day, by_buyer, .. } = closed.closing;
+        let part = i128::from(closed.closing.price.per_impression().0) * i128::from(by_buyer);
+        let moved = self.closings.moved.remove(&(day, format!("deal {} on {day}, exempt", deal.0))).unwrap_or_default();
+        let (back, kept) = (i128::from(exemption.back.0), i128::from(exemption.kept.0));
+        let of_grants = i128::from(closed.from_grants.0);
+        let cash_part = i128::from(closed.payable.0) - of_grants;
+        let figures = [
+            ("what its exemption gave back", back, part.min(closed.payable.0.into())),
+            ("what its exemption gave back, in the ledger", -moved.revenue, back),
+            ("what its exemption gave back to grants", exemption.to_grants.0.into(), (back - cash_part).max(0)),
+            ("what its exemption keeps, in the ledger", moved.kept, kept),
+            ("what its exemption keeps", kept, if exemption.made_good_on.is_some() { back } else { 0 }),
+        ];
+        if let Some((what, is, expected)) = figures.into_iter().find(|(_, is, expected)| is != expected) {
+            return Err(format!("{what}: it is {}, it should be {}", clamp(is), clamp(expected)));
+        }
+        if let Some(on) = exemption.made_good_on {
+            *self.closings.kept.entry((on, deal)).or_default() += kept;
         }
         Ok(())
     }

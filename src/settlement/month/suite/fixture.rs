@@ -190,6 +190,6 @@ pub(super) fn balance(store: &MemoryStore, kind: AccountKind) -> i64 {
 
 pub(super) fn stand_on(store: &MemoryStore, market: &Market, now: &str, month: Month) -> Stand {
     let books = store.snapshot().unwrap();
-    let facts = facts_of(&*books).unwrap();
+    let facts = Facts::about(&*books, Some(BUYER), &[]).unwrap();
     stand(&View { market, books: &*books, facts: &facts, now: at(now) }, BUYER, month).unwrap()
 }

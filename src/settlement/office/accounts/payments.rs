@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{cash_leaves, cash_moves, cash_of, client, may_receive, open, opens};
+use super::{cash_goes_back, cash_leaves, cash_moves, cash_of, client, may_receive, open, opens};
 use crate::clock::ShanghaiDay;
 use crate::event::{Account, AccountChange, AccountKind, FactKind, Fund, Transaction, TransactionKind};
 use crate::ids::BuyerId;
@@ -84,7 +84,7 @@ impl Deed for Refund {
 
     fn judge(&self, reference: &str, view: &View<'_>) -> Result<Vec<Transaction>, Refusal> {
         let (amount, buyer) = (payment("amount", self.amount)?, view.buyer(&self.buyer)?);
-        cash_leaves(view, buyer)?;
+        cash_goes_back(view, buyer)?;
         let from = cash_of(view, buyer, self.client.as_deref())?.account();
         one(TransactionKind::Refund, reference, view, amount, from, BANK)
     }

@@ -227,3 +227,45 @@ fn r_restrict_accounts_close_when_nothing_is_held_and_stay_closed() {
         desk.refused(kind, rest, "closed for good");
     }
 }
+
+/// R-TERM: accounts close by themselves after the extension, once, as the exchange's own record; grants are void, and the cash that is left goes back
+/// by a refund.
+#[test]
+fn r_term_accounts_close_by_themselves_after_the_extension() {
+    let mut desk = Desk::new();
+    desk.market = market(Some(today()));
+    desk.done(FactKind::TopUp, "bank 1", r#""amount":"100.00""#);
+    desk.done(FactKind::Grant, "g 1", &format!(r#""amount":"30.00","last_day":"{}""#, today().plus_days(900)));
+    let lease = desk.lease(40);
+    let months = desk.market.terms.figures.on(today()).extension_months;
+    let last = today().same_day_months_later(months);
+    let close = |day: ShanghaiDay| {
+        let now = day.starts_at().plus_ms(60_000);
+        let facts = crate::settlement::office::facts_of(&*desk.store.snapshot().unwrap()).unwrap();
+        let ended = ended_uses(&facts, &desk.market, day);
+        (ended.clone(), close_ended(&ended, &desk.market, &desk.store, now).unwrap())
+    };
+    assert_eq!(close(last), (vec![], 0), "the last day of use is one of use");
+    let ended = vec![(BUYER, last)];
+    assert_eq!(close(last.next()), (ended.clone(), 0), "a lease holds money of it");
+    desk.store.retire(lease, MicroYuan::ZERO).unwrap();
+    assert_eq!(close(last.next()), (ended.clone(), 1));
+    assert_eq!([close(last.next()), close(last.plus_days(9))], [(ended.clone(), 0), (ended, 0)], "once");
+    let kept = desk.store.snapshot().unwrap().facts(0, 999).unwrap();
+    let closings: Vec<_> = kept.iter().filter(|kept| kept.fact.kind == FactKind::AccountClosing).collect();
+    assert_eq!((closings.len(), closings[0].fact.actor.as_str()), (1, "exchange"));
+    assert!(
+        closings[0].fact.body.contains(&format!("R-TERM: the last day of use was {last}")),
+        "{}",
+        closings[0].fact.body
+    );
+    assert_eq!(desk.free(CASH), 100, "the grant is void, the cash is left");
+    let gone = desk.store.snapshot().unwrap().transactions(0, 99).unwrap();
+    assert_eq!(gone.iter().filter(|stored| stored.contents.kind == TransactionKind::GrantExpiry).count(), 1);
+    desk.refused(FactKind::Transfer, r#""client":"c1","direction":"to_client","amount":"1.00""#, "closed for good");
+    desk.hold(FactKind::Hold);
+    desk.refused(FactKind::Refund, r#""amount":"100.00""#, "R-HOLD");
+    desk.hold(FactKind::HoldEnd);
+    desk.done(FactKind::Refund, "back", r#""amount":"100.00""#);
+    assert_eq!(desk.free(CASH), 0);
+}

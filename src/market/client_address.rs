@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hyper::header::{HeaderMap, HeaderName};
 
-use crate::market::network::AddressRange;
+use super::network::AddressRange;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -12,7 +12,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 ///
 /// Each proxy appends whom it was asked by, so the list is read from its end: the first address that is no trusted proxy is the
 /// client, and what stands before it is only what the client says. A list that breaks off in something else ends there.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
+#[must_use]
+pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.has(address));
     let values = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
     let mut asked_by = values.flat_map(|value| value.rsplit(',')).map(|text| text.trim().parse::<IpAddr>());

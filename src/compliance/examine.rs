@@ -1,0 +1,101 @@
+//! The automatic checks of a submission, in order, and what follows: what a check refuses is rejected with all findings, everything else waits for a
+//! person (R-REVIEW). The process that leads does them, from what the docket says is due: so they go on after any end of a process.
+
+mod registered;
+
+use super::creative::Record;
+use super::finding::{Finding, Weight, heaviest};
+use super::office::{By, Office, Refusal, Verdict, body_of, state_of};
+use crate::clock::UnixMillis;
+use crate::event::{KeptStep, SubjectKind};
+use crate::market::demand::CreativeState;
+
+/// After how long a subject that this program cannot read is looked at again, ms: meanwhile the others go on.
+const AGAIN_MS: u64 = 300_000;
+
+/// What a look at the creatives that are due came to.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// How many were looked at.
+    pub seen: usize,
+    /// Those that wait for a person now.
+    pub pending: usize,
+    /// Those that were rejected.
+    pub rejected: usize,
+    /// Those whose display period is over.
+    pub expired: usize,
+    /// What could not be read, to be told in the log; it is looked at again later.
+    pub unread: Vec<Refusal>,
+}
+
+/// A check of another room: what it finds in a submission.
+pub type Check<'c> = &'c (dyn Fn(&Record, &Office<'_>) -> Result<Vec<Finding>, Refusal> + Sync);
+
+impl Office<'_> {
+    /// All that the checks find in a submission, heaviest first: its registrations here, then each of the rooms' checks.
+    ///
+    /// # Errors
+    /// [`Refusal::Unreadable`], [`Refusal::Unavailable`]: nothing is known then.
+    pub fn examine(&self, record: &Record, checks: &[Check<'_>]) -> Result<Vec<Finding>, Refusal> {
+        let mut findings = self.registered_findings(&record.submission)?;
+        for check in checks {
+            findings.extend(check(record, self)?);
+        }
+        findings.truncate(MOST_FINDINGS);
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+        Ok(findings)
+    }
+
+    /// Looks at up to `most` creatives that are due: checks those that were submitted, and ends those whose display period is over.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`]: what was done before stays done, the rest is due still.
+    pub fn tend_creatives(&self, most: u32, checks: &[Check<'_>]) -> Result<Examined, Refusal> {
+        let mut examined = Examined::default();
+        for kept in self.docket.due(SubjectKind::Creative, self.now, most)? {
+            examined.seen += 1;
+            match self.tend_creative(&kept, checks, &mut examined) {
+                Ok(()) => {}
+                // Somebody decided in between, or nobody can decide: the others do not wait for it.
+                Err(Refusal::Unavailable(error)) => return Err(error.into()),
+                Err(Refusal::Taken(_)) => {}
+                Err(refusal) => {
+                    let later = UnixMillis(self.now.0.saturating_add(AGAIN_MS));
+                    self.docket.put_off(&[(kept.step.subject.clone(), Some(later))])?;
+                    examined.unread.push(refusal);
+                }
+            }
+        }
+        Ok(examined)
+    }
+
+    fn tend_creative(&self, kept: &KeptStep, checks: &[Check<'_>], examined: &mut Examined) -> Result<(), Refusal> {
+        let subject = &kept.step.subject;
+        let record: Record = body_of(kept)?;
+        let state = state_of(kept)?;
+        if record.submission.display_until_ms.is_some_and(|until| until <= self.now.0) {
+            let verdict = Verdict { to: CreativeState::Expired, reasons: &[], findings: None, seen: Some(kept.seq) };
+            self.decide(subject, &verdict, &By::exchange("its display period is over"))?;
+            examined.expired += 1;
+            return Ok(());
+        }
+        if state != CreativeState::Checking {
+            let due = super::review::due(state, &record.submission, self.now);
+            return Ok(self.docket.put_off(&[(subject.clone(), due)])?);
+        }
+        let findings = self.examine(&record, checks)?;
+        let refused = heaviest(&findings) == Some(Weight::Refuse);
+        let (to, reason) = match refused {
+            true => (CreativeState::Rejected, "the automatic checks refuse it"),
+            false => (CreativeState::PendingReview, "the automatic checks are done"),
+        };
+        let verdict = Verdict { to, reasons: &[], findings: Some(&findings), seen: Some(kept.seq) };
+        self.decide(subject, &verdict, &By::exchange(reason))?;
+        examined.rejected += usize::from(refused);
+        examined.pending += usize::from(!refused);
+        Ok(())
+    }
+}
+
+/// The most findings that are kept of a submission.
+const MOST_FINDINGS: usize = 200;

@@ -1,0 +1,5 @@
+//! What the config says of content: raw terms, which `compliance` judges by.
+
+pub mod content;
+pub mod landing;
+pub mod words;
