@@ -14,6 +14,8 @@ const OTHER: &str = "buyer-80010002.demo-80010002-partner-secret";
 const DSP: &str = "dsp-aurora.demo-aurora-partner-secret";
 const MEDIA: &str = "media-sunrise.demo-sunrise-partner-secret";
 
+/// A document of one page, without a page.
+const LICENCE: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n";
 /// A partner may ask 20 times a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -79,7 +81,7 @@ fn r_review_what_a_buyer_submits_is_decided_and_stays_its_own() {
     });
     let (status, told) = post(&pmpx, BUYER, "/advertisers", &registration);
     assert_eq!((status, told["state"].as_str()), (201, Some("pending")), "{told}");
-    let (status, file) = ask(&pmpx, BUYER, "POST", "/files", ("application/pdf", b"%PDF-1.7 a licence"));
+    let (status, file) = ask(&pmpx, BUYER, "POST", "/files", ("application/pdf", LICENCE));
     assert_eq!(status, 201, "{file}");
     let creative = json!({
         "account": "80010001", "advertiser": "qinghe-dairy", "crid": "spring-9", "version": 1, "format": "banner", "sizes": ["640x360"],

@@ -11,7 +11,8 @@ use super::docket::{below_owner, is_of, own_subject, told};
 use super::lists::{Asked, Page, page};
 use super::problem::Problem;
 use super::{Answered, read};
-use crate::compliance::digest_text;
+use crate::compliance::finding::Finding;
+use crate::compliance::{digest_text, upload};
 use crate::control::admin::{ControlState, Shared};
 use crate::event::{DocketError, KeptStep, Step, SubjectKind, Taken, Wanted};
 
@@ -37,7 +38,22 @@ pub(super) async fn upload(state: Shared, buyer: AsBuyer, sent: Sent) -> Answere
 }
 
 fn kept(state: &ControlState, caller: &Caller, body: &[u8], declared: &str) -> Done {
-    let kind = kind_of(body, declared)?;
+    // A file that does not say what it is would be taken for what a browser makes of it.
+    if declared.trim().is_empty() {
+        let en = "`content-type` must say what the file is";
+        let problem = Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            en,
+            "`content-type` 须说明文件类型",
+        );
+        return Err(problem.at("content-type"));
+    }
+    let kind = upload::check(body, declared).map_err(|finding| {
+        let Finding { rule, place, en, zh, .. } = *finding;
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", en, zh).rule(rule).at(place)
+    })?;
+    let kind = kind.media_type();
     let now = state.exchange().clock.now();
     state.partners().charge(caller.partner, now.shanghai_day(), body.len() as u64)?;
     let digest = digest_text(&state.docket().keep(body, now).map_err(of_docket)?);
@@ -62,34 +78,6 @@ fn kept(state: &ControlState, caller: &Caller, body: &[u8], declared: &str) -> D
         Ok(_) | Err(DocketError::Overtaken { .. }) => Ok((StatusCode::CREATED, value)),
         Err(error) => Err(of_docket(error)),
     }
-}
-
-/// The media type of a file by its first bytes, which must be the one that was declared. What is in it, the checks of what names it look at.
-fn kind_of(bytes: &[u8], declared: &str) -> Result<&'static str, Problem> {
-    let found = match bytes {
-        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
-        [b'%', b'P', b'D', b'F', b'-', ..] => Some("application/pdf"),
-        _ => None,
-    };
-    let refuse = |en: String, zh: String| {
-        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", en, zh);
-        Err(problem.rule("R-REVIEW").at("body"))
-    };
-    let Some(kind) = found else {
-        let kinds = "PNG, JPEG, GIF, WebP, MP4, PDF";
-        return refuse(format!("its first bytes are none of {kinds}"), format!("文件开头不属于 {kinds} 中的任何一种"));
-    };
-    let declared = declared.split(';').next().unwrap_or_default().trim();
-    if !declared.eq_ignore_ascii_case(kind) {
-        let shown: String = declared.chars().take(64).collect();
-        let en = format!("its first bytes are {kind}, and `content-type` says {shown:?}");
-        return refuse(en, format!("文件实际为 {kind}，而 `content-type` 声明为 {shown:?}"));
-    }
-    Ok(kind)
 }
 
 fn of_docket(error: DocketError) -> Problem {

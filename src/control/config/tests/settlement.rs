@@ -120,7 +120,7 @@ fn r_term_r_monitor_list_a_buyer_says_its_terms() {
     check(
         &[("buyers.toml", contract, terms), ("exchange.toml", "# until = \"2026-12-31\"", "until = \"2026-10-31\"")],
         &[
-            "warning: config/buyers.toml:32: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
+            "warning: config/buyers.toml:31: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
         ],
     );
 }

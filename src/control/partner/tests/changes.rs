@@ -233,10 +233,12 @@ fn r_qualify_a_document_names_its_own_uploads() {
 }
 
 #[test]
-fn a_file_is_what_its_first_bytes_say() {
+fn r_malice_a_file_is_what_its_bytes_say() {
     on_a_still_clock(async {
         let plane = Plane::new();
-        let (pdf, png) = (b"%PDF-1.7 a licence".as_slice(), b"\x89PNG\r\n\x1a\n and more".as_slice());
+        let pdf: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n";
+        let live =
+            String::from_utf8_lossy(pdf).replace("/Catalog", "/Catalog /OpenAction << /S /JavaScript >>").into_bytes();
         let send = async |partner, kind: &str, bytes: &[u8]| {
             plane.post_with(partner, "/files", &[("content-type", kind)], bytes.to_vec()).await
         };
@@ -246,22 +248,23 @@ fn a_file_is_what_its_first_bytes_say() {
         assert_eq!(send(BUYER, "application/pdf; q=1", pdf).await.status, 200, "it was there already");
         // The other buyer's own upload of the same file is its own, and new to it.
         assert_eq!(send(OTHER, "application/pdf", pdf).await.status, 201);
-        let wrong: [(&str, &[u8]); 6] = [
-            ("image/png", pdf),
-            ("", png),
-            ("text/html", b"<html>"),
-            ("image/svg+xml", b"<svg onload='x'/>"),
-            ("application/zip", b"PK\x03\x04"),
-            ("image/png", b""),
+        let wrong: [(&str, &[u8], &str); 6] = [
+            ("image/png", pdf, "R-REVIEW"),
+            ("image/png", b"", "R-REVIEW"),
+            ("text/html", b"<html><script>x</script></html>", "R-MALICE"),
+            ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' onload='x'/>", "R-MALICE"),
+            ("application/zip", b"PK\x03\x04", "R-MALICE"),
+            ("application/pdf", &live, "R-MALICE"),
         ];
-        for (kind, bytes) in wrong {
+        for (kind, bytes, rule) in wrong {
             let reply = send(BUYER, kind, bytes).await;
             assert_eq!(
                 (reply.code(), reply.json()["error"]["rule"].as_str()),
-                ((422, "bad_file".to_owned()), Some("R-REVIEW")),
+                ((422, "bad_file".to_owned()), Some(rule)),
                 "{kind}"
             );
         }
+        assert_eq!(send(BUYER, "", pdf).await.code(), (415, "unsupported_media_type".to_owned()));
         let most = plane.state.market().terms.content.limits;
         let large = vec![b'x'; most.file_bytes.max(most.document_bytes) + 1];
         assert_eq!(send(BUYER, "image/png", &large).await.code(), (413, "too_large".to_owned()));

@@ -1,11 +1,13 @@
 //! The description is true: it has the routes that there are, for the partners that they are for, and what they answer is in its form.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::*;
 
-pub(super) fn described() -> Value {
-    serde_json::from_str(OPENAPI).unwrap()
+pub(super) fn described() -> &'static Value {
+    static DESCRIBED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(OPENAPI).unwrap());
+    &DESCRIBED
 }
 
 /// Every described operation: method, path, itself.
@@ -26,13 +28,13 @@ pub(super) fn parameters(path: &str) -> Vec<String> {
 #[test]
 fn what_is_described_is_there_and_what_is_there_is_described() {
     let api = described();
-    let said: BTreeSet<_> = operations(&api).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let said: BTreeSet<_> = operations(api).into_iter().map(|(method, path, _)| (method, path)).collect();
     let there: BTreeSet<_> = routes().iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
     assert_eq!(said, there);
-    for (method, path, operation) in operations(&api) {
+    for (method, path, operation) in operations(api) {
         let mut named = Vec::new();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            let parameter = resolved(&api, parameter);
+            let parameter = resolved(api, parameter);
             if parameter["in"] == "path" {
                 named.push(parameter["name"].as_str().unwrap().to_owned());
             }
@@ -115,10 +117,10 @@ pub(super) fn hold(method: &str, path: &str, reply: &Reply) {
         parts.len() == asked.len()
             && parts.iter().zip(&asked).all(|(part, asked)| part == asked || part.starts_with('{'))
     };
-    let mut found: Vec<_> = operations(&api).into_iter().filter(|(is, path, _)| is == method && fits(path)).collect();
+    let mut found: Vec<_> = operations(api).into_iter().filter(|(is, path, _)| is == method && fits(path)).collect();
     found.sort_by_key(|(_, path, _)| path.matches('{').count());
     if reply.status >= 400 {
-        assert_eq!(wrong(&api, &api["components"]["schemas"]["Error"], &reply.json(), path), [""; 0]);
+        assert_eq!(wrong(api, &api["components"]["schemas"]["Error"], &reply.json(), path), [""; 0]);
     }
     let Some((_, template, operation)) = found.first() else { return };
     let status = reply.status.to_string();
@@ -127,9 +129,9 @@ pub(super) fn hold(method: &str, path: &str, reply: &Reply) {
         assert!(reply.status == 404, "{method} {template} is not said to answer {status}: {}", reply.body);
         return;
     };
-    let schema = resolved(&api, response).pointer("/content/application~1json/schema");
+    let schema = resolved(api, response).pointer("/content/application~1json/schema");
     if let Some(schema) = schema.filter(|_| reply.status < 400) {
-        assert_eq!(wrong(&api, schema, &reply.json(), path), [""; 0], "{method} {template}: {}", reply.body);
+        assert_eq!(wrong(api, schema, &reply.json(), path), [""; 0], "{method} {template}: {}", reply.body);
     }
 }
 
@@ -139,7 +141,7 @@ fn every_path_answers_whom_it_is_for() {
     on_a_still_clock(async {
         let (api, plane) = (described(), Plane::new());
         plane.submit("80010001", "milk", 1, CreativeState::Rejected);
-        super::isolation::furnish(&plane, "80010001", "tea");
+        isolation::furnish(&plane, "80010001", "tea");
         let names = [
             ("{id}", "PDB-2026-SPRING-OPEN"),
             ("{crid}", "milk"),
@@ -148,7 +150,7 @@ fn every_path_answers_whom_it_is_for() {
             ("{number}", "1"),
             ("{app}", "com.a"),
         ];
-        for (_, path, operation) in operations(&api).into_iter().filter(|(method, ..)| method == "get") {
+        for (_, path, operation) in operations(api).into_iter().filter(|(method, ..)| method == "get") {
             let whom: Vec<_> = operation["x-partners"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             let path = names.iter().fold(path, |path, (hole, name)| path.replace(hole, name));
             for partner in PARTNERS {
@@ -168,7 +170,7 @@ fn a_wrong_form_is_seen() {
     let api = described();
     let schema = &api["components"]["schemas"]["Me"]["properties"]["limits"];
     let right = json!({ "requests_a_second": 1, "burst": 2, "in_flight": 3 });
-    assert_eq!(wrong(&api, schema, &right, ""), [""; 0]);
+    assert_eq!(wrong(api, schema, &right, ""), [""; 0]);
     let bad = json!({ "requests_a_second": "1", "burst": 2, "more": 3 });
-    assert_eq!(wrong(&api, schema, &bad, "").len(), 3);
+    assert_eq!(wrong(api, schema, &bad, "").len(), 3);
 }

@@ -165,14 +165,14 @@ proptest! {
                     plane.submit(account, "the same for all", 1, CreativeState::Approved);
                 }
             }
-            let (mine, theirs) = (names_of(&plane, &api, one).await, names_of(&plane, &api, other).await);
+            let (mine, theirs) = (names_of(&plane, api, one).await, names_of(&plane, api, other).await);
             let secrets = secrets_of(other);
             let seen = |path: &str, body: &str| {
                 for secret in &secrets {
                     assert!(!body.contains(secret.as_str()), "{one:?} reads {secret} of {other:?} on {path}: {body}");
                 }
             };
-            for (_, path, _) in operations(&api).into_iter().filter(|(method, path, _)| method == "get" && !path.contains('{')) {
+            for (_, path, _) in operations(api).into_iter().filter(|(method, path, _)| method == "get" && !path.contains('{')) {
                 if path != "/openapi.json" {
                     seen(&path, &plane.get(one, &path).await.body);
                 }
@@ -180,8 +180,8 @@ proptest! {
             if let ("buyer", account) = other {
                 forge(&plane, one, account).await;
             }
-            let own: BTreeSet<_> = filled(&api, &mine).into_iter().collect();
-            for (method, path) in filled(&api, &theirs).into_iter().filter(|it| !own.contains(it)) {
+            let own: BTreeSet<_> = filled(api, &mine).into_iter().collect();
+            for (method, path) in filled(api, &theirs).into_iter().filter(|it| !own.contains(it)) {
                 let before = plane.docket.last_step().unwrap();
                 let reply = match method.as_str() {
                     "get" => plane.get(one, &path).await,
