@@ -10,6 +10,7 @@ pub mod finding;
 pub mod html;
 pub mod landing;
 pub mod office;
+pub mod page;
 pub mod qualification;
 pub mod review;
 pub mod sample;

@@ -157,6 +157,8 @@ pub struct ExchangeTerms {
     pub content: Arc<policy::content::ContentTerms>,
     /// How landing pages are fetched and watched.
     pub landing: Arc<policy::landing::LandingTerms>,
+    /// Words that ads may not say, or not without a person having read them.
+    pub words: Arc<policy::words::WordTerms>,
 }
 
 impl ExchangeTerms {
@@ -192,6 +194,7 @@ impl ExchangeTerms {
             monitors: agreement::MonitorList::default(),
             content: Arc::default(),
             landing: Arc::default(),
+            words: Arc::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod cover;
 mod fold;
+mod spoken;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::finding::{Finding, Weight};
 use crate::market::policy::words::{WordGroup, WordTerms, WordWeight};
-use crate::market::supply::within_category;
+use crate::market::supply::{Format, within_category};
+
+pub use spoken::{Spoken, spoken};
 
 use cover::{Cover, Span};
 use fold::{Folded, Gap};
@@ -146,10 +149,7 @@ impl Words {
         let mut patterns: Vec<Pattern> = Vec::new();
         let mut pairs = 0;
         for (text, entry) in words.chain(allowed) {
-            let parts = parts(match entry {
-                Entry::Allowed { open: true } => text.trim_end_matches('…'),
-                _ => text,
-            })?;
+            let parts = parts(text, matches!(entry, Entry::Allowed { .. }))?;
             for (index, folded) in parts.iter().enumerate() {
                 let part = match (parts.len(), index) {
                     (1, _) => Part::Whole,
@@ -201,6 +201,13 @@ impl Words {
             findings.push(Finding::new("R-REVIEW", "words-more", weight, (place, ""), words));
         }
         findings
+    }
+
+    /// Findings in all that a creative's markup says ([`spoken`]), those of one text together.
+    #[must_use]
+    pub fn find_in(&self, format: Format, markup: &str, scope: &Scope<'_>) -> Vec<Finding> {
+        let texts = spoken(format, markup);
+        texts.iter().flat_map(|it| self.find_for(&it.text, &it.place, scope)).take(MOST_FINDINGS).collect()
     }
 
     /// The words in a text, by where they stand. Of words within each other the longest is told, unless a shorter one is heavier.
@@ -295,8 +302,22 @@ impl Words {
     }
 }
 
-/// The folded parts of a word.
-fn parts(text: &str) -> Result<Vec<Folded>, WordsError> {
+/// Its letters only, in the form in which what reads alike is the same.
+pub(super) fn plain(text: &str) -> String {
+    Folded::of(text).text
+}
+
+/// Whether a word can be looked for, or a phrase allowed.
+///
+/// # Errors
+/// See [`Words::new`].
+pub fn check(text: &str, allowed: bool) -> Result<(), WordsError> {
+    parts(text, allowed).map(drop)
+}
+
+/// The folded parts of a word; of an allowed phrase without the `…` that leaves its end open.
+fn parts(text: &str, allowed: bool) -> Result<Vec<Folded>, WordsError> {
+    let text = if allowed { text.strip_suffix('…').unwrap_or(text) } else { text };
     if text.chars().count() > WordTerms::LONGEST {
         return Err(WordsError::TooLong(text.to_owned()));
     }

@@ -28,6 +28,7 @@ mod sources;
 mod targeting;
 mod transport;
 mod units;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use crate::market::demand::TopUp;
 use crate::market::figures::DatedFigures;
 use crate::market::policy::content::ContentTerms;
 use crate::market::policy::landing::LandingTerms;
+use crate::market::policy::words::WordTerms;
 
 use diagnostic::{At, File, Report};
 use names::choice;
@@ -88,6 +90,7 @@ struct Folder {
     figures: Option<DatedFigures>,
     content: Option<ContentTerms>,
     landing: Option<LandingTerms>,
+    words: Option<WordTerms>,
 }
 
 impl Folder {
@@ -104,6 +107,7 @@ impl Folder {
             figures: settlement::read(sources.text(File::Settlement), report),
             content: content::read(sources.optional_text(File::Content), report),
             landing: landing::read(sources, report),
+            words: words::read(sources.optional_text(File::Words), report),
         }
     }
 }
@@ -127,6 +131,7 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     exchange.terms.figures = Arc::new(folder.figures.take().ok_or_else(|| refused(File::Settlement))?);
     exchange.terms.content = Arc::new(folder.content.take().ok_or_else(|| refused(File::Content))?);
     exchange.terms.landing = Arc::new(folder.landing.take().ok_or_else(|| refused(File::Landing))?);
+    exchange.terms.words = Arc::new(folder.words.take().ok_or_else(|| refused(File::Words))?);
 
     let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, at.now.shanghai_day()), book);
     let top_ups = parts.buyers.iter().filter_map(|buyer| Some((buyer.id, buyer.opening_balance.clone()?))).collect();

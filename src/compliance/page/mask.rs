@@ -6,25 +6,146 @@ use crate::clock::ShanghaiDay;
 
 /// Names of query parameters, fields and variables that carry what a server makes anew each time.
 const VARYING: &[&str] = &[
-    "_", "t", "ts", "_t", "time", "timestamp", "r", "rnd", "rand", "random", "nonce", "cb", "cachebuster", "sid", "session", "sessionid", "session_id",
-    "jsessionid", "phpsessid", "token", "csrf", "_csrf", "csrftoken", "csrf_token", "xsrf", "_token", "authenticity_token", "__requestverificationtoken",
-    "__viewstate", "__eventvalidation", "requestid", "request_id", "reqid", "req_id", "traceid", "trace_id", "spm", "scm", "gclid", "clickid", "click_id",
-    "visitorid", "visitor_id", "servertime", "server_time", "now", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+    "_",
+    "t",
+    "ts",
+    "_t",
+    "time",
+    "timestamp",
+    "r",
+    "rnd",
+    "rand",
+    "random",
+    "nonce",
+    "cb",
+    "cachebuster",
+    "sid",
+    "session",
+    "sessionid",
+    "session_id",
+    "jsessionid",
+    "phpsessid",
+    "token",
+    "csrf",
+    "_csrf",
+    "csrftoken",
+    "csrf_token",
+    "xsrf",
+    "_token",
+    "authenticity_token",
+    "__requestverificationtoken",
+    "__viewstate",
+    "__eventvalidation",
+    "requestid",
+    "request_id",
+    "reqid",
+    "req_id",
+    "traceid",
+    "trace_id",
+    "spm",
+    "scm",
+    "gclid",
+    "clickid",
+    "click_id",
+    "sign",
+    "signature",
+    "auth_key",
+    "expires",
+    "x_amz_signature",
+    "x_amz_date",
+    "x_oss_signature",
+    "visitorid",
+    "visitor_id",
+    "servertime",
+    "server_time",
+    "now",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
 ];
 /// Names of variables that count.
 const COUNTING: &[&str] = &[
-    "stock", "inventory", "sold", "sales", "views", "viewcount", "pv", "uv", "online", "likes", "comments", "remaining", "downloads", "plays",
+    "stock",
+    "inventory",
+    "sold",
+    "sales",
+    "views",
+    "viewcount",
+    "pv",
+    "uv",
+    "online",
+    "likes",
+    "comments",
+    "remaining",
+    "downloads",
+    "plays",
 ];
 /// What stands behind a counter.
 const BEHIND: &[&str] = &[
-    "人已", "人正在", "人付款", "人收货", "人参与", "人报名", "人预约", "人浏览", "人在线", "人关注", "人购买", "人想买", "人评价", "人使用", "人下载", "人观看", "人领取",
-    "次浏览", "次阅读", "次播放", "次观看", "次下载", "次安装", "条评论", "条评价", "views", "sold", "people are", "people have", "comments", "likes",
-    "downloads", "watching", "online", "left in stock", "in stock",
+    "人已",
+    "人正在",
+    "人付款",
+    "人收货",
+    "人参与",
+    "人报名",
+    "人预约",
+    "人浏览",
+    "人在线",
+    "人关注",
+    "人购买",
+    "人想买",
+    "人评价",
+    "人使用",
+    "人下载",
+    "人观看",
+    "人领取",
+    "次浏览",
+    "次阅读",
+    "次播放",
+    "次观看",
+    "次下载",
+    "次安装",
+    "条评论",
+    "条评价",
+    "views",
+    "sold",
+    "people are",
+    "people have",
+    "comments",
+    "likes",
+    "downloads",
+    "watching",
+    "online",
+    "left in stock",
+    "in stock",
 ];
 /// What stands before one.
 const BEFORE: &[&str] = &[
-    "已售", "月销", "销量", "库存", "剩余", "还剩", "仅剩", "浏览", "浏览量", "阅读", "阅读量", "播放", "播放量", "热度", "在线人数", "已有", "访问量", "点赞", "评论", "views",
-    "sold", "in stock", "online now",
+    "已售",
+    "月销",
+    "销量",
+    "库存",
+    "剩余",
+    "还剩",
+    "仅剩",
+    "浏览",
+    "浏览量",
+    "阅读",
+    "阅读量",
+    "播放",
+    "播放量",
+    "热度",
+    "在线人数",
+    "已有",
+    "访问量",
+    "点赞",
+    "评论",
+    "views",
+    "sold",
+    "in stock",
+    "online now",
 ];
 /// Units of what runs down.
 const UNITS: &[&str] = &["天", "小时", "时", "分钟", "分", "秒", "days", "hours", "minutes", "seconds"];
@@ -67,7 +188,9 @@ fn varying(before: &str, text: &str, today: Option<ShanghaiDay>) -> (usize, Opti
     if before.ends_with(|it: char| it.is_ascii_alphanumeric()) && !before.ends_with('T') {
         return (plain, None);
     }
-    if let Some(length) = clock(text, before.ends_with("{date}") || before.ends_with("{date} ") || before.ends_with("{date}T")) {
+    if let Some(length) =
+        clock(text, before.ends_with("{date}") || before.ends_with("{date} ") || before.ends_with("{date}T"))
+    {
         return (length, Some("{time}"));
     }
     if let (Some((length, day)), Some(today)) = (date(text, today), today)
@@ -79,7 +202,8 @@ fn varying(before: &str, text: &str, today: Option<ShanghaiDay>) -> (usize, Opti
         return (length, Some("{time}"));
     }
     let number = number(text);
-    let (behind, ahead) = (text[number..].trim_start_matches(['+', '万', '千', 'k', 'K', '件', ' ']), before.to_lowercase());
+    let (behind, ahead) =
+        (text[number..].trim_start_matches(['+', '万', '千', 'k', 'K', '件', ' ']), before.to_lowercase());
     let ahead = ahead.trim_end_matches([' ', ':', '：', '(', '（', '约', '超']);
     let low = behind.get(..16.min(behind.len())).map(str::to_lowercase).unwrap_or_else(|| behind.to_owned());
     if BEHIND.iter().any(|it| low.starts_with(it)) || BEFORE.iter().any(|it| ahead.ends_with(it)) {
@@ -191,18 +315,23 @@ fn is_counting(name: &str) -> bool {
 
 /// Whether a value says nothing by itself: no address, no words.
 pub(super) fn is_opaque(value: &str) -> bool {
-    value.len() <= 512 && value.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-=+/~%|:".contains(&it)) && !value.contains("//")
+    value.len() <= 512
+        && value.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-=+/~%|:".contains(&it))
+        && !value.contains("//")
 }
 
 /// A moment in seconds or milliseconds since 1970: 2001 to 2096.
 fn is_moment(value: &str) -> bool {
-    matches!(value.len(), 10 | 13) && value.bytes().all(|it| it.is_ascii_digit()) && matches!(value.as_bytes()[0], b'1'..=b'3')
+    matches!(value.len(), 10 | 13)
+        && value.bytes().all(|it| it.is_ascii_digit())
+        && matches!(value.as_bytes()[0], b'1'..=b'3')
 }
 
 /// A UUID.
 fn is_uuid(value: &str) -> bool {
     let dashes = |at: usize| matches!(at, 8 | 13 | 18 | 23);
-    value.len() == 36 && value.bytes().enumerate().all(|(at, it)| if dashes(at) { it == b'-' } else { it.is_ascii_hexdigit() })
+    value.len() == 36
+        && value.bytes().enumerate().all(|(at, it)| if dashes(at) { it == b'-' } else { it.is_ascii_hexdigit() })
 }
 
 /// An address as it is compared: absolute, without fragment, sessions and parameters that vary; the rest of its query in order of name.

@@ -160,7 +160,7 @@ fn look_alike(it: char) -> char {
 }
 
 /// Characters that are written for others to get past a list of words. Each group: what is meant, and what is written for it.
-const WRITTEN_FOR: &str = "一壹弌壱 二贰弍弐 三叁弎叄 国囯囻圀囶 第苐㐧 级伋 最冣朂 佳隹 极亟 唯惟 首艏 治冶 癌疒";
+const WRITTEN_FOR: &str = "一壹弌壱 二贰弍弐 三叁弎叄 国囯囻圀囶 第苐㐧 级伋 最冣朂 佳隹 极亟 唯惟 首艏 治冶 癌疒 青靑 户戸 黄黃 吕呂 别別 温溫";
 
 /// Each form that is not the one that is meant, sorted.
 static TABLE: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {

@@ -147,6 +147,29 @@ fn r_review_a_finding_names_rule_place_and_statute_and_marks_the_word() {
     assert!(finding.zh.contains("《广告法》第九条第（三）项"), "{}", finding.zh);
 }
 
+/// R-REVIEW: in each kind of markup, what is said to a person is read, wherever it stands; what is not, is not.
+#[test]
+fn r_review_markup_is_read_as_people_read_it() {
+    let words = list(&["国家级"], &[]);
+    let places = |format, markup: &str| -> Vec<String> {
+        words.find_in(format, markup, &Scope::default()).into_iter().map(|finding| finding.place).collect()
+    };
+    let banner = "<a href='/国家级'><b>国</b><i>家</i>&#32423;</a>\n<img alt=' 国家级'><p hidden>国家级<script>'国家级'</script>";
+    assert_eq!(places(Format::Banner, banner), ["adm:1:1 text:1:1", "adm:2:1 alt:1:2", "adm:2:27 text:1:1"]);
+    let native = r#"{"native":{"assets":[{"id":1,"title":{"text":"\u56fd\u5bb6级"}},{"data":{"value":"国家级"}},{"img":{"url":"https://a/国家级"}}],
+        "link":{"url":"https://a/国家级"}}}"#;
+    assert_eq!(
+        places(Format::Native, native),
+        ["adm native/assets/0/title/text:1:1", "adm native/assets/1/data/value:1:1"]
+    );
+    let vast = "<VAST><Ad><InLine><AdTitle>国家&#x7ea7;</AdTitle><Description><![CDATA[国家级]]></Description><MediaFile>国家级</MediaFile>\
+        <Companion><HTMLResource><![CDATA[<p>国家级</p>]]></HTMLResource><AltText>国家级</AltText></Companion></InLine></Ad></VAST>";
+    let found = places(Format::Video, vast);
+    assert_eq!(found, ["adm AdTitle:1:1", "adm Description:1:1", "adm HTMLResource 1:4 text:1:1", "adm AltText:1:1"]);
+    // What cannot be read is looked through as it stands.
+    assert_eq!(places(Format::Native, "{国家级"), ["adm:1:2"]);
+}
+
 #[test]
 fn words_within_words_are_told_once_and_the_heaviest_stays() {
     let words = list(&["国家级", "国家级产品", "家级"], &[]);

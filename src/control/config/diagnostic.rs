@@ -18,11 +18,12 @@ pub(super) enum File {
     Media,
     RateCard,
     Settlement,
+    Words,
 }
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Buyers,
         Self::Content,
         Self::Creatives,
@@ -34,11 +35,12 @@ impl File {
         Self::Media,
         Self::RateCard,
         Self::Settlement,
+        Self::Words,
     ];
 
     /// Whether a folder may be without it: then what this program ships applies. Folders of earlier versions do not have it.
     pub(super) const fn is_optional(self) -> bool {
-        matches!(self, Self::Content | Self::Landing)
+        matches!(self, Self::Content | Self::Landing | Self::Words)
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -54,6 +56,7 @@ impl File {
             Self::Media => "media.toml",
             Self::RateCard => "rate_card.toml",
             Self::Settlement => "settlement.toml",
+            Self::Words => "words.toml",
         }
     }
 }

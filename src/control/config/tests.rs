@@ -10,6 +10,7 @@ mod robustness;
 mod rules;
 mod settlement;
 mod transport;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
