@@ -20,7 +20,7 @@ pub(super) struct Problem {
     zh: String,
     rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
-    path: Option<String>,
+    path: Option<Box<str>>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
 }
@@ -68,12 +68,13 @@ impl Problem {
 
     /// The same of a part of the request.
     pub(super) fn inside(mut self, place: &str) -> Self {
-        self.path = Some(self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}")));
+        let path = self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}"));
+        self.path = Some(path.into());
         self
     }
 
     pub(super) fn at(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+        self.path = Some(path.into().into());
         self
     }
 
@@ -89,7 +90,7 @@ impl Problem {
             error["rule"] = Value::from(rule.as_ref());
         }
         if let Some(path) = &self.path {
-            error["path"] = Value::from(path.as_str());
+            error["path"] = Value::from(&**path);
         }
         json!({ "error": error })
     }
