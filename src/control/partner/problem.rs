@@ -16,18 +16,18 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     /// For programs. Once given it keeps its meaning.
     code: &'static str,
-    en: String,
-    zh: String,
+    en: Box<str>,
+    zh: Box<str>,
     rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
-    path: Option<String>,
+    path: Option<Box<str>>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
-        let (en, zh) = (en.into(), zh.into());
+        let (en, zh) = (en.into().into_boxed_str(), zh.into().into_boxed_str());
         Self { status, code, en, zh, rule: None, path: None, retry_after: None }
     }
 
@@ -68,12 +68,13 @@ impl Problem {
 
     /// The same of a part of the request.
     pub(super) fn inside(mut self, place: &str) -> Self {
-        self.path = Some(self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}")));
+        let path = self.path.map_or_else(|| place.to_owned(), |path| format!("{place}.{path}"));
+        self.path = Some(path.into_boxed_str());
         self
     }
 
     pub(super) fn at(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+        self.path = Some(path.into().into_boxed_str());
         self
     }
 
@@ -84,12 +85,12 @@ impl Problem {
 
     /// Its body.
     pub(super) fn value(&self) -> Value {
-        let mut error = json!({ "code": self.code, "message": self.en, "zh": self.zh });
+        let mut error = json!({ "code": self.code, "message": &*self.en, "zh": &*self.zh });
         if let Some(rule) = &self.rule {
             error["rule"] = Value::from(rule.as_ref());
         }
         if let Some(path) = &self.path {
-            error["path"] = Value::from(path.as_str());
+            error["path"] = Value::from(&**path);
         }
         json!({ "error": error })
     }

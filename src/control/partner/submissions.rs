@@ -74,7 +74,7 @@ pub(super) async fn batch(
             let en = format!("a batch has 1 to {most} creatives, not {count}");
             return Err(Problem::bad_body(en, format!("每批须为 1 至 {most} 个创意，而非 {count} 个")).at("creatives"));
         }
-        let each = |(row, raw): (usize, &Box<RawValue>)| {
+        let each = |(row, raw): (usize, &RawValue)| {
             let done = parsed(raw.get().as_bytes()).and_then(|one| taken(state, &market, caller, &one, how));
             let (status, mut value) = match done {
                 Ok(done) => done,
@@ -86,7 +86,7 @@ pub(super) async fn batch(
             value["status"] = Value::from(status.as_u16());
             value
         };
-        let items: Vec<_> = batch.creatives.iter().enumerate().map(each).collect();
+        let items: Vec<_> = batch.creatives.iter().map(AsRef::as_ref).enumerate().map(each).collect();
         Ok((StatusCode::OK, json!({ "items": items })))
     })
     .await
