@@ -16,8 +16,8 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     /// For programs. Once given it keeps its meaning.
     code: &'static str,
-    en: String,
-    zh: String,
+    en: Box<str>,
+    zh: Box<str>,
     rule: Option<Cow<'static, str>>,
     /// Where in the request: `items[3].landing_page`, a header, a parameter.
     path: Option<Box<str>>,
@@ -27,7 +27,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
-        let (en, zh) = (en.into(), zh.into());
+        let (en, zh) = (en.into().into_boxed_str(), zh.into().into_boxed_str());
         Self { status, code, en, zh, rule: None, path: None, retry_after: None }
     }
 
@@ -85,7 +85,7 @@ impl Problem {
 
     /// Its body.
     pub(super) fn value(&self) -> Value {
-        let mut error = json!({ "code": self.code, "message": self.en, "zh": self.zh });
+        let mut error = json!({ "code": self.code, "message": &*self.en, "zh": &*self.zh });
         if let Some(rule) = &self.rule {
             error["rule"] = Value::from(rule.as_ref());
         }
