@@ -19,8 +19,8 @@ const LINES: [&[&str]; 8] = [
 ];
 /// The last line: units, ids and time.
 const BOTTOM: [&str; 3] = ["money", "ids", "clock"];
-/// The plane that answers media. It never imports the other one.
-const HOT: [&str; 7] = ["http", "exchange", "auction", "delivery", "bidding", "billing", "markup"];
+/// The plane that answers media. It never imports the other one. `markup` is pure: what it reads at an award, `compliance` reads beforehand.
+const HOT: [&str; 6] = ["http", "exchange", "auction", "delivery", "bidding", "billing"];
 /// The plane of terms and money. Of it only `control` may look at the hot one.
 const COLD: [&str; 4] = ["control", "settlement", "compliance", "store"];
 /// Imports within a line, each with its reason.
