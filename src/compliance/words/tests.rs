@@ -165,7 +165,7 @@ fn r_review_markup_is_read_as_people_read_it() {
     let vast = "<VAST><Ad><InLine><AdTitle>国家&#x7ea7;</AdTitle><Description><![CDATA[国家级]]></Description><MediaFile>国家级</MediaFile>\
         <Companion><HTMLResource><![CDATA[<p>国家级</p>]]></HTMLResource><AltText>国家级</AltText></Companion></InLine></Ad></VAST>";
     let found = places(Format::Video, vast);
-    assert_eq!(found, ["adm AdTitle:1:1", "adm Description:1:1", "adm HTMLResource 1:1 text:1:1", "adm AltText:1:1"]);
+    assert_eq!(found, ["adm AdTitle:1:1", "adm Description:1:1", "adm HTMLResource 1:4 text:1:1", "adm AltText:1:1"]);
     // What cannot be read is looked through as it stands.
     assert_eq!(places(Format::Native, "{国家级"), ["adm:1:2"]);
 }

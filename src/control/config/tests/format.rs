@@ -244,8 +244,8 @@ fn two_entries_of_one_name_are_refused() {
         ],
         &[
             "config/buyers.toml:42: account `80010002` is already defined on line 26",
-            "config/creatives.toml:51: unknown account `80010003`; did you mean `80010001`?",
-            "config/creatives.toml:60: creative `80010003/paopao-banner-1` is already defined on line 50",
+            "config/creatives.toml:52: unknown account `80010003`; did you mean `80010001`?",
+            "config/creatives.toml:61: creative `80010003/paopao-banner-1` is already defined on line 51",
             "config/deals.toml:45: unknown account `80010003`; did you mean `80010001`?",
             "config/deals.toml:46: unknown dsp `comet`; known: aurora, basalt",
             "config/deals.toml:57: unknown placement `city-side` of `citypages`; known: city-top",
@@ -358,7 +358,7 @@ fn the_folder_has_its_files_and_no_others() {
         errors.to_string(),
         "config/buyers.toml:2: is not UTF-8 here
 config/deal.toml:1: is no file of a config folder; those are buyers.toml, content.toml, creatives.toml, currencies.toml, deals.toml, \
-         dsps.toml, exchange.toml, media.toml, rate_card.toml, settlement.toml
+         dsps.toml, exchange.toml, media.toml, rate_card.toml, settlement.toml, words.toml
 config/deals.toml:1: this file is missing"
     );
     let errors = load(Path::new("no/such/folder")).unwrap_err();

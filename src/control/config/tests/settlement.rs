@@ -113,14 +113,14 @@ fn r_term_r_monitor_list_a_buyer_says_its_terms() {
     check(
         &[("buyers.toml", contract, &wrong)],
         &[
-            "config/buyers.toml:32: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
-            "config/buyers.toml:33: party `Stonebridge A` is named twice",
+            "config/buyers.toml:31: monitor `Exampel Count` is not on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST); did you mean `Example Count`?",
+            "config/buyers.toml:32: party `Stonebridge A` is named twice",
         ],
     );
     check(
         &[("buyers.toml", contract, terms), ("exchange.toml", "# until = \"2026-12-31\"", "until = \"2026-10-31\"")],
         &[
-            "warning: config/buyers.toml:32: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
+            "warning: config/buyers.toml:31: monitor `Example Count` is on the list from 2026-01-01 until 2026-10-31: its figures of other days are void (R-MONITOR-LIST)",
         ],
     );
 }
