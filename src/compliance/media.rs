@@ -4,7 +4,6 @@ pub(super) mod mp4;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::fmt::Write;
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, ImageReader};
@@ -75,11 +74,9 @@ pub fn measure(bytes: &[u8]) -> Result<Media, Vec<Finding>> {
 /// As [`measure`].
 pub fn measure_within(bytes: &[u8], limits: &Limits) -> Result<Media, Vec<Finding>> {
     let refuse = |finding: Finding| vec![finding];
-    let kind = upload::check(bytes, "").map_err(refuse)?;
-    let sha256 = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _infallible = write!(hex, "{byte:02x}");
-        hex
-    });
+    let boxed = |finding: Box<Finding>| vec![*finding];
+    let kind = upload::check(bytes, "").map_err(boxed)?;
+    let sha256 = super::digest_text(&Sha256::digest(bytes).into());
     let broken = |(at, what): (usize, &str)| refuse(checks::BROKEN.over(format!("file:{at}"), "", what));
     let mut media = Media {
         kind,
@@ -99,7 +96,7 @@ pub fn measure_within(bytes: &[u8], limits: &Limits) -> Result<Media, Vec<Findin
         Kind::Mp4 => {
             let film = mp4::read(bytes).map_err(broken)?;
             (media.size, media.duration_ms, media.codecs) = (film.size, film.duration_ms, film.codecs);
-            within(media.size, limits).map_err(refuse)?;
+            within(media.size, limits).map_err(boxed)?;
             if media.duration_ms == 0 || media.duration_ms > limits.duration_s * 1_000 {
                 let found = format!("{} ms", media.duration_ms);
                 return Err(refuse(checks::LENGTH.over("file", &found, limits.duration_s)));
@@ -112,12 +109,12 @@ pub fn measure_within(bytes: &[u8], limits: &Limits) -> Result<Media, Vec<Findin
         Kind::Png | Kind::Jpeg | Kind::Gif | Kind::WebP => {
             let parts = upload::parts(bytes, kind).map_err(broken)?;
             (media.size, media.frames) = (parts.size, parts.frames);
-            within(media.size, limits).map_err(refuse)?;
+            within(media.size, limits).map_err(boxed)?;
             if parts.frames > limits.frames {
                 let found = parts.frames.to_string();
                 return Err(refuse(checks::FRAMES.over("file", &found, limits.frames)));
             }
-            let picture = decode(bytes, kind, limits).map_err(refuse)?;
+            let picture = decode(bytes, kind, limits).map_err(boxed)?;
             media.fingerprint = Some(fingerprint(&picture));
             if parts.frames > 1 {
                 (media.loops, media.duration_ms) = (parts.loops, parts.duration_ms);
@@ -136,19 +133,19 @@ pub fn measure_within(bytes: &[u8], limits: &Limits) -> Result<Media, Vec<Findin
 const PLAYED: [&str; 13] =
     ["avc1", "avc3", "hvc1", "hev1", "av01", "vp09", "vp08", "mp4a", "Opus", "ac-3", "ec-3", ".mp3", "fLaC"];
 
-fn within((w, h): (u32, u32), limits: &Limits) -> Result<(), Finding> {
+fn within((w, h): (u32, u32), limits: &Limits) -> Result<(), Box<Finding>> {
     let found = format!("{w}x{h}");
     if w > limits.side || h > limits.side {
-        return Err(checks::IMAGE_SIDE.over("file", &found, format!("{} px", limits.side)));
+        return Err(checks::IMAGE_SIDE.over("file", &found, format!("{} px", limits.side)).into());
     }
     if u64::from(w) * u64::from(h) > limits.pixels {
-        return Err(checks::IMAGE_SIDE.over("file", &found, format!("{} px in all", limits.pixels)));
+        return Err(checks::IMAGE_SIDE.over("file", &found, format!("{} px in all", limits.pixels)).into());
     }
     Ok(())
 }
 
 /// Decodes a picture, or the first of an animation, whose size is known to be within the limits.
-fn decode(bytes: &[u8], kind: Kind, limits: &Limits) -> Result<DynamicImage, Finding> {
+fn decode(bytes: &[u8], kind: Kind, limits: &Limits) -> Result<DynamicImage, Box<Finding>> {
     let format = match kind {
         Kind::Png => ImageFormat::Png,
         Kind::Gif => ImageFormat::Gif,
@@ -161,9 +158,9 @@ fn decode(bytes: &[u8], kind: Kind, limits: &Limits) -> Result<DynamicImage, Fin
     // The picture with four bytes (PNG: eight) for each pixel, and as much again for the decoder's own.
     bounds.max_alloc = Some(limits.pixels.saturating_mul(16));
     reader.limits(bounds);
-    let picture = reader.decode().map_err(|error| checks::BROKEN.over("file", "", error))?;
+    let picture = reader.decode().map_err(|error| Box::new(checks::BROKEN.over("file", "", error)))?;
     if picture.width() == 0 || picture.height() == 0 {
-        return Err(checks::BROKEN.over("file", "", "it has no pixels / 没有像素"));
+        return Err(checks::BROKEN.over("file", "", "it has no pixels / 没有像素").into());
     }
     Ok(picture)
 }

@@ -82,22 +82,23 @@ impl Kind {
 ///
 /// # Errors
 /// Why it is refused. What a person should see of a file that is taken, [`warnings`] tells.
-pub fn check(bytes: &[u8], declared: &str) -> Result<Kind, Finding> {
+pub fn check(bytes: &[u8], declared: &str) -> Result<Kind, Box<Finding>> {
     if bytes.is_empty() {
-        return Err(checks::EMPTY.at("file", ""));
+        return Err(checks::EMPTY.at("file", "").into());
     }
     if bytes.len() > LARGEST {
-        return Err(checks::TOO_LARGE.over("file", &format!("{} bytes", bytes.len()), format!("{} bytes", LARGEST)));
+        let found = format!("{} bytes", bytes.len());
+        return Err(checks::TOO_LARGE.over("file", &found, format!("{LARGEST} bytes")).into());
     }
-    let Some(kind) = Kind::of(bytes) else { return Err(refused(bytes)) };
+    let Some(kind) = Kind::of(bytes) else { return Err(refused(bytes).into()) };
     let declared = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let same = declared == kind.media_type() || declared == "image/jpg" && kind == Kind::Jpeg;
     if !same && !declared.is_empty() {
-        return Err(checks::WRONG_KIND.over("file", &declared, kind.media_type()));
+        return Err(checks::WRONG_KIND.over("file", &declared, kind.media_type()).into());
     }
     let findings = examine(bytes, kind);
     match findings.into_iter().find(|finding| finding.weight == Weight::Refuse) {
-        Some(finding) => Err(finding),
+        Some(finding) => Err(finding.into()),
         None => Ok(kind),
     }
 }

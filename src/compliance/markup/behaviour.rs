@@ -269,10 +269,8 @@ impl Reader {
                     None => {}
                 }
             }
-            "click" | "submit" | "requestSubmit" if calls && member && self.is(at + 2, ")") => {
-                if !scope.by_user {
-                    self.say(Deed::Clicks, at);
-                }
+            "click" | "submit" | "requestSubmit" if calls && member && self.is(at + 2, ")") && !scope.by_user => {
+                self.say(Deed::Clicks, at);
             }
             "MouseEvent" | "PointerEvent" | "TouchEvent" | "initMouseEvent" if calls => self.say(Deed::Clicks, at),
             "Event" | "CustomEvent" | "createEvent" | "trigger"

@@ -89,11 +89,7 @@ impl Document<'_, '_> {
             | "Viewable"
             | "NotViewable"
             | "ViewUndetermined"
-            | "Survey" => {
-                if !element.text.is_empty() {
-                    checker.tracker(&element.text, &place);
-                }
-            }
+            | "Survey" => checker.tracker(&element.text, &place),
             "ClickThrough" | "NonLinearClickThrough" | "CompanionClickThrough" => self.through(element),
             "IconClickThrough" => {
                 if !same_page(&element.text, &checker.submission.landing_page) {
@@ -108,7 +104,8 @@ impl Document<'_, '_> {
                 checker.say(check.at(place(), &element.text));
             }
             "JavaScriptResource" | "ExecutableResource" | "FlashResource" => {
-                if checker.foreign(&checks::FOREIGN_SCRIPT, &element.text, &place) {
+                let allowed = checker.foreign(&checks::FOREIGN_SCRIPT, &element.text, &place);
+                if allowed {
                     checker.say(checks::VERIFICATION.at(place(), &element.text));
                 }
             }

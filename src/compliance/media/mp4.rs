@@ -86,7 +86,7 @@ impl Walk<'_> {
                 self.boxes(content, end, 1)?;
             }
             (1, b"trak") | (2, b"mdia") | (3, b"minf") | (4, b"stbl") | (1, b"mvex") => {
-                self.boxes(content, end, depth + 1)?
+                self.boxes(content, end, depth + 1)?;
             }
             (1, b"mvhd") | (3, b"mdhd") => self.header(content)?,
             (2, b"mehd") => {

@@ -61,9 +61,9 @@ impl Page<'_, '_> {
             Deed::Links(url) => self.checker.link(&url, &place),
             Deed::Sends(url) => {
                 if is_known(&url) {
-                    self.checker.tracker(&url, &place)
+                    self.checker.tracker(&url, &place);
                 } else {
-                    self.address(&url, &place)
+                    self.address(&url, &place);
                 }
             }
             Deed::Clicks => self.checker.say(checks::FORCED_CLICK.at(place(), "")),
