@@ -25,11 +25,11 @@ fn ask(pmpx: &Pmpx, token: &str, method: &str, path: &str, (kind, body): (&str, 
     let request = request.header("authorization", format!("Bearer {token}")).header("content-type", kind);
     let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
     let address = pmpx.control_address();
-    // Within the rate that a partner has.
-    std::thread::sleep(PAUSE);
     let asking = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            // Within the rate that a partner has.
+            tokio::time::sleep(PAUSE).await;
             let client = client_of(address);
             let answer =
                 tokio::time::timeout(PATIENCE, client.send(request)).await.expect("an answer in time").unwrap();
