@@ -27,7 +27,7 @@ use crate::commands::{all_cores, complain, say};
 use screen::Screen;
 
 /// The example config, so that the demo runs from anywhere.
-const CONFIG: [(&str, &str); 9] = [
+const CONFIG: [(&str, &str); 12] = [
     ("exchange.toml", include_str!("../config/exchange.toml")),
     ("media.toml", include_str!("../config/media.toml")),
     ("dsps.toml", include_str!("../config/dsps.toml")),
@@ -37,6 +37,9 @@ const CONFIG: [(&str, &str); 9] = [
     ("rate_card.toml", include_str!("../config/rate_card.toml")),
     ("deals.toml", include_str!("../config/deals.toml")),
     ("settlement.toml", include_str!("../config/settlement.toml")),
+    ("content.toml", include_str!("../config/content.toml")),
+    ("landing.toml", include_str!("../config/landing.toml")),
+    ("words.toml", include_str!("../config/words.toml")),
 ];
 /// Seed of the DSPs' and the traffic's draws.
 const SEED: u64 = 20_131_021;

@@ -11,7 +11,6 @@ use super::docket::{below_owner, is_of, own_subject, told};
 use super::lists::{Asked, Page, page};
 use super::problem::Problem;
 use super::{Answered, read};
-use crate::compliance::finding::Finding;
 use crate::compliance::{digest_text, upload};
 use crate::control::admin::{ControlState, Shared};
 use crate::event::{DocketError, KeptStep, Step, SubjectKind, Taken, Wanted};
@@ -50,8 +49,9 @@ fn kept(state: &ControlState, caller: &Caller, body: &[u8], declared: &str) -> D
         return Err(problem.at("content-type"));
     }
     let kind = upload::check(body, declared).map_err(|finding| {
-        let Finding { rule, place, en, zh, .. } = *finding;
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", en, zh).rule(rule).at(place)
+        let problem =
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", finding.en.as_str(), finding.zh.as_str());
+        problem.rule(finding.rule.clone()).at(finding.place.as_str())
     })?;
     let kind = kind.media_type();
     let now = state.exchange().clock.now();
