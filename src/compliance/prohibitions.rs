@@ -91,6 +91,15 @@ impl Prohibitions {
         found
     }
 
+    /// A record as its step in the docket has it: an object, and not a list of values in some order.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(body: &str) -> Result<Self, serde_json::Error> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body)?;
+        serde_json::from_value(serde_json::Value::Object(object))
+    }
+
     /// The record of a media and its last step; nothing and 0 where it was never edited.
     ///
     /// # Errors
@@ -99,7 +108,7 @@ impl Prohibitions {
         let Some(kept) = docket.standing(&subject(media))? else { return Ok((Self::default(), 0)) };
         let unreadable =
             |error: serde_json::Error| EditError::Unreadable { media: media.to_owned(), why: error.to_string() };
-        Ok((serde_json::from_str(&kept.step.body).map_err(unreadable)?, kept.seq))
+        Ok((Self::read(&kept.step.body).map_err(unreadable)?, kept.seq))
     }
 }
 

@@ -61,7 +61,7 @@ fn read(kept: &KeptStep, book: &mut IdBook) -> Result<(MediaId, Prohibitions), U
         return Err(Unread::State(kept.step.state));
     }
     let media = book.find(&kept.step.subject.name).ok_or_else(|| Unread::Media(kept.step.subject.name.clone()))?;
-    let record: Record = serde_json::from_str(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
+    let record = Record::read(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
     let advertisers = record.advertisers.iter().map(|name| book.assign(name)).collect();
     let Record { categories, domains, attributes, .. } = record;
     Ok((media, Prohibitions { categories, domains, advertisers, attributes }))
