@@ -244,8 +244,8 @@ fn two_entries_of_one_name_are_refused() {
         ],
         &[
             "config/buyers.toml:42: account `80010002` is already defined on line 26",
-            "config/creatives.toml:52: unknown account `80010003`; did you mean `80010001`?",
-            "config/creatives.toml:61: creative `80010003/paopao-banner-1` is already defined on line 51",
+            "config/creatives.toml:51: unknown account `80010003`; did you mean `80010001`?",
+            "config/creatives.toml:60: creative `80010003/paopao-banner-1` is already defined on line 50",
             "config/deals.toml:45: unknown account `80010003`; did you mean `80010001`?",
             "config/deals.toml:46: unknown dsp `comet`; known: aurora, basalt",
             "config/deals.toml:57: unknown placement `city-side` of `citypages`; known: city-top",

@@ -19,8 +19,8 @@ fn unknown_references_are_refused_with_suggestions() {
             ("rate_card.toml", "\"sunrise-feed\"", "\"feed\""),
         ],
         &[
-            "config/creatives.toml:32: unknown advertiser `yunfan` of `80010002`; known: yunfan-auto",
-            "config/creatives.toml:43: unknown advertiser `yunfan` of `80010002`; known: yunfan-auto",
+            "config/creatives.toml:31: unknown advertiser `yunfan` of `80010002`; known: yunfan-auto",
+            "config/creatives.toml:42: unknown advertiser `yunfan` of `80010002`; known: yunfan-auto",
             "config/deals.toml:21: unknown creative `milk-opn-1` of `80010001`; did you mean `milk-open-1`?",
             "config/deals.toml:38: unknown media `habor`; did you mean `harbor`?",
             "config/deals.toml:45: unknown account `80010009`; did you mean `80010001`?",
@@ -219,7 +219,7 @@ fn r_own_creatives_and_advertisers_are_the_buyers_own() {
             "account = \"80010003\"\nadvertiser = \"qinghe-dairy\"\nversion = 1\nstate = \"approved\"\nformat = \"video\"",
         )],
         &[
-            "config/creatives.toml:63: advertiser `qinghe-dairy` belongs to account `80010001`, not to `80010003` (R-OWN)",
+            "config/creatives.toml:62: advertiser `qinghe-dairy` belongs to account `80010001`, not to `80010003` (R-OWN)",
         ],
     );
 }
@@ -346,14 +346,14 @@ fn r_monitor_list_only_listed_monitors_count() {
     check(
         &[("creatives.toml", page, &named("https://discount.example/i"))],
         &[
-            "config/creatives.toml:28: `discount.example` is of no monitor on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST)",
+            "config/creatives.toml:27: `discount.example` is of no monitor on the exchange's list in exchange.toml, `[[monitors]]` (R-MONITOR-LIST)",
         ],
     );
     let before = ("exchange.toml", "from = \"2026-01-01\"", "from = \"2026-01-01\"\nuntil = \"2026-11-20\"");
     check(
         &[before, ("creatives.toml", page, &named("https://count.example/i"))],
         &[
-            "warning: config/creatives.toml:28: `count.example` is on the list of monitors from 2026-01-01 until 2026-11-20: it is not called today (R-MONITOR-LIST)",
+            "warning: config/creatives.toml:27: `count.example` is on the list of monitors from 2026-01-01 until 2026-11-20: it is not called today (R-MONITOR-LIST)",
         ],
     );
     check(
@@ -363,12 +363,12 @@ fn r_monitor_list_only_listed_monitors_count() {
     check(
         &[("creatives.toml", page, &named("ftp://count.example/i"))],
         &[
-            "config/creatives.toml:28: an item of `impression` must be a URL such as \"https://count.example/i?o=__OS__&t=__TS__\"",
+            "config/creatives.toml:27: an item of `impression` must be a URL such as \"https://count.example/i?o=__OS__&t=__TS__\"",
         ],
     );
     check(
         &[("creatives.toml", page, &named("https://count.example/i?q='>"))],
-        &["config/creatives.toml:28: an item of `impression` must be ASCII, anything else percent-encoded"],
+        &["config/creatives.toml:27: an item of `impression` must be ASCII, anything else percent-encoded"],
     );
 }
 
@@ -383,10 +383,10 @@ fn r_fallback_markup_that_nobody_can_read_is_refused() {
     );
     check(
         &[("creatives.toml", page, &with("https://dsp.example/vast"))],
-        &["config/creatives.toml:70: `markup` is no well-formed VAST or DAAST document (R-FALLBACK)"],
+        &["config/creatives.toml:69: `markup` is no well-formed VAST or DAAST document (R-FALLBACK)"],
     );
     check(
         &[("creatives.toml", page, &with("<VAST version=\"3.0\"/>"))],
-        &["config/creatives.toml:70: `markup` has no ad in it (R-FALLBACK)"],
+        &["config/creatives.toml:69: `markup` has no ad in it (R-FALLBACK)"],
     );
 }
