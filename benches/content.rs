@@ -20,7 +20,7 @@ fn page(bytes: usize) -> String {
         n += 1;
         write!(page, "<div class='c{n}' style=\"color: #333; width: 50%\"><p>鲜牛奶 {n} &amp; more <b>text</b></p>")
             .unwrap();
-        write!(page, "<img src='https://cdn.qinghe.example/{}.jpg' alt='{n}'><ul><li>1<li>2</ul></div>\n", n % 50)
+        writeln!(page, "<img src='https://cdn.qinghe.example/{}.jpg' alt='{n}'><ul><li>1<li>2</ul></div>", n % 50)
             .unwrap();
     }
     page

@@ -180,6 +180,7 @@ fn main() {
         data: folder_of("data"),
         listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         control: None,
+        review: None,
         cores: 2,
         clock: clock.clone(),
         variable: secret,
