@@ -95,6 +95,24 @@ fn what_was_taken_outlives_the_process_and_is_seen_by_others() {
     assert_eq!(kept.step.owner, Owner::Media(MediaId(1)));
 }
 
+/// Processes that start together on a new data folder: none may be refused by another one's opening.
+#[test]
+fn several_may_open_a_new_docket_at_once() {
+    for _ in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let together = std::sync::Barrier::new(3);
+        let open = || {
+            together.wait();
+            SqliteDocket::open(folder.path(), UnixMillis(1)).map(drop)
+        };
+        std::thread::scope(|scope| {
+            for opened in [(); 3].map(|()| scope.spawn(open)) {
+                opened.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 /// What the random history does to a docket.
 #[derive(Clone, Debug)]
 enum Act {

@@ -195,15 +195,19 @@ pub(crate) fn start_with_control(
     data: &Path,
     log: &str,
 ) -> (Server, SocketAddr, SocketAddr) {
-    let (server, address, control) = spawn(config, data, log);
-    wait_until_ready(runtime, address);
+    let (mut server, address, control) = spawn(config, data, log);
+    wait_until_ready(runtime, &mut server, address);
     (server, address, control)
 }
 
-fn wait_until_ready(runtime: &Runtime, address: SocketAddr) {
+/// A start waits for disks and cores that a whole suite shares; what went wrong is on the process's standard error.
+fn wait_until_ready(runtime: &Runtime, server: &mut Server, address: SocketAddr) {
     let client = client_of(address);
     let ready = async {
         while !client.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
+            if let Some(ended) = server.0.try_wait().unwrap() {
+                panic!("the server has ended before it was ready: {ended}");
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -30,7 +30,7 @@ use tokio::runtime::Runtime;
 use crate::patch;
 
 /// No answer takes longer; a test that waits this long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Counts by name, by whom they are about.
 pub(crate) type Counts = BTreeMap<String, BTreeMap<String, u64>>;
 

@@ -7,6 +7,7 @@
 //! | `node-N.lock` | | the process that is node N |
 //! | `lead.lock` | | the process that does the housekeeping |
 //! | `publish.lock` | | the process that stores a generation |
+//! | `content.lock` | | the process that opens the docket |
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -22,8 +23,8 @@ use crate::ids::NodeId;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often the folder and a node's number are tried: half a second.
 const TRIES: u32 = 25;
-/// How often it is tried to store a generation: ten seconds.
-const PUBLISHING_TRIES: u32 = 500;
+/// How often it is tried to store a generation, or to open the docket: ten seconds.
+const LONG_TRIES: u32 = 500;
 
 /// A process's share of a data folder. Dropping it gives it back.
 #[derive(Debug)]
@@ -95,11 +96,22 @@ pub(super) fn while_publishing<T>(
     work: impl FnOnce() -> Result<T, StoreUnavailable>,
 ) -> Result<T, StoreUnavailable> {
     let path = folder.join("publish.lock");
-    let lock = patiently(PUBLISHING_TRIES, || attempt(&path, File::try_lock));
+    let lock = patiently(LONG_TRIES, || attempt(&path, File::try_lock));
     let lock = lock.map_err(|error| StoreUnavailable(error.to_string()))?;
     let Some(lock) = lock else {
         return Err(StoreUnavailable("another process has been storing a generation for ten seconds".to_owned()));
     };
+    let done = work();
+    drop(lock);
+    done
+}
+
+/// Opens the docket while no other process opens it. Two that turn a new file into one with a write-ahead log at the same moment refuse each
+/// other at once, whatever they were told to wait.
+pub(super) fn while_opening<T>(folder: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let path = folder.join("content.lock");
+    let lock = patiently(LONG_TRIES, || attempt(&path, File::try_lock))?;
+    let lock = lock.ok_or_else(|| OpenError::InUse(folder.to_owned()))?;
     let done = work();
     drop(lock);
     done

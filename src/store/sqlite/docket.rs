@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
+use super::claim;
 use super::reader::{rows, unknown};
 use super::schema::{self, OpenError};
 use crate::clock::UnixMillis;
@@ -38,10 +39,12 @@ impl SqliteDocket {
     /// # Errors
     /// [`OpenError`]; the file is not changed.
     pub fn open(folder: &Path, now: UnixMillis) -> Result<Self, OpenError> {
-        super::claim::file(&folder.join(schema::CONTENT.file))?;
-        let writer = Mutex::new(schema::up_to_date(folder, &schema::CONTENT, now)?);
-        let reader = Mutex::new(schema::read_only(folder, &schema::CONTENT)?);
-        Ok(Self { folder: folder.to_owned(), writer, reader })
+        claim::while_opening(folder, || {
+            claim::file(&folder.join(schema::CONTENT.file))?;
+            let writer = Mutex::new(schema::up_to_date(folder, &schema::CONTENT, now)?);
+            let reader = Mutex::new(schema::read_only(folder, &schema::CONTENT)?);
+            Ok(Self { folder: folder.to_owned(), writer, reader })
+        })
     }
 
     fn read(&self) -> MutexGuard<'_, Connection> {

@@ -95,8 +95,8 @@ impl Company<'_> {
     }
 
     /// Media come once it is ready; they first tell it what was told to any other.
-    fn serve(&self, node: u16, server: Server, address: SocketAddr) -> Member {
-        wait_until_ready(&self.runtime, address);
+    fn serve(&self, node: u16, mut server: Server, address: SocketAddr) -> Member {
+        wait_until_ready(&self.runtime, &mut server, address);
         let (client, mut media) = (client_of(address), tokio::task::JoinSet::new());
         let _inside = self.runtime.enter();
         for number in 0..MEDIA {
