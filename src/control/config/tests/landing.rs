@@ -84,10 +84,7 @@ fn problems_have_their_file_and_line() {
             "schema = 1\n[reach]\ninternal = [\"127.0.0.1\"]\n",
             "config/landing.toml:3: landing pages may lead to internal addresses: for rehearsals and tests only (R-MALICE)",
         ),
-        (
-            "schema = 1\n[browser]\nsize = \"400x900\"\n",
-            "config/landing.toml:2: `program` is missing in browser",
-        ),
+        ("schema = 1\n[browser]\nsize = \"400x900\"\n", "config/landing.toml:2: `program` is missing from browser"),
         (
             "schema = 1\n[browser]\nprogram = \"/usr/bin/chromium\"\nsize = \"4001x900\"\n",
             "config/landing.toml:4: `size` must have 200 to 4000 pixels a side",
