@@ -13,12 +13,12 @@ use super::names::{address_range, domain};
 use super::reader::{Table, Wrong, read_file};
 use super::sources::Sources;
 use super::transport::authorities;
-use super::units::{bytes, duration_ms, small, text, whole};
+use super::units::{bytes, duration_ms, flag, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
 use crate::market::policy::landing::{Blocklists, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch};
 
-const KEYS: &[&str] = &["schema", "fetch", "rates", "reach", "host", "watch", "malware", "clamd"];
+const KEYS: &[&str] = &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "malware", "clamd"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -37,6 +37,7 @@ pub(super) fn read(sources: &Sources, report: &Report) -> Option<LandingTerms> {
 }
 
 fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
+    let crawl = table.optional("crawl", flag);
     let limits = section(table, "fetch", FETCH_KEYS, limits);
     let rates = section(table, "rates", RATE_KEYS, rates);
     let hosts = table
@@ -50,6 +51,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
     };
     let (limits, rates, hosts, reach, watch) = (limits?, rates?, hosts?, reach?, watch?);
     Some(LandingTerms {
+        crawl: crawl?.unwrap_or(false),
         limits,
         rates,
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },
