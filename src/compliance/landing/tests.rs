@@ -184,6 +184,7 @@ fn who_does_not_answer_is_told_once_and_is_back_when_it_answers() {
 #[test]
 fn rounds_that_change_nothing_leave_the_record_as_it_is_but_for_one_a_day() {
     let mut life = Life::frozen();
+    life.round([same; 3], None);
     let before = life.record.clone();
     for _ in 0..143 {
         life.round([same; 3], None);
