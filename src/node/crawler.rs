@@ -228,7 +228,7 @@ impl Post {
         if !record.owed.is_empty() {
             let entered = self.perform(&market, state, &record)?;
             let standing = landing::done(state, &record, entered, watch);
-            self.take((seq, due), owner, standing, "what follows is done")?;
+            self.take((seq, due), owner, &standing, "what follows is done")?;
             return Ok(());
         }
         if state == PageState::Retired {
@@ -253,7 +253,7 @@ impl Post {
         }
         let is_verdict = standing.state != state;
         let verdict = standing.state.label();
-        if self.take((seq, due), owner, standing, &told)? && is_verdict {
+        if self.take((seq, due), owner, &standing, &told)? && is_verdict {
             counts.verdict(verdict);
         }
         Ok(())
@@ -296,10 +296,10 @@ impl Post {
         &self,
         (after, before): (u64, Option<UnixMillis>),
         owner: Owner,
-        standing: Standing,
+        standing: &Standing,
         reason: &str,
     ) -> Result<bool, Trouble> {
-        let due = self.due(&standing, before);
+        let due = self.due(standing, before);
         let body = serde_json::to_string(&standing.record).map_err(|error| StoreUnavailable(error.to_string()))?;
         let step = Step {
             subject: standing.record.subject(),

@@ -112,7 +112,7 @@ impl Office<'_> {
             }
             let standing = decided(page.state, &page.record, verdict)?;
             let told = (standing.state, standing.record.owed.clone());
-            Ok((vec![self.page_step(&page, standing, by)?], told))
+            Ok((vec![self.page_step(&page, &standing, by)?], told))
         };
         let (places, (state, owed)) = self.take(judge)?;
         Ok(Decided { seq: places.first().copied().unwrap_or_default(), state, owed })
@@ -149,13 +149,13 @@ impl Office<'_> {
             }
             let record = Record { screenshot, pictured, ..page.record.clone() };
             let standing = Standing { state: page.state, record, again: Again::AsBefore };
-            Ok((vec![self.page_step(&page, standing, &by)?], ()))
+            Ok((vec![self.page_step(&page, &standing, &by)?], ()))
         })?;
         Ok(!places.is_empty())
     }
 
     /// A page's next step, where it is looked at now or as it was to be.
-    fn page_step(&self, page: &Watched, standing: Standing, by: &By<'_>) -> Result<Taken, Refusal> {
+    fn page_step(&self, page: &Watched, standing: &Standing, by: &By<'_>) -> Result<Taken, Refusal> {
         let due = match standing.again {
             Again::AsBefore => page.due,
             Again::Never => None,

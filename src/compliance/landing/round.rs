@@ -229,14 +229,14 @@ fn read(fetch: Fetch) -> Result<Seen, Refused> {
             let route = route.into_iter().map(|hop| hop.url.into()).collect();
             Ok(Seen { agent, route, document, page, at })
         }
-        Err((url, refusal)) => Err(Refused { meaning: refusal.meaning(), finding: refusal.finding(&url) }),
+        Err((url, refusal)) => Err(Refused { meaning: refusal.meaning(), finding: Box::new(refusal.finding(&url)) }),
     }
 }
 
 /// A fetch that brought no page.
 struct Refused {
     meaning: Meaning,
-    finding: Finding,
+    finding: Box<Finding>,
 }
 
 impl Refused {
@@ -247,7 +247,7 @@ impl Refused {
         match (meaning, frozen) {
             (Meaning::Elsewhere, Some(_)) => Look::Other(None, vec![told.chars().take(LONGEST_TOLD).collect()]),
             (Meaning::Unasked, _) if finding.code == "page-later" => Look::Later,
-            _ => Look::None(finding.code.into_owned()),
+            _ => Look::None(finding.code.to_string()),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Post {
             let Some(standing) = landing::used(state, &record, &lead, now) else { return Ok(()) };
             let version = submission.version;
             let reason = format!("creative {} version {version} is {}", submission.subject().name, now.label());
-            if self.take((after, before), kept.step.owner, standing, &reason)? {
+            if self.take((after, before), kept.step.owner, &standing, &reason)? {
                 return Ok(());
             }
         }
