@@ -230,12 +230,12 @@ fn r_landing_safe_an_infected_page_stays_off_until_a_person_confirms_and_is_the_
     assert_eq!((violations(&pmpx), told(&pmpx).len()), (vec![], 1), "no breach, and the buyer was told");
 }
 
-/// A verdict as a process leaves it that is killed before anything of it is done.
-fn verdict(docket: &SqliteDocket, url: &str, owed: Vec<Deed>) -> Record {
+/// A verdict with all that follows from it, of which nothing is noted as done.
+fn verdict(docket: &SqliteDocket, url: &str, at_ms: u64) -> Record {
     let sha256 = pmpx::compliance::digest_text(&docket.keep("<p>另一页</p>".as_bytes(), moment(NOON)).unwrap());
     let sight = landing::Sight {
         agent: pmpx::compliance::crawl::Agent::Mobile,
-        at_ms: moment(NOON).0,
+        at_ms,
         route: vec![url.to_owned()],
         content_type: "text/html".into(),
         sha256,
@@ -243,47 +243,59 @@ fn verdict(docket: &SqliteDocket, url: &str, owed: Vec<Deed>) -> Record {
     };
     let stop = Stop {
         state: PageState::Changed,
-        at_ms: moment(NOON).0,
+        at_ms,
         before: Vec::new(),
         after: vec![sight],
         found: vec!["mobile: text: \"9.9元\" became \"99元\"".into()],
         entered: Vec::new(),
     };
     let lead = Use { crid: CRID.into(), version: 1, standing: Standpoint::Approved, from_ms: None };
+    let owed = vec![Deed::Suspend, Deed::Violation, Deed::Tell];
     Record { uses: vec![lead], stop: Some(stop), owed, ..Record::new(ACCOUNT, ADVERTISER, url) }
 }
 
-/// What is owed of a verdict is done by the next process, once, wherever the one before ended: before any of it, between two, or after all.
+/// Takes a verdict's step, as a process does that is killed before it has noted that anything of it is done.
+fn take(docket: &SqliteDocket, owner: Owner, record: &Record) {
+    let body = serde_json::to_string(record).unwrap();
+    step(docket, owner, record.subject(), (PageState::Changed.code(), body), true);
+}
+
+/// What follows from a verdict is done by the next process, once, wherever the one before ended: before any of it, in between, or after all of it.
 #[test]
 fn r_damage_change_what_is_owed_of_a_verdict_is_done_once_wherever_a_process_ends() {
     const URL: &str = "https://qinghe.example/spring";
-    let all = vec![Deed::Suspend, Deed::Violation, Deed::Tell];
+    let at_ms = moment(NOON).0;
     let mut pmpx = Pmpx::start(NOON, &json!({}));
     let owner = Owner::Buyer(buyer(&pmpx));
+    let creative = submission(1, URL).subject();
     decide(pmpx.docket(), owner, (1, URL), CreativeState::Approved);
-    let mut told_before = None;
-    // Nothing was done; the first was; all but the last; all of it, and only that was not noted.
-    for (done, left) in [(0, &all[..]), (1, &all[1..]), (2, &all[2..]), (3, &all[..])] {
+    for (round, count, suspensions) in [("nothing was done", 1, 1), ("half of it was", 2, 2), ("all of it was", 2, 2)] {
+        if round == "half of it was" {
+            // Another verdict, of which its creatives are suspended and its buyer is told, but nothing is in the books.
+            decide(pmpx.docket(), owner, (1, URL), CreativeState::Approved);
+            served(&pmpx, CreativeState::Approved);
+            let market = pmpx.exchange().market.load_full();
+            let office = Office { docket: &**pmpx.docket(), market: &market, now: moment(NOON) };
+            let record = verdict(pmpx.docket(), URL, at_ms - 1);
+            landing::suspend(&office, PageState::Changed, &record).unwrap();
+            landing::tell(&office, PageState::Changed, &record).unwrap();
+        }
         pmpx.stop();
         let docket = SqliteDocket::open(pmpx.data(), moment(NOON)).unwrap();
-        let record = verdict(&docket, URL, all.clone());
-        assert!(left.iter().all(|deed| record.owed.contains(deed)));
-        let body = serde_json::to_string(&record).unwrap();
-        step(&docket, owner, record.subject(), (PageState::Changed.code(), body), true);
+        take(&docket, owner, &verdict(&docket, URL, if count == 1 { at_ms } else { at_ms - 1 }));
         drop(docket);
-        // The pages are not even looked at: what is owed is done all the same.
+        // Pages are not even looked at by this config: what is owed is done all the same.
         pmpx.restart(&json!({}));
         let after = until(&pmpx, URL, "it is done", |state, it| {
             state == PageState::Changed && !it.stop.as_ref().unwrap().entered.is_empty()
         });
         served(&pmpx, CreativeState::Suspended);
         let entered = violations(&pmpx);
-        assert_eq!((entered.len(), told(&pmpx).len()), (1, 1), "after {done}");
-        assert_eq!(after.record.stop.unwrap().entered, [entered[0]["reference"].as_str().unwrap()]);
-        let creative = submission(1, URL).subject();
-        let steps = pmpx.docket().history(&creative, u64::MAX, 9).unwrap().len();
-        let now = (steps, entered);
-        assert_eq!(told_before.get_or_insert(now.clone()), &now, "suspended once");
+        assert_eq!((entered.len(), told(&pmpx).len()), (count, count), "{round}");
+        assert_eq!(after.record.stop.unwrap().entered, [entered.last().unwrap()["reference"].as_str().unwrap()]);
+        let steps = pmpx.docket().history(&creative, u64::MAX, 99).unwrap();
+        let suspended = steps.iter().filter(|kept| kept.step.state == CreativeState::Suspended.code()).count();
+        assert_eq!(suspended, suspensions, "{round}: suspended once");
     }
 }
 
@@ -294,9 +306,7 @@ fn r_damage_content_is_entered_where_a_person_finds_the_new_page_unlawful() {
     let pmpx = Pmpx::start(NOON, &json!({}));
     let owner = Owner::Buyer(buyer(&pmpx));
     decide(pmpx.docket(), owner, (1, URL), CreativeState::Approved);
-    let record = verdict(pmpx.docket(), URL, vec![Deed::Suspend, Deed::Violation, Deed::Tell]);
-    let body = serde_json::to_string(&record).unwrap();
-    step(pmpx.docket(), owner, record.subject(), (PageState::Changed.code(), body), true);
+    take(pmpx.docket(), owner, &verdict(pmpx.docket(), URL, moment(NOON).0));
     let is_done = |_: PageState, it: &Record| !it.stop.as_ref().unwrap().entered.is_empty();
     until(&pmpx, URL, "it is done", is_done);
     assert_eq!(violations(&pmpx).len(), 1);
