@@ -18,6 +18,7 @@
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `landing`: landing pages that change, are infected, and what follows.
 //! - `partners`: the partner API of a running node, as each partner uses it.
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
@@ -52,6 +53,8 @@ mod harness;
 mod json;
 #[cfg(test)]
 mod kill_switches;
+#[cfg(test)]
+mod landing;
 #[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
