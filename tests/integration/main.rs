@@ -10,7 +10,7 @@
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `company`: two processes on one data folder, and what one knows of the other.
 //! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
-//! - `content`: what reviews decide, from the docket to the bid and the beacon.
+//! - `content`: what reviews decide, from the docket to the bid and the beacon; `advertisers`: the same of advertisers and their documents.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
@@ -21,6 +21,8 @@
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
+#[cfg(test)]
+mod advertisers;
 #[cfg(test)]
 mod at_the_cap;
 #[cfg(test)]
