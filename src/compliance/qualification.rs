@@ -7,6 +7,8 @@ mod app;
 mod calendar;
 mod desk;
 mod papers;
+#[cfg(test)]
+mod tests;
 
 pub use app::App;
 pub use calendar::Tended;
@@ -202,6 +204,3 @@ fn newest_verified<'k>(versions: impl Iterator<Item = &'k KeptStep>) -> Result<O
     }
     Ok(found)
 }
-
-#[cfg(test)]
-mod tests;

@@ -96,6 +96,11 @@ impl Papers {
         Ok(Some(papers))
     }
 
+    #[cfg(test)]
+    pub(super) const fn verified(registration: Registration, verified: Vec<Document>) -> Self {
+        Self { registration, in_force: true, verified, ended: Vec::new() }
+    }
+
     /// What they come to; `vouched`: the day until which the config says that all is in order.
     fn come_to(
         &self,
@@ -129,7 +134,12 @@ impl Papers {
 
     /// The last day from `day` on without a break on which a document of these kinds is valid. Until the first of them has begun, the config's word
     /// stands for it; from then on they alone count, also once they are over.
-    fn covered(&self, any: &[String], vouched: Option<ShanghaiDay>, day: ShanghaiDay) -> Option<ShanghaiDay> {
+    pub(super) fn covered(
+        &self,
+        any: &[String],
+        vouched: Option<ShanghaiDay>,
+        day: ShanghaiDay,
+    ) -> Option<ShanghaiDay> {
         let of = |it: &&Document| any.contains(&it.kind);
         let begun = self.verified.iter().chain(&self.ended).filter(of).any(|it| it.valid_from <= day);
         let mut vouched = vouched.filter(|_| !begun);
@@ -248,3 +258,6 @@ impl Qualification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,162 +1,135 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! When an advertiser's documents suffice, and what follows for its creatives.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
 use crate::clock::UnixMillis;
-use crate::compliance::office::tests::{BY, day, market, noon};
-use crate::event::{Step, Subject, Taken};
-use crate::market::Market;
+use crate::compliance::creative::tests::banner;
+use crate::compliance::creative::{Origin, Submission};
+use crate::compliance::office::tests::{BY, day, document, market, noon, qualified, registration, verify};
+use crate::compliance::office::{Moved, Verdict};
+use crate::event::Docket;
+use crate::market::demand::CreativeState;
+use crate::market::policy::content::ContentTerms;
 use crate::store::MemoryDocket;
 
-/// An advertiser of food in the config, whose papers are said to be in order until the end of 2027.
-const NAME: &str = "80010001/qinghe-dairy";
-
-struct Desk {
-    docket: MemoryDocket,
-    market: Market,
+fn decide(office: &Office<'_>, of: &Submission, to: CreativeState) -> Result<Moved, Refusal> {
+    office.decide(&of.subject(), &Verdict { to, reasons: &[], findings: None, seen: None }, &BY)
 }
 
-impl Desk {
-    fn new() -> Self {
-        Self { docket: MemoryDocket::default(), market: market() }
-    }
-
-    fn on(&self, now: UnixMillis) -> Office<'_> {
-        Office { docket: &self.docket, market: &self.market, now }
-    }
-
-    /// Until when it is qualified, as of a day; and what is missing.
-    fn until(&self, date: &str) -> (Option<String>, Vec<String>) {
-        let told = self.on(day(date).starts_at()).qualification("80010001", "qinghe-dairy").unwrap();
-        (told.until.map(|day| day.to_string()), told.findings.into_iter().map(|it| it.code.into()).collect())
-    }
-
-    fn register(&self, source: &str) -> Subject {
-        let text = format!(
-            r#"{{"account":"80010001","advertiser":"qinghe-dairy","name":"Qinghe","source":"{source}","domains":["qinghe.example"],"category":"IAB8"}}"#
-        );
-        self.on(noon()).register(&serde_json::from_str(&text).unwrap(), &BY).unwrap().subject
-    }
-
-    fn document(&self, kind: &str, number: &str, days: (&str, &str)) -> Subject {
-        let sha256 = crate::compliance::digest_text(&self.docket.keep(b"%PDF-1.7", noon()).unwrap());
-        let document = Document {
-            account: "80010001".to_owned(),
-            advertiser: "qinghe-dairy".to_owned(),
-            number: number.to_owned(),
-            kind: kind.to_owned(),
-            issuer: "x".to_owned(),
-            valid_from: day(days.0),
-            valid_until: Some(day(days.1)),
-            files: vec![sha256],
-        };
-        self.on(noon()).register_document(&document, &BY).unwrap().subject
-    }
-
-    fn judge(&self, subject: &Subject, to: Standing) {
-        self.on(noon()).judge_registration(subject, to, None, &BY).unwrap();
-    }
-}
-
-fn qualified(until: &str) -> (Option<String>, Vec<String>) {
-    (Some(until.to_owned()), Vec::new())
-}
-
-fn lacks(code: &str) -> (Option<String>, Vec<String>) {
-    (None, vec![code.to_owned()])
-}
-
-/// R-QUALIFY, R-IDLE: what only waits, or was refused while it waited, takes nothing away; what was in force and was taken back stops, whatever
-/// the config says.
 #[test]
-fn r_idle_a_registration_that_was_never_in_force_says_nothing_and_one_that_was_taken_back_stops() {
-    let desk = Desk::new();
-    assert_eq!(desk.until("2026-11-22"), qualified("2027-12-31"));
-    assert_eq!(desk.until("2028-01-01"), lacks("not-verified"));
-    let first = desk.register("a");
-    assert_eq!((desk.until("2026-11-22"), Papers::of(&desk.docket, NAME)), (qualified("2027-12-31"), Ok(None)));
-    desk.judge(&first, Standing::Refused);
-    assert_eq!(desk.until("2026-11-22"), qualified("2027-12-31"));
-    let second = desk.register("b");
-    desk.judge(&second, Standing::Verified);
-    assert_eq!(desk.until("2026-11-22"), qualified("2027-12-31"), "its documents are not here yet: the config's stand");
-    assert_eq!(desk.until("2028-01-01"), (None, vec!["document-missing".to_owned(); 2]));
-    let third = desk.register("c");
-    desk.judge(&third, Standing::Refused);
-    let papers = Papers::of(&desk.docket, NAME).unwrap().unwrap();
-    assert_eq!((papers.registration.source.as_str(), desk.until("2026-11-22")), ("b", qualified("2027-12-31")));
-    for back in [Standing::Withdrawn, Standing::Refused] {
-        let newest = desk.register(back.label());
-        desk.judge(&newest, Standing::Verified);
-        assert_eq!(desk.until("2026-11-22"), qualified("2027-12-31"));
-        desk.judge(&newest, back);
-        assert_eq!(desk.until("2026-11-22"), lacks("not-verified"), "{back:?}");
-        assert!(Papers::are_taken_back(&desk.docket, NAME).unwrap());
-        let papers = Papers::of(&desk.docket, NAME).unwrap().unwrap();
-        assert_eq!(papers.registration.source, back.label(), "known by its last name still");
-        desk.register("waits");
-        assert_eq!(desk.until("2026-11-22"), lacks("not-verified"), "until another one is verified");
+fn r_qualify_nothing_is_approved_of_an_advertiser_that_is_not_qualified() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    office.register(&registration(), &BY).unwrap();
+    let device = Submission { advertiser: "baikang".to_owned(), crid: "device".to_owned(), ..banner() };
+    office.submit(&device, Origin::Submitted, &BY).unwrap();
+    decide(&office, &device, CreativeState::PendingReview).unwrap();
+    let refused = decide(&office, &device, CreativeState::Approved).unwrap_err();
+    assert!(matches!(&refused, Refusal::Rule { rule: "R-QUALIFY", .. }), "{refused}");
+    qualified(&office);
+    assert!(decide(&office, &device, CreativeState::Approved).unwrap().changed);
+}
+
+#[test]
+fn r_qualify_documents_follow_one_another_without_a_day_between() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let licence = |from, until| document(&office, "business-licence", "91310000MA1K00000X", (from, Some(until)));
+    let until = |documents: &[Document]| {
+        let papers = Papers::verified(registration(), documents.to_vec());
+        papers.covered(&["business-licence".to_owned()], None, day("2026-11-22"))
+    };
+    let first = licence("2026-01-01", "2026-11-30");
+    assert_eq!(until(&[licence("2026-12-01", "2027-11-30"), first.clone()]), Some(day("2027-11-30")));
+    assert_eq!(
+        until(&[first.clone(), licence("2026-12-02", "2027-11-30")]),
+        Some(day("2026-11-30")),
+        "a day is missing"
+    );
+    assert_eq!(until(&[licence("2026-01-01", "2026-11-21")]), None, "over since yesterday");
+    assert_eq!(until(&[licence("2026-11-23", "2027-11-30")]), None, "not before tomorrow");
+    assert_eq!(until(&[licence("2026-11-22", "2026-11-22")]), Some(day("2026-11-22")), "both days count");
+}
+
+#[test]
+fn r_scope_an_industry_that_is_excluded_is_not_qualified_whatever_its_documents_say() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    qualified(&office);
+    let documents = office.documents("80010001", "baikang").unwrap();
+    let judge = |terms: &ContentTerms, documents| {
+        let papers = Papers::verified(registration(), documents);
+        Qualification::of(Some(&papers), None, terms, day("2026-11-22"), "x")
+    };
+    let judged = |terms: &ContentTerms| judge(terms, documents.clone());
+    assert_eq!(judged(office.terms()).until, Some(day("2026-11-30")));
+    let mut terms = office.terms().clone();
+    terms.industries.iter_mut().filter(|it| it.id == "medical-devices").for_each(|it| it.excluded = true);
+    let excluded = judged(&terms);
+    assert_eq!((excluded.until, &*excluded.findings[0].rule), (None, "R-SCOPE"));
+    // Without a written contract nobody is in.
+    let others: Vec<_> = documents.iter().filter(|it| it.kind != "client-contract").cloned().collect();
+    let without = judge(office.terms(), others);
+    assert_eq!((without.until, &*without.findings[0].rule), (None, "R-SCOPE"));
+}
+
+#[test]
+fn r_idle_the_newest_verified_registration_is_the_one_that_is_laid_over_the_market() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    qualified(&office);
+    for name in ["二", "三"] {
+        let changed = Registration { name: name.to_owned(), ..registration() };
+        verify(&office, &office.register(&changed, &BY).unwrap().subject);
     }
-    assert_eq!(Papers::all(&desk.docket).unwrap()[NAME], Ok(Papers::of(&desk.docket, NAME).unwrap().unwrap()));
+    let waiting = Registration { name: "四".to_owned(), ..registration() };
+    office.register(&waiting, &BY).unwrap();
+    let all = Papers::all(&docket).unwrap().into_values();
+    let names: Vec<_> = all.map(|it| it.unwrap().registration.name).collect();
+    assert_eq!(names, ["三"]);
 }
 
-/// R-QUALIFY: of each list of documents the docket decides from the day on which the first of it begins, whatever became of that one since.
 #[test]
-fn r_qualify_the_config_stands_for_documents_that_have_not_begun() {
-    let desk = Desk::new();
-    desk.judge(&desk.register("a"), Standing::Verified);
-    let licence = desk.document("business-licence", "L1", ("2026-01-01", "2026-12-31"));
-    desk.judge(&licence, Standing::Verified);
-    assert_eq!(desk.until("2026-11-22"), qualified("2026-12-31"), "shorter than the config's");
-    assert_eq!(desk.until("2027-01-01"), lacks("document-expired"));
-    let renewal = desk.document("business-licence", "L2", ("2027-01-01", "2028-06-30"));
-    desk.judge(&renewal, Standing::Verified);
-    assert_eq!(desk.until("2026-11-22"), qualified("2027-12-31"), "the contract is the config's still");
-    assert_eq!(desk.until("2028-01-01"), lacks("document-missing"));
-    let contract = desk.document("client-contract", "C1", ("2027-02-01", "2028-03-31"));
-    desk.judge(&contract, Standing::Verified);
-    assert_eq!(desk.until("2026-11-22"), qualified("2028-03-31"), "the config's until this one begins");
-    let short = desk.document("client-contract", "C2", ("2027-01-15", "2027-01-20"));
-    desk.judge(&short, Standing::Verified);
-    assert_eq!(desk.until("2026-11-22"), qualified("2027-01-20"), "from its first day the config's does not stand");
-    assert_eq!(desk.until("2027-01-25"), lacks("document-expired"));
-    assert_eq!(desk.until("2027-02-01"), qualified("2028-03-31"));
-    desk.judge(&short, Standing::Withdrawn);
-    assert_eq!(desk.until("2027-01-25"), qualified("2028-03-31"), "taken back before it began: as if it had not been");
-    // Taken back while it was in force.
-    desk.judge(&licence, Standing::Withdrawn);
-    assert_eq!(desk.until("2026-11-22"), lacks("document-expired"), "the renewal begins later");
-    // A step at midnight says the same as the day itself.
-    desk.on(day("2028-07-01").starts_at()).tend_documents(99).unwrap();
-    assert_eq!(desk.until("2028-07-01"), (None, vec!["document-expired".to_owned(); 2]));
+fn r_qualify_a_document_that_begins_later_is_a_step_on_its_first_day() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let later = document(&office, "business-licence", "91310000MA1K00000X", ("2026-11-25", Some("2027-11-30")));
+    let subject = office.register_document(&later, &BY).unwrap().subject;
+    verify(&office, &subject);
+    let steps = |now| {
+        let before = docket.last_step().unwrap();
+        Office { now, ..office }.tend_documents(9).unwrap();
+        docket.last_step().unwrap() - before
+    };
+    let begins = day("2026-11-25").starts_at();
+    let told = [UnixMillis(begins.0 - 1), begins, begins.plus_ms(1)].map(steps);
+    assert_eq!(told, [0, 1, 0], "once, so that whoever follows the docket judges its advertiser anew");
+    assert_eq!(docket.standing(&subject).unwrap().unwrap().step.state, Standing::Verified.code());
 }
 
-/// One that cannot be read holds up no other, and what its states alone say is known.
 #[test]
-fn r_qualify_papers_that_cannot_be_read_are_named() {
-    let desk = Desk::new();
-    desk.judge(&desk.register("a"), Standing::Verified);
-    let licence = desk.document("business-licence", "L1", ("2026-01-01", "2026-12-31"));
-    let kept = desk.docket.standing(&licence).unwrap().unwrap();
-    let step = Step { body: "[]".to_owned(), state: Standing::Verified.code(), ..kept.step };
-    desk.docket.take(&[Taken { step, after: kept.seq }]).unwrap();
-    let refused = Papers::all(&desk.docket).unwrap()[NAME].clone().unwrap_err();
-    assert!(matches!(&refused, Refusal::Unreadable { subject, .. } if *subject == licence), "{refused}");
-    assert!(!Papers::are_taken_back(&desk.docket, NAME).unwrap());
+fn r_review_an_approved_version_is_due_at_its_display_periods_end() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let end = day("2026-12-24").starts_at();
+    let until = Submission { display_until_ms: Some(end.0), ..banner() };
+    office.submit(&until, Origin::Submitted, &BY).unwrap();
+    for to in [CreativeState::PendingReview, CreativeState::Approved] {
+        decide(&office, &until, to).unwrap();
+        assert_eq!(docket.standing(&until.subject()).unwrap().unwrap().step.due, Some(end), "{to:?}");
+    }
 }
 
-/// R-QUALIFY, R-IDLE: a renewal under the same number that begins later leaves what it renews in force until then, and ends it on that day.
 #[test]
-fn r_idle_a_renewal_that_begins_later_leaves_no_gap() {
-    let desk = Desk::new();
-    desk.judge(&desk.register("a"), Standing::Verified);
-    let first = desk.document("business-licence", "L1", ("2026-01-01", "2027-11-30"));
-    desk.judge(&first, Standing::Verified);
-    let renewal = desk.document("business-licence", "L1", ("2026-12-01", "2027-06-30"));
-    desk.judge(&renewal, Standing::Verified);
-    let state = |subject| Standing::of(&desk.docket.standing(subject).unwrap().unwrap()).unwrap();
-    assert_eq!([state(&first), state(&renewal)], [Standing::Verified; 2]);
-    assert_eq!(desk.until("2026-11-30").0.as_deref(), Some("2027-11-30"));
-    desk.on(day("2026-12-01").starts_at()).tend_documents(9).unwrap();
-    assert_eq!([state(&first), state(&renewal)], [Standing::Expired, Standing::Verified]);
-    assert_eq!(desk.until("2026-12-01"), qualified("2027-06-30"));
+fn r_review_versions_are_bounded() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let most = office.terms().limits.versions;
+    for version in 1..=most {
+        office.submit(&Submission { version, ..banner() }, Origin::Submitted, &BY).unwrap();
+    }
+    let beyond = Submission { version: most + 1, ..banner() };
+    let refused = office.submit(&beyond, Origin::Submitted, &BY).unwrap_err();
+    assert!(refused.to_string().contains("take another `crid`"), "{refused}");
 }
