@@ -50,6 +50,8 @@ pub struct Media {
     pub consent_since: Option<ShanghaiDay>,
     /// What its contract keeps from it (R-CATEGORY); what it prohibits itself stands beside, in the [`Market`](super::Market).
     pub prohibited: Prohibitions,
+    /// The advertisers among it as its contract names them, `ACCOUNT/ADVERTISER`: some may not be registered yet.
+    pub prohibited_advertisers: Vec<String>,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
     pub no_bid_body: bool,
     /// What a request of it without `tmax` gets, ms.

@@ -35,6 +35,7 @@ fn media(id: u32) -> Media {
         margin: Margin::default(),
         consent_since: (id == 0).then_some(ShanghaiDay(0)),
         prohibited: Prohibitions::default(),
+        prohibited_advertisers: Vec::new(),
         no_bid_body: false,
         default_tmax_ms: 100,
         currency: Currency::CNY,

@@ -88,6 +88,7 @@ fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut 
                 advertisers: media.prohibited_ids.iter().map(|name| book.assign(name)).collect(),
                 attributes: media.prohibited_attributes.clone(),
             },
+            prohibited_advertisers: media.prohibited_ids.clone(),
             no_bid_body: media.no_bid_body,
             default_tmax_ms: media.default_tmax_ms.map_or(terms.default_tmax_ms, |tmax| tmax.value),
             currency: media.currency.value,
