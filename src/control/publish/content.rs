@@ -6,6 +6,7 @@
 
 mod prohibitions;
 mod read;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(super) struct Review {
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
     /// What media prohibit themselves.
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
+    words: words::MediaWords,
     building: Option<(u64, JoinHandle<Shelf>)>,
     /// Large shelves that requests may still read: freed here, they cost no request anything.
     retired: Vec<Arc<Shelf>>,
@@ -88,7 +90,8 @@ impl Publisher {
     /// [`StoreUnavailable`]; what was served goes on, and the next call tries again.
     pub fn follow_content(&self) -> Result<(), StoreUnavailable> {
         let mut review = held(&self.review);
-        while review.look(&self.exchange.market.load())? {
+        let mut scanned = review.take_scanned(&self.exchange.market.load());
+        while review.look(&self.exchange.market.load())? || std::mem::take(&mut scanned) {
             let content = review.content();
             let mut overlay = held(&self.overlay);
             overlay.content = content.clone();
@@ -125,6 +128,7 @@ impl Review {
             recent: BTreeMap::new(),
             stopped: Arc::default(),
             prohibited: Arc::default(),
+            words: words::MediaWords::default(),
             building: None,
             retired: Vec::new(),
             troubles: BTreeMap::new(),
@@ -140,7 +144,7 @@ impl Review {
     pub(super) fn content(&self) -> Content {
         let recent = self.recent.values().map(|(_, creative)| creative.clone()).collect();
         let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
-        content.prohibiting(Arc::clone(&self.prohibited))
+        content.prohibiting(Arc::clone(&self.prohibited)).barring(self.words.barred())
     }
 
     /// Takes over what is new, at most a batch of it. Tells whether there was anything.
@@ -158,12 +162,14 @@ impl Review {
             }
             return self.turn(market).map(|()| true);
         }
-        let built = self.take_built();
+        let built = self.take_built() | self.look_again(market)?;
         let steps =
             if self.docket.last_step()? > self.after { self.docket.steps(self.after, STEPS)? } else { Vec::new() };
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
-        let changed = self.refresh(&names_of(SubjectKind::Creative, &steps), market)?;
+        let creatives = names_of(SubjectKind::Creative, &steps);
+        let changed = self.refresh(&creatives, market)?;
         let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps))? || changed;
+        self.look_at(&creatives, market)?;
         self.after = last;
         self.build_where_large();
         Ok(built || changed || self.docket.last_step()? > last)
@@ -186,6 +192,7 @@ impl Review {
                 Err(error) if left == 0 => return Err(error),
                 Err(_) => continue,
             }
+            self.look_at_since(after, market)?;
             self.book.forget_names(IdKind::Creative);
             self.building = None;
             self.recent.clear();
@@ -241,6 +248,7 @@ impl Review {
         }
         self.refresh(&names, market)?;
         self.refresh_prohibitions(&prohibitions)?;
+        self.look_at_config(market);
         self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
         Ok(())
     }
