@@ -6,6 +6,8 @@
 mod app;
 mod calendar;
 mod desk;
+#[cfg(test)]
+mod tests;
 
 pub use app::App;
 pub use calendar::Tended;

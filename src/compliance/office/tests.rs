@@ -170,13 +170,13 @@ fn r_landing_safe_a_suspended_version_is_resumed_and_a_second_suspension_keeps_t
     assert_eq!(office.creative(&subject).unwrap().1, CreativeState::Approved);
 }
 
-fn registration() -> Registration {
+pub(crate) fn registration() -> Registration {
     let text = r#"{"account":"80010001","advertiser":"baikang","name":"百康医疗器械有限公司","source":"百康","domains":["baikang.example"],
         "category":"IAB7","industries":["medical-devices"]}"#;
     serde_json::from_str(text).unwrap()
 }
 
-fn document(office: &Office<'_>, kind: &str, number: &str, days: (&str, Option<&str>)) -> Document {
+pub(crate) fn document(office: &Office<'_>, kind: &str, number: &str, days: (&str, Option<&str>)) -> Document {
     let sha256 = crate::compliance::digest_text(&office.docket.keep(b"%PDF-1.7", office.now).unwrap());
     Document {
         account: "80010001".to_owned(),
@@ -190,12 +190,12 @@ fn document(office: &Office<'_>, kind: &str, number: &str, days: (&str, Option<&
     }
 }
 
-fn verify(office: &Office<'_>, subject: &Subject) {
+pub(crate) fn verify(office: &Office<'_>, subject: &Subject) {
     office.judge_registration(subject, Standing::Verified, None, &BY).unwrap();
 }
 
 /// Registers and verifies an advertiser of medical devices with all that it needs; the approval of its ads ends on 30 November.
-fn qualified(office: &Office<'_>) {
+pub(crate) fn qualified(office: &Office<'_>) {
     verify(office, &office.register(&registration(), &BY).unwrap().subject);
     for (kind, number, until) in [
         ("business-licence", "91310000MA1K00000X", None),
