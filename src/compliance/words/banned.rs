@@ -33,7 +33,7 @@ impl Banned {
     #[must_use]
     pub fn takes(word: &str) -> bool {
         let letters = Folded::of(word).text;
-        let found = letters.chars().any(|letter| !letter.is_ascii()) || letters.chars().nth(1).is_some();
+        let found = !letters.is_ascii() || letters.chars().nth(1).is_some();
         found && word.chars().count() <= Self::LONGEST && !word.chars().any(char::is_control)
     }
 

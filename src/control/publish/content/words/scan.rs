@@ -53,7 +53,7 @@ impl Scan {
         let (docket, said, first) = (Arc::clone(docket), said.clone(), buyers_on(said, market));
         let work = move || {
             yield_to_others();
-            let last = match scan(&*docket, said, first, &tell) {
+            let last = match scan(&*docket, said, &first, &tell) {
                 Ok(()) => Told::Ended,
                 Err(why) => Told::Failed(why),
             };
@@ -93,7 +93,7 @@ fn buyers_on(said: &BTreeMap<MediaId, Words>, market: &Market) -> BTreeSet<Buyer
 fn scan(
     docket: &dyn Docket,
     said: BTreeMap<MediaId, Words>,
-    first: BTreeSet<BuyerId>,
+    first: &BTreeSet<BuyerId>,
     tell: &SyncSender<Told>,
 ) -> Result<(), String> {
     let banned = Banned::new(said.values().map(|words| &**words)).map_err(|why| why.to_string())?;
