@@ -3,16 +3,18 @@
 //! A verdict must reach the hot plane at once, and there may be a million creatives: so there is a large shelf that is rarely built, and
 //! a small one of what has changed since. The small one comes first; then the large one; then the config.
 
+mod advertisers;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::barred::Barred;
-use super::demand::{Creative, CreativeState, CreativeTextsDraft};
+use super::demand::{Advertiser, Creative, CreativeState, CreativeTextsDraft};
 use super::lookup::Lookup;
 use super::supply::{Format, Media, Prohibitions, Size};
-use super::{Catalog, Fit, Market, Marks, named};
-use crate::ids::{BuyerId, CreativeId, CreativeVersion, MediaId};
+use super::{Catalog, Fit, Market, Marks, Table, named};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, MediaId};
 
 /// Some creatives with their indexes; immutable.
 #[derive(Debug, Default)]
@@ -125,13 +127,25 @@ pub struct Content {
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
     /// Whom the words of media keep away.
     barred: Arc<HashMap<MediaId, Barred>>,
+    /// Those of whom the docket has a word, as they stand by it and by the config.
+    advertisers: Arc<Advertisers>,
 }
+
+/// Advertisers by id, each behind a pointer of its own: one that changes copies none of the others.
+pub type Advertisers = Table<AdvertiserId, Arc<Advertiser>>;
 
 impl Content {
     /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
     #[must_use]
     pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
-        Self { base, recent, stopped, prohibited: Arc::default(), barred: Arc::default() }
+        let (prohibited, barred, advertisers) = (Arc::default(), Arc::default(), Arc::default());
+        Self { base, recent, stopped, prohibited, barred, advertisers }
+    }
+
+    /// With the advertisers of whom the docket has a word (R-QUALIFY).
+    #[must_use]
+    pub fn advertising(self, advertisers: Arc<Advertisers>) -> Self {
+        Self { advertisers, ..self }
     }
 
     /// With what media prohibit themselves, beside their contracts.
