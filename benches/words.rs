@@ -5,8 +5,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pmpx::compliance::words::{Scope, Words};
+use pmpx::compliance::words::{Banned, Scope, Words, spoken};
 use pmpx::market::policy::words::{WordGroup, WordTerms, WordWeight};
+use pmpx::market::supply::Format;
 
 /// What ads and landing pages say.
 const SPOKEN: &str = "青禾鲜牛奶，每天清晨由牧场直送到家。新客首月九折，満 99 元免运费；限华东地区，详情以活动页面为准。\
@@ -66,5 +67,21 @@ fn make(criterion: &mut Criterion) {
     criterion.bench_function("words/make 10000", |bencher| bencher.iter(|| Words::new(terms.clone()).unwrap()));
 }
 
-criterion_group!(benches, find, make);
+/// One banner of 1 KB and the words of 20 media, 1,000 each: what a change of words costs per approved creative.
+fn media(criterion: &mut Criterion) {
+    let lists: Vec<Vec<String>> = words(20_000).terms().groups[0].words.chunks(1_000).map(<[String]>::to_vec).collect();
+    let banned = Banned::new(lists.iter().map(Vec::as_slice)).unwrap();
+    let markup = format!(
+        "<a href=\"__CLICK_URL__\"><img src=\"https://cdn.example/1.jpg\" alt=\"{0}\"><p>{0}</p></a>",
+        &SPOKEN[..198]
+    );
+    criterion.bench_function("words/media, a banner", |bencher| {
+        bencher.iter(|| banned.lists_in(&spoken(Format::Banner, black_box(&markup))).len());
+    });
+    criterion.bench_function("words/media, make 20000", |bencher| {
+        bencher.iter(|| Banned::new(lists.iter().map(Vec::as_slice)).unwrap());
+    });
+}
+
+criterion_group!(benches, find, make, media);
 criterion_main!(benches);

@@ -4,6 +4,7 @@
 //! their dense ids; strings of the wire are looked up once, at the door.
 
 pub mod agreement;
+pub mod barred;
 pub mod client_address;
 pub mod content;
 pub mod deal;

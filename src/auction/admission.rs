@@ -7,6 +7,7 @@ use super::pod::{self, Separation};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{DealId, ImpIndex};
 use crate::market::Market;
+use crate::market::barred::Barred;
 use crate::market::demand::{Advertiser, Creative};
 use crate::market::supply::{Format, Formats, Media, Placement, Prohibitions, Size};
 use crate::markup::Display;
@@ -19,6 +20,8 @@ pub struct Admitted<'r> {
     pub(super) media: &'r Media,
     /// What it never shows: by its contract, and by its own word.
     pub(super) prohibited: [&'r Prohibitions; 2],
+    /// Whom the media's words keep away.
+    barred: Option<&'r Barred>,
     pub(super) imps: Vec<OfferedImp<'r>>,
     pub(super) at: UnixMillis,
     pub(super) day: ShanghaiDay,
@@ -136,6 +139,11 @@ impl<'r> Admitted<'r> {
         self.prohibited.iter().any(|it| it.attributes.contains(&attribute))
     }
 
+    /// Whether a creative says a word that the media prohibits (R-CATEGORY).
+    pub(super) fn prohibits_words_of(&self, creative: &Creative) -> bool {
+        self.barred.is_some_and(|barred| barred.has(creative.id))
+    }
+
     /// Whether nothing of it may be billed (OpenRTB 2.6 §3.2.1 `test`).
     #[must_use]
     pub fn is_test(&self) -> bool {
@@ -165,8 +173,19 @@ pub fn admit<'r>(
     if imps.is_empty() {
         return Err(NoBid::UnknownPlacement);
     }
-    let prohibited = market.prohibited(media);
-    Ok(Admitted { request, media, prohibited, imps, at, day, consent: consents(request, media, day), currency, rate })
+    let (prohibited, barred) = (market.prohibited(media), market.barred(media));
+    Ok(Admitted {
+        request,
+        media,
+        prohibited,
+        barred,
+        imps,
+        at,
+        day,
+        consent: consents(request, media, day),
+        currency,
+        rate,
+    })
 }
 
 /// What the media is told prices in: the yuan where the request takes it, else the first of its currencies that has a rate; where

@@ -315,6 +315,9 @@ fn allowed(
     if attributes.into_iter().any(|attribute| admitted.prohibits_attribute(*attribute)) {
         return Err(BidRejection::AttributeBlocked);
     }
+    if admitted.prohibits_words_of(creative) {
+        return Err(BidRejection::WordProhibited);
+    }
     Ok(())
 }
 

@@ -369,7 +369,8 @@ impl<'r> Round<'r, '_> {
             let admitted = &matched.admitted;
             let prohibited = admitted.prohibits_advertiser(advertiser)
                 || categories.any(|it| admitted.prohibits_category(it))
-                || creative.attributes().iter().any(|it| admitted.prohibits_attribute(*it));
+                || creative.attributes().iter().any(|it| admitted.prohibits_attribute(*it))
+                || admitted.prohibits_words_of(creative);
             let cause = if !advertiser.is_qualified_on(day) {
                 Cause::NotQualified
             } else if prohibited {

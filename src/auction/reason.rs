@@ -137,6 +137,8 @@ reasons! {
         AttributeNotApproved = 518, "attribute_not_approved";
         /// Other markup than was approved, where the deal takes no other (R-REVIEW).
         MarkupNotApproved = 519, "markup_not_approved";
+        /// The creative says a word that the media prohibits, or nobody has looked yet whether it does (R-CATEGORY).
+        WordProhibited = 520, "word_prohibited";
     }
 }
 

@@ -62,6 +62,16 @@ pub enum Refusal {
         /// The same in Chinese.
         zh: String,
     },
+    /// As many as may be are there already: later is another matter.
+    #[error("{rule}: {en}")]
+    TooMany {
+        /// By which rule they are there.
+        rule: &'static str,
+        /// How many, and what makes room, in English.
+        en: String,
+        /// The same in Chinese.
+        zh: String,
+    },
     /// There is no such subject.
     #[error("there is no {} {} version {}", .0.kind.label(), .0.name, .0.version)]
     Unknown(Subject),

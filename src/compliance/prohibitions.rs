@@ -8,6 +8,7 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Weight};
+use super::words::Banned;
 
 pub use desk::{Change, Edit, EditError, Edited, IN_FORCE, Present, changes, edit, present};
 
@@ -27,6 +28,9 @@ pub struct Prohibitions {
     /// Creative attributes (AdCOM 1.0, list Creative Attributes).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<i32>,
+    /// Words that no ad says: in any width, spacing, script and spelling that reads alike.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
 }
 
 impl Prohibitions {
@@ -50,6 +54,11 @@ impl Prohibitions {
         let attribute = ("a creative attribute of AdCOM 1.0, 1 to 9999", "应为 AdCOM 1.0 创意属性编号，1 至 9999");
         let known = |text: &str| text.parse().is_ok_and(|number: i32| (1..=9_999).contains(&number));
         each(&mut found, "attributes", &attributes, known, attribute);
+        let word = (
+            "a word of at most 64 characters on one line, with an ideograph, or two letters or digits",
+            "应为不超过 64 个字符的单行词语，至少含一个汉字，或两个字母或数字",
+        );
+        each(&mut found, "words", &self.words, Banned::takes, word);
         found
     }
 
@@ -72,6 +81,7 @@ impl Prohibitions {
             advertisers: only(&self.advertisers, &other.advertisers),
             domains: only(&self.domains, &other.domains),
             attributes: only(&self.attributes, &other.attributes),
+            words: only(&self.words, &other.words),
         }
     }
 }
@@ -148,6 +158,7 @@ mod tests {
             advertisers: texts(advertisers),
             domains: texts(domains),
             attributes: attributes.to_vec(),
+            words: Vec::new(),
         }
     }
 
@@ -183,6 +194,10 @@ mod tests {
             "attributes[3] twice",
         ];
         assert_eq!(told, expected);
+        let words = ["赌", "a", "Best Price", "a\tb", "赌"].map(str::to_owned).to_vec();
+        let told = Prohibitions { words, ..Prohibitions::default() }.check();
+        let told: Vec<_> = told.into_iter().map(|it| format!("{} {}", it.place, it.code)).collect();
+        assert_eq!(told, ["words[1] malformed", "words[3] malformed", "words[4] twice"]);
         let many = Prohibitions { attributes: (1..=1_001).collect(), ..Prohibitions::default() };
         assert_eq!(many.check()[0].en, "1001 entries are more than 1000");
     }

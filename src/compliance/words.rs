@@ -3,6 +3,7 @@
 //! One pass over the text, whatever the number of words: an automaton over its folded form (`fold`), in which width, case, spaces, marks,
 //! traditional characters and look-alikes do not count. Each match is told where it stands in the text as it was written.
 
+mod banned;
 mod cover;
 mod fold;
 mod spoken;
@@ -20,7 +21,8 @@ use super::finding::{Finding, Weight};
 use crate::market::policy::words::{WordGroup, WordTerms, WordWeight};
 use crate::market::supply::{Format, within_category};
 
-pub use spoken::{Spoken, spoken};
+pub use banned::Banned;
+pub use spoken::{Spoken, said, spoken};
 
 use cover::{Cover, Span};
 use fold::{Folded, Gap};

@@ -207,6 +207,12 @@ pub trait Docket: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<KeptStep>, StoreUnavailable>;
 
+    /// How many subjects of a kind there are, counted up to `most`.
+    ///
+    /// # Errors
+    /// See [`Docket::put_off`].
+    fn count(&self, kind: SubjectKind, wanted: &Wanted, most: u32) -> Result<u32, StoreUnavailable>;
+
     /// At most `limit` subjects of a kind that are due by a moment, the longest overdue first.
     ///
     /// # Errors

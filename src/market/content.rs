@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::barred::Barred;
 use super::demand::{Advertiser, Creative, CreativeState, CreativeTextsDraft};
 use super::lookup::Lookup;
 use super::supply::{Format, Media, Prohibitions, Size};
@@ -124,6 +125,8 @@ pub struct Content {
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
     /// What media prohibit themselves.
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
+    /// Whom the words of media keep away.
+    barred: Arc<HashMap<MediaId, Barred>>,
     /// Those of whom the docket has a word, as they stand by it and by the config.
     advertisers: Arc<Advertisers>,
 }
@@ -135,7 +138,8 @@ impl Content {
     /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
     #[must_use]
     pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
-        Self { base, recent, stopped, prohibited: Arc::default(), advertisers: Arc::default() }
+        let (prohibited, barred, advertisers) = (Arc::default(), Arc::default(), Arc::default());
+        Self { base, recent, stopped, prohibited, barred, advertisers }
     }
 
     /// With the advertisers of whom the docket has a word (R-QUALIFY).
@@ -148,6 +152,12 @@ impl Content {
     #[must_use]
     pub fn prohibiting(self, prohibited: Arc<HashMap<MediaId, Prohibitions>>) -> Self {
         Self { prohibited, ..self }
+    }
+
+    /// With whom the words of media keep away.
+    #[must_use]
+    pub fn barring(self, barred: Arc<HashMap<MediaId, Barred>>) -> Self {
+        Self { barred, ..self }
     }
 
     /// The base.
@@ -226,6 +236,12 @@ impl Market {
     #[must_use]
     pub fn prohibited<'m>(&'m self, media: &'m Media) -> [&'m Prohibitions; 2] {
         [&media.prohibited, self.content.prohibited.get(&media.id).unwrap_or(Prohibitions::NONE)]
+    }
+
+    /// Whom a media's words keep away; `None`: it prohibits none (R-CATEGORY).
+    #[must_use]
+    pub fn barred(&self, media: &Media) -> Option<&Barred> {
+        self.content.barred.get(&media.id)
     }
 
     /// Whether a version that was won may not be shown any more: it, or the creative as it stands, was suspended or rejected (R-REFUSE).

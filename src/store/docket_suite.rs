@@ -171,6 +171,10 @@ proptest! {
                 for owner in [None, Some(Owner::Exchange), Some(Owner::Buyer(BuyerId(1)))] {
                     let wanted = Wanted { state, owner };
                     prop_assert_eq!(memory.list(kind, &wanted, 3, 4), sqlite.list(kind, &wanted, 3, 4));
+                    for most in [0, 2, 100] {
+                        prop_assert_eq!(memory.count(kind, &wanted, most), sqlite.count(kind, &wanted, most));
+                    }
+                    prop_assert_eq!(sqlite.count(kind, &wanted, 100), Ok(sqlite.list(kind, &wanted, 0, 100).unwrap().len() as u32));
                 }
             }
         }

@@ -218,3 +218,54 @@ fn r_category_what_a_media_prohibits_itself_is_neither_accepted_nor_offered_on_a
     assert_eq!(answers(), [200, 200]);
     second.node.stop(std::time::Duration::ZERO);
 }
+
+/// R-CATEGORY: an ad that says a word that a media prohibits is neither accepted nor offered there, on any node; one that is approved later neither.
+#[test]
+fn r_category_an_ad_that_says_a_prohibited_word_is_neither_accepted_nor_offered_on_any_node() {
+    let pmpx = only_paopao();
+    let second = Second::beside(&pmpx);
+    let saying = |submission: Submission, text: &str| Submission {
+        markup: format!("<a href=\"__CLICK_URL__\"><img src=\"https://cdn.paopao.example/1.jpg\" alt=\"{text}\"></a>"),
+        ..submission
+    };
+    take(&pmpx, saying(submission(2), "Ad · 開 心 消消乐"), CreativeState::Approved);
+    approve_another(&pmpx);
+    let media = "media-citypages.demo-citypages-partner-secret";
+    let prohibit = |after: u64, words: Value| {
+        let body = json!({ "after": after, "prohibitions": { "words": words }, "reason": "a test" });
+        put(&pmpx, media, "/prohibitions", &body).1["seq"].as_u64().unwrap()
+    };
+    let answers = || [pmpx.auction("citypages", &top()).status, second.auction("citypages", &top()).status];
+    let nodes = [&**pmpx.exchange(), &**second.node.exchange()];
+    let counts = || nodes.map(|node| counted(node, BidRejection::WordProhibited, Cause::Prohibited));
+    let everywhere = |what: &str, is: &dyn Fn(&Market) -> bool| {
+        pmpx.wait_until(what, || nodes.iter().all(|node| is(&node.market.load())));
+    };
+    let barred = |market: &Market, crid: &str| {
+        let media = market.media.iter().find(|it| it.wire == "citypages").unwrap();
+        let creative = market.all_creatives().find(|it| it.crid() == crid).map(|it| it.id);
+        creative.and_then(|id| Some(market.barred(media)?.has(id)))
+    };
+    everywhere("both creatives are served", &|market| {
+        market.all_creatives().filter(|it| it.crid().starts_with("paopao-banner-")).count() == 2
+    });
+    assert_eq!(answers(), [200, 200]);
+
+    // The deal has another creative, which says nothing of it: it is offered, and the bid with this one is refused.
+    let first = prohibit(0, json!(["开心"]));
+    everywhere("the words are looked for", &|market| {
+        barred(market, CRID) == Some(true) && barred(market, "paopao-banner-2") == Some(false)
+    });
+    assert_eq!((answers(), counts()), ([204.try_into().unwrap(); 2], [(1, 0); 2]));
+
+    // The next version of the other one says it too: nothing may run, and the deal is not offered.
+    let next = Submission { crid: "paopao-banner-2".into(), ..submission(2) };
+    take(&pmpx, saying(next, "开心每一天"), CreativeState::Approved);
+    everywhere("the other one says it", &|market| barred(market, "paopao-banner-2") == Some(true));
+    assert_eq!((answers(), counts()), ([204.try_into().unwrap(); 2], [(1, 1); 2]));
+
+    prohibit(first, json!([]));
+    everywhere("no word is prohibited", &|market| barred(market, CRID).is_none());
+    assert_eq!(answers(), [200, 200]);
+    second.node.stop(std::time::Duration::ZERO);
+}

@@ -6,7 +6,7 @@ use crate::compliance::finding::Finding;
 use crate::compliance::html::Limits;
 use crate::compliance::markup::{self, Hosts, Rules};
 use crate::compliance::office::{Office, Refusal};
-use crate::compliance::words::{Scope, Words, WordsError, spoken};
+use crate::compliance::words::{Scope, Words, WordsError, said};
 use crate::compliance::{digest_of, media};
 use crate::market::Market;
 
@@ -74,11 +74,6 @@ impl Rooms {
             brands.extend([name.as_str(), source.as_str()]);
         }
         let scope = Scope { industries: &industries, brands: &brands };
-        let mut texts = spoken(submission.format, &submission.markup);
-        let offer = submission.offer.brand.iter().chain(&submission.offer.product).chain(&submission.offer.terms);
-        texts.extend(
-            offer.map(|text| crate::compliance::words::Spoken { place: "offer".to_owned(), text: text.clone() }),
-        );
-        Ok(texts.iter().flat_map(|said| self.words.find_for(&said.text, &said.place, &scope)).collect())
+        Ok(said(submission).iter().flat_map(|said| self.words.find_for(&said.text, &said.place, &scope)).collect())
     }
 }

@@ -95,6 +95,10 @@ impl Office<'_> {
             Err(Refusal::Taken(_)) => Ok(Heard::Known),
             Err(Refusal::Malformed(why)) => self.incomplete(bid, (why.clone(), why)),
             Err(Refusal::Rule { en, zh, .. }) => self.incomplete(bid, (en, zh)),
+            Err(Refusal::TooMany { rule, en, zh }) => {
+                self.hinder(bid, "too-many-waiting", rule, (en, zh))?;
+                Ok(Heard::TooManyWaiting)
+            }
             Err(error) => Err(error),
         }
     }

@@ -3,7 +3,7 @@
 use super::{By, Office, Refusal, body_of, state_of, written};
 use crate::compliance::creative::{Origin, Record, Submission};
 use crate::compliance::review;
-use crate::event::{KeptStep, Owner, Subject, SubjectKind, Taken};
+use crate::event::{KeptStep, Owner, Subject, SubjectKind, Taken, Wanted};
 use crate::market::demand::CreativeState;
 
 /// What became of a submission.
@@ -99,11 +99,33 @@ impl Office<'_> {
         } else {
             self.is_next(&versions, submission.version)?;
         }
+        if to == CreativeState::Checking {
+            self.has_room(owner)?;
+        }
         let record = Record { submission: submission.clone(), origin, findings: Vec::new(), reasons: Vec::new() };
         let body = written(&record)?;
         let mut taken = self.step((subject.clone(), owner), before.map_or(0, |kept| kept.seq), (to.code(), body), by);
         taken.step.due = review::due(to, submission, self.now);
         Ok((vec![taken], receipt(Became::Submitted, to)))
+    }
+
+    /// R-REVIEW: a buyer that submits faster than people read waits for them, and holds up nobody else.
+    fn has_room(&self, owner: Owner) -> Result<(), Refusal> {
+        let most = self.terms().limits.waiting;
+        let mut waiting = 0;
+        for state in [CreativeState::Checking, CreativeState::PendingReview] {
+            let wanted = Wanted { state: Some(state.code()), owner: Some(owner) };
+            waiting += self.docket.count(SubjectKind::Creative, &wanted, most)?;
+        }
+        if waiting < most {
+            return Ok(());
+        }
+        let en = format!(
+            "{waiting} versions of your creatives wait for review, at most {most} may: withdraw some, or submit when some are decided"
+        );
+        let zh =
+            format!("已有 {waiting} 个创意版本等待审核，上限为 {most} 个：请撤回部分创意，或待部分审核完成后再提交");
+        Err(Refusal::TooMany { rule: "R-REVIEW", en, zh })
     }
 
     /// A new version comes right after the last one, and there are not too many.

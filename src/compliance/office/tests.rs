@@ -19,8 +19,12 @@ use crate::store::MemoryDocket;
 
 /// The repository's own config, on 22 November 2026.
 pub(crate) fn market() -> Market {
+    market_of(Path::new("config"))
+}
+
+fn market_of(config: &Path) -> Market {
     let at = Moment { now: noon(), generation: 1 };
-    compile(&load(Path::new("config")).unwrap(), &mut IdBook::default(), &at).unwrap().market
+    compile(&load(config).unwrap(), &mut IdBook::default(), &at).unwrap().market
 }
 
 pub(crate) fn noon() -> UnixMillis {
@@ -75,6 +79,32 @@ fn r_review_a_batch_is_judged_item_by_item_and_bounded() {
     let long = vec![banner(); 101];
     assert!(matches!(office.submit_all(&long, Origin::Submitted, &BY), Err(Refusal::Malformed(_))));
     assert!(matches!(office.submit_all(&[], Origin::Submitted, &BY), Err(Refusal::Malformed(_))));
+}
+
+#[test]
+fn r_review_a_buyers_creatives_wait_in_bounded_number() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir("config").unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap().replace("waiting = 1000", "waiting = 2");
+        std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
+    }
+    let (docket, market) = (MemoryDocket::default(), market_of(folder.path()));
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let named = |crid: &str| Submission { crid: crid.to_owned(), ..banner() };
+    pending(&office, 1);
+    let told = office.submit_all(&[named("a"), named("b")], Origin::Submitted, &BY).unwrap();
+    assert!(told[0].is_ok());
+    let Err(Refusal::TooMany { rule: "R-REVIEW", en, zh }) = &told[1] else { panic!("{told:?}") };
+    assert!(en.contains("at most 2") && zh.contains("上限为 2"), "{en} {zh}");
+    assert!(matches!(office.submit(&named("b"), Origin::Submitted, &BY), Err(Refusal::TooMany { .. })));
+    // What is known is no other one, a draft waits for nobody, and another buyer has room of its own.
+    assert_eq!(office.submit(&named("a"), Origin::Submitted, &BY).unwrap().became, Became::Known);
+    assert!(office.draft(&named("b"), &BY).is_ok());
+    let theirs = Submission { account: "80010002".into(), advertiser: "yunfan-auto".into(), ..banner() };
+    assert!(office.submit(&theirs, Origin::Submitted, &BY).is_ok());
+    decide(&office, 1, CreativeState::Approved).unwrap();
+    assert_eq!(office.submit(&named("b"), Origin::Submitted, &BY).unwrap().became, Became::Submitted);
 }
 
 #[test]

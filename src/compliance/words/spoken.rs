@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use quick_xml::events::Event;
 use serde_json::Value;
 
+use crate::compliance::creative::Submission;
 use crate::compliance::html::{Document, Kind, Limits, Node};
 use crate::compliance::page::visible::is_block;
 use crate::market::supply::Format;
@@ -38,6 +39,15 @@ pub fn spoken(format: Format, markup: &str) -> Vec<Spoken> {
         texts = vec![Spoken { place: "adm".to_owned(), text: markup.to_owned() }];
     }
     texts.truncate(MOST_TEXTS);
+    texts
+}
+
+/// All that a submission says: its markup, and its offer.
+#[must_use]
+pub fn said(submission: &Submission) -> Vec<Spoken> {
+    let mut texts = spoken(submission.format, &submission.markup);
+    let offer = submission.offer.brand.iter().chain(&submission.offer.product).chain(&submission.offer.terms);
+    texts.extend(offer.map(|text| Spoken { place: "offer".to_owned(), text: text.clone() }));
     texts
 }
 

@@ -93,13 +93,14 @@ fn refused(refusal: &Refusal) -> Outcome {
     let (status, code) = match refusal {
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_body"),
         Refusal::Rule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "against_a_rule"),
+        Refusal::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_waiting"),
         Refusal::Unknown(_) => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::Taken(_) => (StatusCode::CONFLICT, "taken"),
         Refusal::Unreadable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "unreadable"),
         Refusal::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
     };
     let (status, mut value) = refuse(status, code, &refusal.to_string());
-    if let Refusal::Rule { rule, zh, .. } = refusal {
+    if let Refusal::Rule { rule, zh, .. } | Refusal::TooMany { rule, zh, .. } = refusal {
         value["error"]["rule"] = Value::from(*rule);
         value["error"]["message_zh"] = Value::from(zh.as_str());
     }

@@ -22,7 +22,7 @@ const KEYS: &[&str] = &["schema", "document", "industry", "reason", "trackers", 
 const DOCUMENT_KEYS: &[&str] = &["id", "zh", "en", "forms", "ends_by_number", "shown", "contract"];
 const INDUSTRY_KEYS: &[&str] = &["id", "zh", "en", "categories", "documents", "excluded", "of_all"];
 const REASON_KEYS: &[&str] = &["code", "rule", "zh", "en"];
-const LIMIT_KEYS: &[&str] = &["markup", "file", "files", "document", "documents", "versions", "batch"];
+const LIMIT_KEYS: &[&str] = &["markup", "file", "files", "document", "documents", "versions", "batch", "waiting"];
 /// The most stars of a form: each multiplies the work of comparing a number with it.
 const MOST_STARS: usize = 3;
 /// How many trackers a creative may have where nothing is said.
@@ -242,6 +242,7 @@ fn limits(section: Table<'_>) -> Option<Limits> {
     let documents = count("documents", 10_000, usual.documents);
     let versions = count("versions", 60_000, usual.versions);
     let batch = count("batch", 1_000, usual.batch);
+    let waiting = count("waiting", 100_000, usual.waiting);
     Some(Limits {
         markup_bytes: markup_bytes?,
         file_bytes: file_bytes?,
@@ -250,5 +251,6 @@ fn limits(section: Table<'_>) -> Option<Limits> {
         documents: documents?,
         versions: versions?,
         batch: batch?,
+        waiting: waiting?,
     })
 }

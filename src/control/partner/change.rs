@@ -18,6 +18,9 @@ use crate::compliance::office::{Office, Refusal};
 use crate::control::admin::{ControlState, answer, idempotency};
 use crate::market::Market;
 
+/// When it is worth asking again where people must decide first.
+const MINUTES_OF_REVIEW: u32 = 10;
+
 /// A request whose body is not read yet: how much is read is its path's business.
 pub(super) struct Sent {
     pub(super) uri: Uri,
@@ -170,6 +173,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::Rule { rule, en, zh } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "against_a_rule", en, zh).rule(rule)
+            }
+            Refusal::TooMany { rule, en, zh } => {
+                let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_waiting", en, zh);
+                problem.rule(rule).after(MINUTES_OF_REVIEW * 60)
             }
             Refusal::Unknown(_) => Self::not_found(),
             Refusal::Taken(en) => {

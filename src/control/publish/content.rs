@@ -7,6 +7,7 @@
 mod advertisers;
 mod prohibitions;
 mod read;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub(super) struct Review {
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
     /// What media prohibit themselves.
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
+    words: words::MediaWords,
     /// Advertisers of whom the docket has a word.
     advertisers: advertisers::Known,
     shown: Arc<Advertisers>,
@@ -100,7 +102,9 @@ impl Publisher {
     /// [`StoreUnavailable`]; what was served goes on, and the next call tries again.
     pub fn follow_content(&self) -> Result<(), StoreUnavailable> {
         let mut review = held(&self.review);
-        while review.look(&self.exchange.market.load(), self.exchange.clock.now())? {
+        let mut scanned = review.take_scanned(&self.exchange.market.load());
+        let now = || self.exchange.clock.now();
+        while review.look(&self.exchange.market.load(), now())? || std::mem::take(&mut scanned) {
             let content = review.content();
             let mut overlay = held(&self.overlay);
             overlay.content = content.clone();
@@ -137,6 +141,7 @@ impl Review {
             recent: BTreeMap::new(),
             stopped: Arc::default(),
             prohibited: Arc::default(),
+            words: words::MediaWords::default(),
             advertisers: advertisers::Known::new(),
             shown: Arc::default(),
             building: None,
@@ -154,7 +159,8 @@ impl Review {
     pub(super) fn content(&self) -> Content {
         let recent = self.recent.values().map(|(_, creative)| creative.clone()).collect();
         let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
-        content.prohibiting(Arc::clone(&self.prohibited)).advertising(Arc::clone(&self.shown))
+        let content = content.prohibiting(Arc::clone(&self.prohibited)).barring(self.words.barred());
+        content.advertising(Arc::clone(&self.shown))
     }
 
     /// Takes over what is new, at most a batch of it. Tells whether there was anything.
@@ -179,12 +185,14 @@ impl Review {
             self.turn_advertisers(market, today)?;
             self.seen = Some(Seen::of(market, today));
         }
-        let built = self.take_built() || turned;
+        let built = self.take_built() | self.look_again(market)? | turned;
         let steps =
             if self.docket.last_step()? > self.after { self.docket.steps(self.after, STEPS)? } else { Vec::new() };
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
-        let changed = self.refresh(&names_of(SubjectKind::Creative, &steps), market)?;
+        let creatives = names_of(SubjectKind::Creative, &steps);
+        let changed = self.refresh(&creatives, market)?;
         let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps))? || changed;
+        self.look_at(&creatives, market)?;
         let advertisers = advertisers::names_of(&steps);
         let changed = self.refresh_advertisers(&advertisers, market, today)? || changed;
         self.after = last;
@@ -210,6 +218,7 @@ impl Review {
                 Err(error) if left == 0 => return Err(error),
                 Err(_) => continue,
             }
+            self.look_at_since(after, market)?;
             self.book.forget_names(IdKind::Creative);
             self.building = None;
             self.recent.clear();
@@ -266,6 +275,7 @@ impl Review {
         }
         self.refresh(&names, market)?;
         self.refresh_prohibitions(&prohibitions)?;
+        self.look_at_config(market);
         // Their industries' documents, and what the config says of them, may be others.
         self.turn_advertisers(market, today)?;
         self.seen = Some(Seen::of(market, today));

@@ -48,6 +48,8 @@ pub(in crate::control) fn change_line(change: &Change, by: impl Fn(&KeptStep) ->
 
 /// All lists, those that are empty too.
 fn record(record: &Prohibitions) -> Value {
-    let Prohibitions { categories, advertisers, domains, attributes } = record;
-    json!({ "categories": categories, "advertisers": advertisers, "domains": domains, "attributes": attributes })
+    let Prohibitions { categories, advertisers, domains, attributes, words } = record;
+    json!({
+        "categories": categories, "advertisers": advertisers, "domains": domains, "attributes": attributes, "words": words,
+    })
 }

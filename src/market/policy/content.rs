@@ -105,6 +105,8 @@ pub struct Limits {
     pub versions: u32,
     /// Creatives in one batch.
     pub batch: u32,
+    /// Versions of creatives of one buyer that wait for their checks or for a person.
+    pub waiting: u32,
 }
 
 impl Default for SpotChecks {
@@ -123,6 +125,7 @@ impl Default for Limits {
             documents: 100,
             versions: 1_000,
             batch: 100,
+            waiting: 1_000,
         }
     }
 }

@@ -105,6 +105,11 @@ impl Docket for MemoryDocket {
         Ok(self.find(limit, is_wanted, |kept| kept.seq))
     }
 
+    fn count(&self, kind: SubjectKind, wanted: &Wanted, most: u32) -> Result<u32, StoreUnavailable> {
+        let found = self.list(kind, wanted, 0, most)?.len();
+        Ok(u32::try_from(found).unwrap_or(u32::MAX))
+    }
+
     fn due(&self, kind: SubjectKind, by: UnixMillis, limit: u32) -> Result<Vec<KeptStep>, StoreUnavailable> {
         let is_due = |kept: &KeptStep| kept.step.subject.kind == kind && kept.step.due.is_some_and(|due| due <= by);
         Ok(self.find(limit, is_due, |kept| (kept.step.due, kept.seq)))

@@ -140,6 +140,18 @@ impl Docket for SqliteDocket {
         rows(&self.read(), &sql, key, kept)
     }
 
+    fn count(&self, kind: SubjectKind, wanted: &Wanted, most: u32) -> Result<u32, StoreUnavailable> {
+        let state = wanted.state.map_or("", |_| "AND state = ?3");
+        let owner = wanted.owner.map_or("", |_| "AND owner_kind = ?4 AND owner = ?5");
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM subject
+             WHERE kind = ?1 {state} {owner} AND ?3 = ?3 AND ?4 = ?4 AND ?5 = ?5 LIMIT ?2)"
+        );
+        let (owner_kind, owner) = wanted.owner.unwrap_or(Owner::Exchange).codes();
+        let key = (kind.code(), most, wanted.state.unwrap_or_default(), owner_kind, owner);
+        Ok(self.read().prepare_cached(&sql)?.query_row(key, |row| row.get(0))?)
+    }
+
     fn due(&self, kind: SubjectKind, by: UnixMillis, limit: u32) -> Result<Vec<KeptStep>, StoreUnavailable> {
         let sql = format!(
             "SELECT {COLUMNS}, b.due_ms FROM subject b JOIN step s ON s.seq = b.seq

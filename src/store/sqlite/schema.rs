@@ -36,7 +36,8 @@ pub(super) struct Database {
 pub(super) const BOOKS: Database = Database { file: "pmpx.db", migrations: MIGRATIONS };
 
 /// What is reviewed, with its documents: apart, so that a large upload never stands before a charge.
-pub(super) const CONTENT: Database = Database { file: "content.db", migrations: &[include_str!("content_0001.sql")] };
+pub(super) const CONTENT: Database =
+    Database { file: "content.db", migrations: &[include_str!("content_0001.sql"), include_str!("content_0002.sql")] };
 
 /// Why a data folder was not opened. It was not changed.
 #[derive(Debug, thiserror::Error)]

@@ -316,3 +316,26 @@ fn messages_are_read_once_and_by_their_owner() {
         assert_eq!(plane.get(("dsp", "aurora"), "/messages").await.status, 404, "a DSP is told nothing here");
     });
 }
+
+#[test]
+fn r_review_what_waits_is_bounded_single_and_in_a_batch() {
+    on_a_still_clock(async {
+        let plane = Plane::on(Bench::edited(&[("content.toml", "waiting = 1000", "waiting = 2")]));
+        assert_eq!(plane.post(BUYER, "/creatives", &creative("a", 1, "<b>a</b>")).await.status, 201);
+        let batch = [creative("b", 1, "<b>b</b>"), creative("c", 1, "<b>c</b>"), creative("a", 1, "<b>a</b>")];
+        let items = plane.post(BUYER, "/creatives/batch", &json!({ "creatives": batch })).await.json()["items"].clone();
+        let statuses: Vec<_> = items.as_array().unwrap().iter().map(|it| it["status"].as_u64().unwrap()).collect();
+        assert_eq!(statuses, [201, 429, 200], "{items}");
+        assert_eq!(items[1]["error"]["code"], "too_many_waiting");
+        let refused = plane.post(BUYER, "/creatives", &creative("c", 1, "<b>c</b>")).await;
+        let error = refused.json()["error"].clone();
+        assert_eq!((refused.status, error["rule"].as_str()), (429, Some("R-REVIEW")));
+        assert!(
+            error["message"].as_str().unwrap().contains("at most 2")
+                && error["zh"].as_str().unwrap().contains("上限为 2")
+        );
+        assert_eq!(refused.headers["retry-after"], "600");
+        plane.post(BUYER, "/creatives/b/1/withdraw", &json!({ "reason": "room" })).await;
+        assert_eq!(plane.post(BUYER, "/creatives", &creative("c", 1, "<b>c</b>")).await.status, 201);
+    });
+}

@@ -9,6 +9,7 @@ const PATH: &str = "/prohibitions";
 fn no_games(after: u64) -> Value {
     json!({ "after": after, "reason": "no games", "prohibitions": {
         "categories": ["IAB9"], "advertisers": ["80010003/paopao-games"], "domains": ["paopao.example"], "attributes": [6],
+        "words": ["游戏"],
     }})
 }
 
@@ -42,7 +43,7 @@ fn r_category_a_media_edits_what_it_knew_and_is_told_what_is_there_otherwise() {
         let second = plane.put(MEDIA, PATH, &other).await.json();
         assert_eq!(
             second["prohibitions"],
-            json!({ "categories": ["IAB8-5"], "advertisers": [], "domains": [], "attributes": [] })
+            json!({ "categories": ["IAB8-5"], "advertisers": [], "domains": [], "attributes": [], "words": [] })
         );
         assert_eq!(plane.get(OTHER, PATH).await.json()["prohibitions"]["categories"], json!([]), "another's stays");
         let kept = plane.docket.steps(0, 9).unwrap();

@@ -20,7 +20,10 @@ impl Review {
             above = last.seq;
             for kept in &page {
                 match read(kept, &mut self.book) {
-                    Ok((media, prohibited)) => drop(all.insert(media, prohibited)),
+                    Ok((media, prohibited, words)) => {
+                        self.words.say(media, words);
+                        all.insert(media, prohibited);
+                    }
                     Err(wrong) => self.tell(kept, &wrong),
                 }
             }
@@ -36,7 +39,10 @@ impl Review {
                 self.troubles.remove(&subject);
                 let Some(kept) = self.docket.standing(&subject)? else { continue };
                 match read(&kept, &mut self.book) {
-                    Ok(it) => changed.push(it),
+                    Ok((media, prohibited, words)) => {
+                        self.words.say(media, words);
+                        changed.push((media, prohibited));
+                    }
                     Err(wrong) => self.tell(&kept, &wrong),
                 }
             }
@@ -55,14 +61,14 @@ impl Review {
     }
 }
 
-/// A record as the market has it. An advertiser that nobody knows yet gets its number: it may be registered later.
-fn read(kept: &KeptStep, book: &mut IdBook) -> Result<(MediaId, Prohibitions), Unread> {
+/// A record as the market has it, and its words. An advertiser that nobody knows yet gets its number: it may be registered later.
+fn read(kept: &KeptStep, book: &mut IdBook) -> Result<(MediaId, Prohibitions, Vec<String>), Unread> {
     if kept.step.state != IN_FORCE {
         return Err(Unread::State(kept.step.state));
     }
     let media = book.find(&kept.step.subject.name).ok_or_else(|| Unread::Media(kept.step.subject.name.clone()))?;
     let record = Record::read(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
     let advertisers = record.advertisers.iter().map(|name| book.assign(name)).collect();
-    let Record { categories, domains, attributes, .. } = record;
-    Ok((media, Prohibitions { categories, domains, advertisers, attributes }))
+    let Record { categories, domains, attributes, words, .. } = record;
+    Ok((media, Prohibitions { categories, domains, advertisers, attributes }, words))
 }

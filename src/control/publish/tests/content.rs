@@ -1,5 +1,7 @@
 //! What is reviewed, over markets that come and go.
 
+mod words;
+
 use super::*;
 use crate::compliance::creative::{Origin, Record, tests::banner};
 use crate::compliance::prohibitions::{Edit, EditError, Prohibitions as Wanted, edit as edit_prohibitions, present};
@@ -219,6 +221,7 @@ prohibited_categories = [",
         advertisers: vec!["80010003/paopao-games".into(), "80010003/registered-later".into()],
         domains: vec!["paopao.example".into()],
         attributes: vec![6],
+        words: Vec::new(),
     };
     let take = |wanted: &Wanted, after| {
         edit_prohibitions(&*bench.docket, &market, "sunrise", (wanted, after), &by).map(|it| it.seq)
