@@ -160,6 +160,8 @@ pub struct ExchangeTerms {
     pub landing: Arc<policy::landing::LandingTerms>,
     /// Words that ads may not say, or not without a person having read them.
     pub words: Arc<policy::words::WordTerms>,
+    /// Who may ask the control plane.
+    pub operators: Arc<policy::operators::Operators>,
 }
 
 impl ExchangeTerms {
@@ -196,6 +198,7 @@ impl ExchangeTerms {
             content: Arc::default(),
             landing: Arc::default(),
             words: Arc::default(),
+            operators: Arc::default(),
         }
     }
 }

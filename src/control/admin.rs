@@ -1,8 +1,8 @@
 //! What operators ask over HTTP: metrics, readiness, the market and its history, lists, reloads, rollbacks, kill switches, the audit
 //! log and the dashboard, on its own listener.
 //!
-//! Loopback only: until operators have tokens, whoever reaches the listener may use it ([`serve`] refuses any other address).
-//! A browser on the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
+//! On loopback only ([`serve`] refuses any other address); who asks is an operator by its key (`operators`), where the config names any. A browser on
+//! the same machine reaches it too, so each request is also judged by where its page comes from (`guard`).
 
 pub(in crate::control) mod answer;
 mod api;
@@ -15,6 +15,7 @@ pub(in crate::control) mod idempotency;
 mod lists;
 mod month;
 mod notices;
+mod operators;
 mod pages;
 mod reviews;
 mod scrape;
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use tokio::sync::{Notify, Semaphore};
 
@@ -115,6 +116,8 @@ pub struct ControlState {
     busy: idempotency::Busy,
     /// The door of the partner API.
     partners: Gate,
+    /// The door of operators.
+    door: operators::Door,
     /// Something changed that the dashboard should not learn a second later.
     stir: Notify,
 }
@@ -145,6 +148,7 @@ impl ControlState {
             reviewing: Arc::new(Semaphore::new(1)),
             busy: idempotency::Busy::default(),
             partners: Gate::default(),
+            door: operators::Door::default(),
             stir: Notify::new(),
         }
     }
@@ -219,6 +223,9 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))
+        .route("/login", get(operators::page))
+        .route("/login.js", get(operators::script))
+        .route("/api/v1/session", post(operators::sign_in).delete(operators::sign_out))
         .route("/api/v1/market", get(api::market))
         .route("/api/v1/market/history", get(lists::history))
         .route("/api/v1/market/rollback", post(changes::rollback))
@@ -258,7 +265,7 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .fallback(|| async { answer::not_found("no such path; see /api/v1/openapi.json") })
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn(guard::guard))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
         .with_state(state)
 }
 

@@ -19,6 +19,7 @@ mod links;
 mod media;
 mod names;
 mod notices;
+mod operators;
 mod partner_keys;
 mod rate_card;
 mod reader;
@@ -90,6 +91,7 @@ struct Folder {
     figures: Option<DatedFigures>,
     content: Option<ContentTerms>,
     landing: Option<LandingTerms>,
+    operators: Option<operators::Entries>,
     words: Option<WordTerms>,
 }
 
@@ -107,6 +109,7 @@ impl Folder {
             figures: settlement::read(sources.text(File::Settlement), report),
             content: content::read(sources.optional_text(File::Content), report),
             landing: landing::read(sources, report),
+            operators: operators::read(sources.optional_text(File::Operators), report),
             words: words::read(sources.optional_text(File::Words), report),
         }
     }
@@ -131,6 +134,8 @@ pub fn compile(sources: &Sources, book: &mut IdBook, at: &Moment) -> Result<Comp
     exchange.terms.figures = Arc::new(folder.figures.take().ok_or_else(|| refused(File::Settlement))?);
     exchange.terms.content = Arc::new(folder.content.take().ok_or_else(|| refused(File::Content))?);
     exchange.terms.landing = Arc::new(folder.landing.take().ok_or_else(|| refused(File::Landing))?);
+    let operators = folder.operators.take().ok_or_else(|| refused(File::Operators))?;
+    exchange.terms.operators = Arc::new(operators.finish());
     exchange.terms.words = Arc::new(folder.words.take().ok_or_else(|| refused(File::Words))?);
 
     let parts = build::parts(folder, links, (&exchange.terms, &exchange.token_lives, at.now.shanghai_day()), book);

@@ -21,7 +21,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::control) use gate::Gate;
+pub(in crate::control) use gate::{Failed, Failures, Gate, LOCKED_OUT_S, bearer, known};
 
 use std::sync::Arc;
 

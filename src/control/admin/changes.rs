@@ -1,11 +1,12 @@
 //! `/api/v1`: what changes something. Each takes an `Idempotency-Key` and lands in the audit log.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::Path;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{FromRequest, Path, Request};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,21 +14,52 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::api::diagnostics;
+use super::operators::{self, Who};
 use super::{ControlState, Shared, answer, breaches, idempotency};
 use crate::control::publish::{By, Diff, Names, Published, Refused, Trouble, Unswitched};
 use crate::control::view::SuspensionLine;
 use crate::event::Trigger;
 use crate::ids::IdKind;
 
-/// Who asks, until operators have tokens.
-pub(super) const LOOPBACK: &str = "loopback";
 /// The longest reason, characters.
 const LONGEST_REASON: usize = 500;
 
 /// Status and body of an answer.
 pub(super) type Outcome = (StatusCode, Value);
 
-type Body = Result<Bytes, BytesRejection>;
+/// A request that changes something: what is asked, and by whom.
+pub(super) struct Asking {
+    path: String,
+    headers: HeaderMap,
+    who: Who,
+    body: Result<Bytes, BytesRejection>,
+}
+
+impl FromRequest<Arc<ControlState>> for Asking {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<ControlState>) -> Result<Self, Response> {
+        // Whoever comes past the door without a name changes nothing.
+        let Some(who) = request.extensions().get::<Who>().cloned() else { return Err(operators::nobody()) };
+        let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+        Ok(Self { path, headers, who, body: Bytes::from_request(request, state).await })
+    }
+}
+
+/// The control plane, and who asks it for a change.
+pub(super) struct Acting<'a> {
+    state: &'a ControlState,
+    /// As what is done is signed.
+    pub(super) who: &'a str,
+}
+
+impl Deref for Acting<'_> {
+    type Target = ControlState;
+
+    fn deref(&self) -> &ControlState {
+        self.state
+    }
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -64,22 +96,23 @@ pub(super) fn checked(reason: &str) -> Result<(), Outcome> {
     if tame { Ok(()) } else { Err(refuse(StatusCode::BAD_REQUEST, "bad_body", &message)) }
 }
 
-fn by(trigger: Trigger, reason: String) -> By {
-    By { trigger, actor: LOOPBACK.to_owned(), reason }
+fn by(trigger: Trigger, who: &str, reason: String) -> By {
+    By { trigger, actor: who.to_owned(), reason }
 }
 
 /// Does a change in its turn, once for each key, on a thread that may wait.
 pub(super) async fn change(
     state: Arc<ControlState>,
     turns: Arc<Semaphore>,
-    (uri, headers, body): (Uri, HeaderMap, Body),
-    work: impl FnOnce(&ControlState, &[u8]) -> Outcome + Send + 'static,
+    asking: Asking,
+    work: impl FnOnce(&Acting<'_>, &[u8]) -> Outcome + Send + 'static,
 ) -> Response {
+    let Asking { path, headers, who, body } = asking;
     let body = match body {
         Ok(body) => body,
         Err(rejection) => return answer::error(rejection.status(), "bad_body", &rejection.body_text()),
     };
-    let claim = match idempotency::claim(&state, None, &headers, uri.path(), &body) {
+    let claim = match idempotency::claim(&state, who.scope(), &headers, &path, &body) {
         Ok(claim) => claim,
         Err(outcome) => return answer::of(outcome),
     };
@@ -88,9 +121,10 @@ pub(super) async fn change(
     };
     // It goes on, and keeps its turn, though the client goes away.
     let done = tokio::task::spawn_blocking(move || {
+        let acting = Acting { state: &state, who: who.signature() };
         let response = match claim {
-            Some(claim) => claim.once(&state, || work(&state, &body)),
-            None => answer::of(work(&state, &body)),
+            Some(claim) => claim.once(&state, || work(&acting, &body)),
+            None => answer::of(work(&acting, &body)),
         };
         state.stir.notify_one();
         drop(turn);
@@ -103,28 +137,28 @@ pub(super) async fn change(
     done.await.unwrap_or_else(early)
 }
 
-pub(super) async fn reload(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn reload(state: Shared, asking: Asking) -> Response {
     let turns = state.reloading.clone();
-    let work = |state: &ControlState, body: &[u8]| {
+    let work = |state: &Acting<'_>, body: &[u8]| {
         let asked = if body.is_empty() { Ok(Reload::default()) } else { parsed::<Reload>(body) };
         match asked.and_then(|it| checked(&it.reason).map(|()| it.reason)) {
-            Ok(reason) => published(&state.publisher.reload(&by(Trigger::Api, reason))),
+            Ok(reason) => published(&state.publisher.reload(&by(Trigger::Api, state.who, reason))),
             Err(outcome) => outcome,
         }
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
-pub(super) async fn rollback(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn rollback(state: Shared, asking: Asking) -> Response {
     let turns = state.reloading.clone();
-    let work = |state: &ControlState, body: &[u8]| {
+    let work = |state: &Acting<'_>, body: &[u8]| {
         let asked = parsed::<Rollback>(body).and_then(|it| checked(&it.reason).map(|()| it));
         match asked {
-            Ok(it) => published(&state.publisher.rollback(it.generation, &by(Trigger::Rollback, it.reason))),
+            Ok(it) => published(&state.publisher.rollback(it.generation, &by(Trigger::Rollback, state.who, it.reason))),
             Err(outcome) => outcome,
         }
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 /// The name and the verb of `/api/v1/dsps/{id}/{verb}`.
@@ -132,9 +166,9 @@ type Named = Result<Path<(String, String)>, PathRejection>;
 
 macro_rules! kill_switches {
     ($($handler:ident = $kind:ident),+) => {
-        $(pub(super) async fn $handler(state: Shared, uri: Uri, headers: HeaderMap, named: Named, body: Body) -> Response {
+        $(pub(super) async fn $handler(state: Shared, named: Named, asking: Asking) -> Response {
             let named = named.map(|Path(named)| named);
-            switch(state.0, IdKind::$kind, named, (uri, headers, body)).await
+            switch(state.0, IdKind::$kind, named, asking).await
         })+
     };
 }
@@ -144,20 +178,18 @@ kill_switches!(media = Media, dsp = Dsp, buyer = Buyer, deal = Deal, creative = 
 /// A creative as `/api/v1/creatives/{account}/{crid}/{verb}`.
 pub(super) async fn creative_of(
     state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
     named: Result<Path<(String, String, String)>, PathRejection>,
-    body: Body,
+    asking: Asking,
 ) -> Response {
     let named = named.map(|Path((account, crid, verb))| (format!("{account}/{crid}"), verb));
-    switch(state.0, IdKind::Creative, named, (uri, headers, body)).await
+    switch(state.0, IdKind::Creative, named, asking).await
 }
 
 async fn switch(
     state: Arc<ControlState>,
     kind: IdKind,
     named: Result<(String, String), PathRejection>,
-    request: (Uri, HeaderMap, Body),
+    asking: Asking,
 ) -> Response {
     let (name, suspended) = match named {
         Ok((name, verb)) if verb == "suspend" => (name, true),
@@ -165,7 +197,7 @@ async fn switch(
         _ => return answer::not_found("a kill switch has `suspend` and `resume`"),
     };
     let turns = state.switching.clone();
-    let work = move |state: &ControlState, body: &[u8]| {
+    let work = move |state: &Acting<'_>, body: &[u8]| {
         let asked = parsed::<Switch>(body).and_then(|it| checked(&it.reason).map(|()| it));
         match asked {
             Ok(it) if it.reason.trim().is_empty() => {
@@ -175,7 +207,7 @@ async fn switch(
             Err(outcome) => outcome,
         }
     };
-    change(state, turns, request, work).await
+    change(state, turns, asking, work).await
 }
 
 /// What forbids to resume a subject: a breach of a buyer that lasts (R-DAMAGE-CHANGE, R-LATE).
@@ -191,11 +223,11 @@ fn forbidden(state: &ControlState, kind: IdKind, name: &str) -> Option<Outcome> 
     }
 }
 
-fn switched(state: &ControlState, kind: IdKind, name: &str, suspended: bool, reason: &str) -> Outcome {
+fn switched(state: &Acting<'_>, kind: IdKind, name: &str, suspended: bool, reason: &str) -> Outcome {
     if let Some(outcome) = (!suspended).then(|| forbidden(state, kind, name)).flatten() {
         return outcome;
     }
-    match state.publisher.switch(kind, name, suspended, LOOPBACK, reason) {
+    match state.publisher.switch(kind, name, suspended, state.who, reason) {
         Ok(done) => {
             let still = done.by_config && !suspended;
             let note = still.then_some("the config suspends it too: it stays suspended until the config is changed");

@@ -1,16 +1,15 @@
 //! `/api/v1/finance`: money records, entered once by their references, and read in the order of their entry.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::changes::{LOOPBACK, Outcome, change, parsed, refuse};
+use super::changes::{Acting, Asking, Outcome, change, parsed, refuse};
 use super::lists::{LARGEST_PAGE, PAGE, bad};
 use super::{ControlState, Shared, answer, breaches};
 use crate::event::{Booking, Fact, FactKind, KeptFact, Kinds, StoreUnavailable, Whose};
@@ -29,27 +28,21 @@ struct Sent {
     record: Box<RawValue>,
 }
 
-pub(super) async fn enter(
-    state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
-    kind: Result<Path<String>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+pub(super) async fn enter(state: Shared, kind: Result<Path<String>, PathRejection>, asking: Asking) -> Response {
     let known = kind.ok().and_then(|Path(label)| FactKind::from_label(&label));
     let Some(kind) = known.filter(|kind| office::kinds().any(|label| label == kind.label())) else {
         let kinds: Vec<_> = office::kinds().collect();
         return answer::not_found(&format!("no such kind of record; there are {}", kinds.join(", ")));
     };
     let turns = state.entering.clone();
-    let work = move |state: &ControlState, body: &[u8]| match parsed::<Sent>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Sent>(body) {
         Ok(sent) => {
             let record = sent.record.get().as_bytes();
-            entered(state, &Submission { kind, reference: &sent.reference, actor: LOOPBACK, body: record })
+            entered(state, &Submission { kind, reference: &sent.reference, actor: state.who, body: record })
         }
         Err(outcome) => outcome,
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 fn entered(state: &ControlState, submission: &Submission<'_>) -> Outcome {

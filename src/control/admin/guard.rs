@@ -4,14 +4,16 @@
 //! `Origin` and `Sec-Fetch-Site`, the second in `Host`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponseParts, Response, ResponseParts};
 
 use super::answer::error_in_both;
+use super::{ControlState, operators};
 
 /// The most that an answer may take. A reload on the largest folder stays far below it.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -28,9 +30,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Judges a request, bounds the time of its answer and seals the answer.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match judge(&request) {
-        Err((status, code, (message, zh))) => error_in_both(status, code, message, zh),
+pub(super) async fn guard(State(state): State<Arc<ControlState>>, mut request: Request, next: Next) -> Response {
+    let mut response = match admit(&state, &mut request) {
+        Err(refusal) => *refusal,
         Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
             Ok(response) => response,
             Err(_) => error_in_both(
@@ -50,6 +52,20 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// Partners have a gate of their own; everybody else comes in as an operator.
+fn admit(state: &ControlState, request: &mut Request) -> Result<(), Box<Response>> {
+    judge(request).map_err(|(status, code, (message, zh))| Box::new(error_in_both(status, code, message, zh)))?;
+    if !is_partners(request) {
+        let who = operators::enter(state, request)?;
+        request.extensions_mut().insert(who);
+    }
+    Ok(())
+}
+
+fn is_partners(request: &Request) -> bool {
+    request.uri().path().starts_with("/partner/")
 }
 
 /// The one origin whose documents a page may frame: the stage's.
@@ -92,8 +108,7 @@ fn judge(request: &Request) -> Result<(), Refusal> {
         return Err(foreign);
     }
     // Documents are uploaded as they are; each of these paths says what it takes, and a token stands for them all.
-    let partner = request.uri().path().starts_with("/partner/");
-    if !partner && request.method() == Method::POST && has_body(headers) && !is_json(headers) {
+    if !is_partners(request) && request.method() == Method::POST && has_body(headers) && !is_json(headers) {
         let words =
             ("the body must be `content-type: application/json`", "请求正文须为 `content-type: application/json`");
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", words));

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::changes::{LOOPBACK, Outcome, change, checked, parsed, refuse};
+use super::changes::{Acting, Asking, Outcome, change, checked, parsed, refuse};
 use super::lists::{LARGEST_PAGE, PAGE, bad};
 use super::{ControlState, Shared, answer};
 use crate::event::{Audit, KeptNotice, NoticeFilter, Outbox, Resend, StoreUnavailable};
 use crate::ids::DspId;
 use crate::market::Market;
-
-type Body = Result<Bytes, BytesRejection>;
 
 /// Which page of which notices.
 #[derive(Debug, Default, Deserialize)]
@@ -122,29 +119,23 @@ fn line(market: &Market, it: &KeptNotice) -> Value {
 }
 
 /// `POST /api/v1/notices/{id}/resend`.
-pub(super) async fn resend_one(
-    state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
-    id: Result<Path<u64>, PathRejection>,
-    body: Body,
-) -> Response {
+pub(super) async fn resend_one(state: Shared, id: Result<Path<u64>, PathRejection>, asking: Asking) -> Response {
     let Ok(Path(id)) = id else { return answer::not_found("a notice has a number; see /api/v1/notices") };
     let turns = state.switching.clone();
-    let work = move |state: &ControlState, body: &[u8]| {
+    let work = move |state: &Acting<'_>, body: &[u8]| {
         let asked = if body.is_empty() { Ok(Reason::default()) } else { parsed::<Reason>(body) };
         match asked.and_then(|it| checked(&it.reason).map(|()| it)) {
             Ok(it) => resend(state, Resend::One(id), &format!("notice {id}"), it.reason),
             Err(outcome) => outcome,
         }
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 /// `POST /api/v1/notices/resend`: all that a DSP is owed and that are not tried by themselves any more.
-pub(super) async fn resend_all(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn resend_all(state: Shared, asking: Asking) -> Response {
     let turns = state.switching.clone();
-    let work = |state: &ControlState, body: &[u8]| {
+    let work = |state: &Acting<'_>, body: &[u8]| {
         let asked = parsed::<OfDsp>(body).and_then(|it| checked(&it.reason).map(|()| it));
         let it = match asked {
             Ok(it) => it,
@@ -155,15 +146,15 @@ pub(super) async fn resend_all(state: Shared, uri: Uri, headers: HeaderMap, body
             None => refuse(StatusCode::NOT_FOUND, "not_found", "no such DSP in the market"),
         }
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
-fn resend(state: &ControlState, which: Resend, subject: &str, reason: String) -> Outcome {
+fn resend(state: &Acting<'_>, which: Resend, subject: &str, reason: String) -> Outcome {
     let at = state.exchange.clock.now();
     let audit = Audit {
         seq: 0,
         at,
-        actor: LOOPBACK.to_owned(),
+        actor: state.who.to_owned(),
         action: "resend".to_owned(),
         subject: subject.to_owned(),
         before: "undelivered".to_owned(),

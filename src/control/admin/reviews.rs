@@ -18,7 +18,7 @@ use axum::routing::{get, post, put};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::changes::{LOOPBACK, Outcome, checked, refuse};
+use super::changes::{Acting, Outcome, checked, refuse};
 use super::lists::{LARGEST_PAGE, PAGE, bad};
 use super::{ControlState, Shared, answer};
 use crate::compliance::office::{By, Office, Refusal};
@@ -74,9 +74,9 @@ async fn told(
     done.unwrap_or_else(|_| answer::unavailable(&StoreUnavailable("reading ended early; see the log".to_owned())))
 }
 
-/// What a change comes to; it was asked by an operator, who is known by the listener until there are tokens.
+/// What a change comes to, signed by who asks for it.
 fn done(
-    state: &ControlState,
+    state: &Acting<'_>,
     reason: &str,
     work: impl FnOnce(&Office<'_>, &By<'_>) -> Result<(StatusCode, Value), Refusal>,
 ) -> Outcome {
@@ -85,7 +85,7 @@ fn done(
     }
     let market = state.market();
     let office = Office { docket: &*state.docket, market: &market, now: state.exchange.clock.now() };
-    work(&office, &By { actor: LOOPBACK, reason }).unwrap_or_else(|refusal| refused(&refusal))
+    work(&office, &By { actor: state.who, reason }).unwrap_or_else(|refusal| refused(&refusal))
 }
 
 /// A refusal as an answer.

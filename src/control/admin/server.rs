@@ -34,7 +34,7 @@ pub(in crate::control) struct Peer(pub(in crate::control) IpAddr);
 /// Serves the control plane until `shutdown`, then lets open requests finish for 5 s.
 ///
 /// # Errors
-/// When the listener is not on a loopback address: until operators have tokens, whoever reaches it may use it.
+/// When the listener is not on a loopback address: keys would cross the network in clear text.
 pub async fn serve(
     listener: TcpListener,
     state: Arc<ControlState>,
@@ -42,8 +42,9 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
-        let message =
-            format!("the control plane has no operators' tokens yet and listens on loopback only, not on {address}");
+        let message = format!(
+            "the control plane speaks no TLS and listens on loopback only, not on {address}: put a proxy in front"
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let mut ticker = JoinSet::new();

@@ -4,6 +4,7 @@ mod breaches;
 mod changes;
 mod finance;
 mod month;
+mod operators;
 mod reviews;
 
 use std::collections::HashMap;

@@ -16,6 +16,7 @@ pub(super) enum File {
     Exchange,
     Landing,
     Media,
+    Operators,
     RateCard,
     Settlement,
     Words,
@@ -23,7 +24,7 @@ pub(super) enum File {
 
 impl File {
     /// Every file, by name.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Buyers,
         Self::Content,
         Self::Creatives,
@@ -33,6 +34,7 @@ impl File {
         Self::Exchange,
         Self::Landing,
         Self::Media,
+        Self::Operators,
         Self::RateCard,
         Self::Settlement,
         Self::Words,
@@ -40,7 +42,7 @@ impl File {
 
     /// Whether a folder may be without it: then what this program ships applies. Folders of earlier versions do not have it.
     pub(super) const fn is_optional(self) -> bool {
-        matches!(self, Self::Content | Self::Landing | Self::Words)
+        matches!(self, Self::Content | Self::Landing | Self::Operators | Self::Words)
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -54,6 +56,7 @@ impl File {
             Self::Exchange => "exchange.toml",
             Self::Landing => "landing.toml",
             Self::Media => "media.toml",
+            Self::Operators => "operators.toml",
             Self::RateCard => "rate_card.toml",
             Self::Settlement => "settlement.toml",
             Self::Words => "words.toml",

@@ -102,11 +102,12 @@ fn exchange(table: Table<'_>) -> Option<Exchange> {
             clock_skew_ms: notices.clock_skew_ms,
             detail_ms: detail_ms?,
             trusted_proxies: values(trusted_proxies?),
-            // `compile` puts those of settlement.toml, content.toml, landing.toml and words.toml here.
+            // `compile` puts those of settlement.toml and of the optional files here.
             figures: Arc::default(),
             monitors: monitors.into(),
             content: Arc::default(),
             landing: Arc::default(),
+            operators: Arc::default(),
             words: Arc::default(),
         },
         token_keys: notices.token_keys,

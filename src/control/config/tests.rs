@@ -5,6 +5,7 @@ mod deals;
 mod format;
 mod landing;
 mod large;
+mod operators;
 mod partner_keys;
 mod robustness;
 mod rules;

@@ -31,6 +31,10 @@ async function change(button, path, body) {
   byId("said").textContent = "";
   try {
     const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    if (answer.status === 401) {
+      window.location.assign("/login");
+      return;
+    }
     const told = await answer.json();
     byId("said").textContent = told.error ? told.error.message : told.note || "";
   } catch (error) {

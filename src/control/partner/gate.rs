@@ -21,9 +21,8 @@ use super::problem::Problem;
 use crate::clock::ShanghaiDay;
 use crate::control::admin::{ControlState, Peer};
 use crate::control::publish::held;
-use crate::market::Market;
 use crate::market::client_address;
-use crate::market::partner::{Partner, PartnerKey};
+use crate::market::partner::Partner;
 use crate::metrics::PartnerAnswer;
 
 /// Requests of a partner a second, in the long run.
@@ -36,6 +35,8 @@ pub(super) const IN_FLIGHT: usize = 8;
 pub(super) const MOST_FAILURES: u32 = 10;
 /// How long a window of failures is.
 const WINDOW: Duration = Duration::from_secs(60);
+/// After how many seconds a pair that failed too often is looked at again at the latest.
+pub(in crate::control) const LOCKED_OUT_S: u32 = 120;
 /// Pairs of key id and address that one window remembers.
 const MOST_PAIRS: usize = 8_192;
 /// What is kept of a key id that nobody has: more than any has.
@@ -67,7 +68,7 @@ impl Default for Gate {
 
 /// Failures of this window and the one before. A window ends with its time, or when it is full.
 #[derive(Debug, Default)]
-struct Failures {
+pub(in crate::control) struct Failures {
     began: Option<Instant>,
     now: HashMap<(Box<str>, IpAddr), u32>,
     before: HashMap<(Box<str>, IpAddr), u32>,
@@ -89,6 +90,35 @@ impl Failures {
         let count = |window: &HashMap<_, u32>| window.get(pair).copied().unwrap_or(0);
         count(&self.now).saturating_add(count(&self.before))
     }
+
+    /// Looks a key up, unless its id was tried too often from the address; counts where nothing is found.
+    pub(in crate::control) fn attempt<T>(
+        &mut self,
+        (key_id, client): (&str, IpAddr),
+        now: Instant,
+        find: impl FnOnce() -> Option<T>,
+    ) -> Result<T, Failed> {
+        let pair = (Box::from(&key_id[..key_id.floor_char_boundary(LONGEST_ID)]), client);
+        self.turn(now);
+        if self.of(&pair) >= MOST_FAILURES {
+            return Err(Failed::LockedOut);
+        }
+        let found = find();
+        if found.is_none() {
+            let count = self.now.entry(pair).or_default();
+            *count = count.saturating_add(1);
+        }
+        found.ok_or(Failed::Wrong)
+    }
+}
+
+/// Why a key opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::control) enum Failed {
+    /// Too many wrong secrets before.
+    LockedOut,
+    /// Nobody's, or not its secret.
+    Wrong,
 }
 
 /// What a partner has asked for.
@@ -143,8 +173,8 @@ fn enter(state: &ControlState, request: &Request) -> Result<Caller, Kept> {
     };
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
     let client = client_address::client(peer, request.headers(), &market.terms.trusted_proxies);
-    let pair = (Box::from(&key_id[..key_id.floor_char_boundary(LONGEST_ID)]), client);
-    let key = admit(&state.partners().failures, &market, (key_id, secret), pair, now)?;
+    let find = || known(market.partner_key(key_id).map(|key| (key, &key.sha256)), secret);
+    let key = held(&state.partners().failures).attempt((key_id, client), now, find).map_err(failed)?;
     let inside = state.partners().visit(key.partner, now)?;
     Caller::of(&market, key, inside).ok_or_else(|| (PartnerAnswer::BadToken, bad_token()))
 }
@@ -192,7 +222,7 @@ impl Gate {
 }
 
 /// Key id and secret, where they stand once in the form that is asked for.
-fn bearer(headers: &HeaderMap) -> Option<(&str, &str)> {
+pub(in crate::control) fn bearer(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -201,37 +231,21 @@ fn bearer(headers: &HeaderMap) -> Option<(&str, &str)> {
     whole.then_some((key_id, secret))
 }
 
-/// The key of a token. What is not known costs the same time as what is wrong, and counts the same.
-fn admit<'m>(
-    failures: &Mutex<Failures>,
-    market: &'m Market,
-    (key_id, secret): (&str, &str),
-    pair: (Box<str>, IpAddr),
-    now: Instant,
-) -> Result<&'m PartnerKey, Kept> {
-    let mut failures = held(failures);
-    failures.turn(now);
-    if failures.of(&pair) >= MOST_FAILURES {
-        let en = "too many wrong secrets for this key id from your address; wait two minutes";
-        let zh = "此密钥ID在您的地址上多次使用错误密钥，请等待两分钟";
-        let seconds = WINDOW.as_secs() as u32 * 2;
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked_out", en, zh).after(seconds);
-        return Err((PartnerAnswer::LockedOut, problem));
+fn failed(why: Failed) -> Kept {
+    if why == Failed::Wrong {
+        return (PartnerAnswer::BadToken, bad_token());
     }
-    if let Some(key) = known(market, key_id, secret) {
-        return Ok(key);
-    }
-    let count = failures.now.entry(pair).or_default();
-    *count = count.saturating_add(1);
-    Err((PartnerAnswer::BadToken, bad_token()))
+    let en = "too many wrong secrets for this key id from your address; wait two minutes";
+    let zh = "此密钥ID在您的地址上多次使用错误密钥，请等待两分钟";
+    (PartnerAnswer::LockedOut, Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked_out", en, zh).after(LOCKED_OUT_S))
 }
 
-fn known<'m>(market: &'m Market, key_id: &str, secret: &str) -> Option<&'m PartnerKey> {
+/// What belongs to a key, if the secret is its own. One that nobody has costs the same time as a wrong one.
+pub(in crate::control) fn known<T>(key: Option<(T, &[u8; 32])>, secret: &str) -> Option<T> {
     const NOBODY: [u8; 32] = [0; 32];
-    let key = market.partner_key(key_id);
     let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
-    let same = bool::from(digest.ct_eq(key.map_or(&NOBODY, |key| &key.sha256)));
-    key.filter(|_| same)
+    let same = bool::from(digest.ct_eq(key.as_ref().map_or(&NOBODY, |(_, sha256)| *sha256)));
+    key.filter(|_| same).map(|(of, _)| of)
 }
 
 fn bad_token() -> Problem {

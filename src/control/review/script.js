@@ -19,6 +19,10 @@ async function send(button) {
       headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
       body: JSON.stringify(body),
     });
+    if (answer.status === 401) {
+      window.location.assign(`/login?to=${window.location.pathname}`);
+      return;
+    }
     const told = await answer.json();
     if (told.error) {
       said.textContent = [told.error.message_zh, told.error.message].filter(Boolean).join(" · ");

@@ -1,14 +1,13 @@
 //! The queue, one review, and what is decided of it.
 
-use axum::body::Bytes;
 use axum::extract::Path;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::changes::{change, parsed};
+use super::super::changes::{Acting, Asking, change, parsed};
 use super::{Asked, Query1, Shared, answer, bad, done, page, step_line, subject_line, told};
 use crate::compliance::creative::Record;
 use crate::compliance::office::{By, Moved, Office, Refusal, Verdict, body_of, state_of};
@@ -132,17 +131,15 @@ struct Sent {
 
 pub(super) async fn decide(
     state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
     named: Result<Path<(String, String, u32, String)>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    asking: Asking,
 ) -> Response {
     let Ok(Path((account, crid, version, verb))) = named else { return answer::not_found("no such review") };
     if !VERBS.contains(&verb.as_str()) {
         return answer::not_found(&format!("a review has {}", VERBS.join(", ")));
     }
     let turns = state.reviewing.clone();
-    let work = move |state: &super::ControlState, body: &[u8]| match parsed::<Sent>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Sent>(body) {
         Ok(sent) => done(state, &sent.reason, |office, by| {
             let moved = decided(office, &subject(&account, &crid, version), &verb, &sent, by)?;
             Ok((
@@ -152,7 +149,7 @@ pub(super) async fn decide(
         }),
         Err(outcome) => outcome,
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 const VERBS: [&str; 6] = ["approve", "reject", "request-changes", "suspend", "resume", "check"];

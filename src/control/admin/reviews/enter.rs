@@ -1,26 +1,22 @@
 //! What an operator enters for a partner: files, creatives, advertisers, documents, apps.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::changes::{change, parsed};
-use super::{ControlState, Shared, done, refused, subject_line};
+use super::super::changes::{Acting, Asking, change, parsed};
+use super::{Shared, done, refused, subject_line};
 use crate::compliance::creative::{Origin, Submission};
 use crate::compliance::digest_text;
 use crate::compliance::office::{Became, By, Office, Refusal};
 use crate::compliance::qualification::{App, Document, Registered, Registration};
 
-type Body = Result<Bytes, BytesRejection>;
-
 /// Keeps a file by its digest; nothing is done with it until a document or a creative names it.
-pub(super) async fn file(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn file(state: Shared, asking: Asking) -> Response {
     let turns = state.reviewing.clone();
-    let work = move |state: &ControlState, bytes: &[u8]| {
+    let work = move |state: &Acting<'_>, bytes: &[u8]| {
         done(state, "", |office, _| {
             if bytes.is_empty() {
                 return Err(Refusal::Malformed("the file is empty".to_owned()));
@@ -29,7 +25,7 @@ pub(super) async fn file(state: Shared, uri: Uri, headers: HeaderMap, body: Body
             Ok((StatusCode::CREATED, json!({ "sha256": digest_text(&digest), "bytes": bytes.len() })))
         })
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,9 +37,9 @@ struct Batch {
 }
 
 /// Submits one or several creatives, each for itself.
-pub(super) async fn creatives(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn creatives(state: Shared, asking: Asking) -> Response {
     let turns = state.reviewing.clone();
-    let work = move |state: &ControlState, body: &[u8]| match parsed::<Batch>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Batch>(body) {
         Ok(batch) => done(state, &batch.reason, |office, by| {
             let told = office.submit_all(&batch.creatives, Origin::Submitted, by)?;
             let line = |result: &Result<_, Refusal>| submitted(result.as_ref());
@@ -51,7 +47,7 @@ pub(super) async fn creatives(state: Shared, uri: Uri, headers: HeaderMap, body:
         }),
         Err(outcome) => outcome,
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
 fn submitted(result: Result<&crate::compliance::office::Receipt, &Refusal>) -> Value {
@@ -77,25 +73,25 @@ struct Sent<T> {
     reason: String,
 }
 
-pub(super) async fn advertiser(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
-    enter::<Registration>(state, (uri, headers, body), |office, it, by| office.register(it, by)).await
+pub(super) async fn advertiser(state: Shared, asking: Asking) -> Response {
+    enter::<Registration>(state, asking, |office, it, by| office.register(it, by)).await
 }
 
-pub(super) async fn document(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
-    enter::<Document>(state, (uri, headers, body), |office, it, by| office.register_document(it, by)).await
+pub(super) async fn document(state: Shared, asking: Asking) -> Response {
+    enter::<Document>(state, asking, |office, it, by| office.register_document(it, by)).await
 }
 
-pub(super) async fn app(state: Shared, uri: Uri, headers: HeaderMap, body: Body) -> Response {
-    enter::<App>(state, (uri, headers, body), |office, it, by| office.register_app(it, by)).await
+pub(super) async fn app(state: Shared, asking: Asking) -> Response {
+    enter::<App>(state, asking, |office, it, by| office.register_app(it, by)).await
 }
 
 async fn enter<T: DeserializeOwned + Serialize + 'static>(
     state: Shared,
-    request: (Uri, HeaderMap, Body),
+    asking: Asking,
     register: fn(&Office<'_>, &T, &By<'_>) -> Result<Registered, Refusal>,
 ) -> Response {
     let turns = state.reviewing.clone();
-    let work = move |state: &ControlState, body: &[u8]| match parsed::<Sent<T>>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Sent<T>>(body) {
         Ok(sent) => done(state, &sent.reason, |office, by| {
             let registered = register(office, &sent.registration, by)?;
             let status = if registered.entered { StatusCode::CREATED } else { StatusCode::OK };
@@ -107,5 +103,5 @@ async fn enter<T: DeserializeOwned + Serialize + 'static>(
         }),
         Err(outcome) => outcome,
     };
-    change(state.0, turns, request, work).await
+    change(state.0, turns, asking, work).await
 }

@@ -1,20 +1,17 @@
 //! Advertisers, their documents and their apps: who waits, and what a person decides (R-QUALIFY, R-APP).
 
-use axum::body::Bytes;
 use axum::extract::Path;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::changes::{change, parsed};
-use super::{Asked, ControlState, Query1, Shared, answer, bad, done, page, step_line, told};
+use super::super::changes::{Acting, Asking, change, parsed};
+use super::{Asked, Query1, Shared, answer, bad, done, page, step_line, told};
 use crate::compliance::office::{Office, Refusal};
 use crate::compliance::qualification::Standing;
 use crate::event::{KeptStep, Subject, SubjectKind, Wanted};
-
-type Body = Result<Bytes, BytesRejection>;
 
 pub(super) async fn advertisers(state: Shared, asked: Query1) -> Response {
     list(state, SubjectKind::Advertiser, asked).await
@@ -87,40 +84,32 @@ struct Sent {
 
 pub(super) async fn judge_advertiser(
     state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
     named: Result<Path<(String, String, u32, String)>, PathRejection>,
-    body: Body,
+    asking: Asking,
 ) -> Response {
     let Ok(Path((account, advertiser, version, verb))) = named else { return answer::not_found("no such advertiser") };
     let subject = Subject { kind: SubjectKind::Advertiser, name: format!("{account}/{advertiser}"), version };
-    judge(state, (subject, verb), (uri, headers, body)).await
+    judge(state, (subject, verb), asking).await
 }
 
 type NamedOf = Result<Path<(String, String, String, u32, String)>, PathRejection>;
 
-pub(super) async fn judge_document(
-    state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
-    named: NamedOf,
-    body: Body,
-) -> Response {
-    judge_of(state, SubjectKind::Document, named, (uri, headers, body)).await
+pub(super) async fn judge_document(state: Shared, named: NamedOf, asking: Asking) -> Response {
+    judge_of(state, SubjectKind::Document, named, asking).await
 }
 
-pub(super) async fn judge_app(state: Shared, uri: Uri, headers: HeaderMap, named: NamedOf, body: Body) -> Response {
-    judge_of(state, SubjectKind::App, named, (uri, headers, body)).await
+pub(super) async fn judge_app(state: Shared, named: NamedOf, asking: Asking) -> Response {
+    judge_of(state, SubjectKind::App, named, asking).await
 }
 
-async fn judge_of(state: Shared, kind: SubjectKind, named: NamedOf, request: (Uri, HeaderMap, Body)) -> Response {
+async fn judge_of(state: Shared, kind: SubjectKind, named: NamedOf, asking: Asking) -> Response {
     let Ok(Path((account, advertiser, name, version, verb))) = named else {
         return answer::not_found("no such registration");
     };
-    judge(state, (Subject { kind, name: format!("{account}/{advertiser}/{name}"), version }, verb), request).await
+    judge(state, (Subject { kind, name: format!("{account}/{advertiser}/{name}"), version }, verb), asking).await
 }
 
-async fn judge(state: Shared, (subject, verb): (Subject, String), request: (Uri, HeaderMap, Body)) -> Response {
+async fn judge(state: Shared, (subject, verb): (Subject, String), asking: Asking) -> Response {
     let to = match verb.as_str() {
         "verify" => Standing::Verified,
         "refuse" => Standing::Refused,
@@ -128,12 +117,12 @@ async fn judge(state: Shared, (subject, verb): (Subject, String), request: (Uri,
         _ => return answer::not_found("a registration has `verify`, `refuse` and `withdraw`"),
     };
     let turns = state.reviewing.clone();
-    let work = move |state: &ControlState, body: &[u8]| match parsed::<Sent>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Sent>(body) {
         Ok(sent) => done(state, &sent.reason, |office, by| {
             let (standing, changed) = office.judge_registration(&subject, to, sent.seen, by)?;
             Ok((StatusCode::OK, json!({ "state": standing.label(), "changed": changed })))
         }),
         Err(outcome) => outcome,
     };
-    change(state.0, turns, request, work).await
+    change(state.0, turns, asking, work).await
 }

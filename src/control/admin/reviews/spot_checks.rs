@@ -1,15 +1,14 @@
 //! Spot checks of what was approved (R-REVIEW).
 
-use axum::body::Bytes;
 use axum::extract::Path;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::changes::{LOOPBACK, Outcome, change, parsed, refuse};
-use super::{Asked, ControlState, Query1, Shared, answer, bad, done, page, step_line, told};
+use super::super::changes::{Acting, Asking, Outcome, change, parsed, refuse};
+use super::{Asked, Query1, Shared, answer, bad, done, page, step_line, told};
 use crate::compliance::sample::SpotState;
 use crate::ids::IdKind;
 
@@ -49,10 +48,8 @@ struct Sent {
 
 pub(super) async fn decide(
     state: Shared,
-    uri: Uri,
-    headers: HeaderMap,
     named: Result<Path<(String, String)>, PathRejection>,
-    body: Result<Bytes, BytesRejection>,
+    asking: Asking,
 ) -> Response {
     let (number, passed) = match named {
         Ok(Path((number, verb))) if verb == "pass" => (number, true),
@@ -60,17 +57,17 @@ pub(super) async fn decide(
         _ => return answer::not_found("a spot check has `pass` and `fail`"),
     };
     let turns = state.reviewing.clone();
-    let work = move |state: &ControlState, body: &[u8]| match parsed::<Sent>(body) {
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Sent>(body) {
         Ok(sent) if passed && sent.suspend_account => {
             refuse(StatusCode::BAD_REQUEST, "bad_body", "`suspend_account`: what passed suspends nobody")
         }
         Ok(sent) => decided(state, &number, passed, &sent),
         Err(outcome) => outcome,
     };
-    change(state.0, turns, (uri, headers, body), work).await
+    change(state.0, turns, asking, work).await
 }
 
-fn decided(state: &ControlState, number: &str, passed: bool, sent: &Sent) -> Outcome {
+fn decided(state: &Acting<'_>, number: &str, passed: bool, sent: &Sent) -> Outcome {
     let mut account = None;
     let outcome = done(state, &sent.reason, |office, by| {
         let (check, moved) = office.decide_spot_check(number, passed, &sent.reasons, by)?;
@@ -85,7 +82,7 @@ fn decided(state: &ControlState, number: &str, passed: bool, sent: &Sent) -> Out
     let Some(account) = account.filter(|_| sent.suspend_account && status.is_success()) else { return (status, value) };
     // R-REVIEW: the account's transactions, by the kill switch that there is for it.
     let reason = format!("R-REVIEW: spot check {number} failed: {}", sent.reason);
-    match state.publisher.switch(IdKind::Buyer, &account, true, LOOPBACK, &reason) {
+    match state.publisher.switch(IdKind::Buyer, &account, true, state.who, &reason) {
         Ok(_) => {
             value["account_suspended"] = Value::from(account);
             (status, value)

@@ -1,4 +1,4 @@
-//! Keys of partners, over all files: an id means one key, and a secret that opens two doors is refused.
+//! Keys of partners and operators, over all files: an id means one key, and a secret that opens two doors is refused.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,16 @@ pub(super) fn judge(folder: &Folder, report: &Report) {
         ids.insert(&key.key_id, name.clone());
         digests.insert(&key.sha256, name);
     }
-    for key in of_media.chain(of_buyers).chain(of_dsps) {
-        let (id, place) = (&key.key_id.value, key.key_id.place);
-        let name = format!("partner key `{id}` in {}", place.file.name());
+    let of_partners = of_media.chain(of_buyers).chain(of_dsps).map(|key| (&key.key_id, &key.sha256, "partner"));
+    let of_operators =
+        folder.operators.iter().flat_map(|them| them.keys()).map(|(id, sha256)| (id, sha256, "operator's"));
+    for (key, sha256, whose) in of_partners.chain(of_operators) {
+        let (id, place) = (&key.value, key.place);
+        let name = format!("{whose} key `{id}` in {}", place.file.name());
         if let Some(other) = ids.insert(id, name.clone()) {
             report.error(place, format!("`{id}` is already the id of the {other}: a key's id means one key"));
         }
-        if let Some(other) = digests.insert(&key.sha256, name) {
+        if let Some(other) = digests.insert(sha256, name) {
             report.error(place, format!("key `{id}` has the secret of the {other}: make one of its own"));
         }
     }

@@ -358,7 +358,7 @@ fn the_folder_has_its_files_and_no_others() {
         errors.to_string(),
         "config/buyers.toml:2: is not UTF-8 here
 config/deal.toml:1: is no file of a config folder; those are buyers.toml, content.toml, creatives.toml, currencies.toml, deals.toml, \
-         dsps.toml, exchange.toml, landing.toml, media.toml, rate_card.toml, settlement.toml, words.toml
+         dsps.toml, exchange.toml, landing.toml, media.toml, operators.toml, rate_card.toml, settlement.toml, words.toml
 config/deals.toml:1: this file is missing"
     );
     let errors = load(Path::new("no/such/folder")).unwrap_err();
