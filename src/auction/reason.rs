@@ -135,8 +135,12 @@ reasons! {
         CategoryNotApproved = 517, "category_not_approved";
         /// A creative attribute that was not approved (R-REVIEW).
         AttributeNotApproved = 518, "attribute_not_approved";
-        /// Other markup than was approved, where the deal takes no other (R-REVIEW).
+        /// Other markup than was approved or submitted, where the deal takes no other (R-REVIEW).
         MarkupNotApproved = 519, "markup_not_approved";
+        /// Content that no person has seen, on a media that does not take any (R-REVIEW).
+        UnreviewedNotTaken = 520, "unreviewed_not_taken";
+        /// Content that no person has seen, and the deal's share of the day is used up (R-REVIEW).
+        UnreviewedLimit = 521, "unreviewed_limit";
     }
 }
 
@@ -155,6 +159,8 @@ reasons! {
         Unfunded = 513, "unfunded";
         /// The user has seen enough of the deal (R-FREQUENCY).
         FrequencyCapped = 514, "frequency_capped";
+        /// Others won the rest of what the deal may show today before a person has seen it (R-REVIEW).
+        UnreviewedLimit = 522, "unreviewed_limit";
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Media {
     pub consent_since: Option<ShanghaiDay>,
     /// What its contract keeps from it (R-CATEGORY); what it prohibits itself stands beside, in the [`Market`](super::Market).
     pub prohibited: Prohibitions,
+    /// Whether it shows content that has passed the automatic checks before a person has seen it, where a deal may serve it (R-REVIEW).
+    pub takes_unreviewed: bool,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
     pub no_bid_body: bool,
     /// What a request of it without `tmax` gets, ms.

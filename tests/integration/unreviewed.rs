@@ -18,13 +18,22 @@ fn only_basalt(deal: &Value) -> Pmpx {
     pmpx
 }
 
+/// An answer of `basalt` with this creative for these imps.
+fn fixed(crid: &str, markup: &str, imps: &[&str]) -> Temper {
+    let bid = |imp: &&str| {
+        json!({
+            "id": "b", "impid": imp, "dealid": "PD-2026-PAOPAO", "price": 62, "crid": crid, "adm": markup,
+            "adomain": ["paopao.example"], "mtype": 1, "w": 728, "h": 90, "cat": ["IAB9"],
+        })
+    };
+    let bids: Vec<_> = imps.iter().map(bid).collect();
+    let body = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "basalt-3", "bid": bids}]});
+    Temper::Fixed(body.to_string().into())
+}
+
 /// `basalt` bids with this creative from now on.
 fn bids_with(pmpx: &Pmpx, crid: &str, markup: &str) {
-    let body = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "basalt-3", "bid": [{
-        "id": "b", "impid": "@IMP_ID@", "dealid": "PD-2026-PAOPAO", "price": 62, "crid": crid, "adm": markup,
-        "adomain": ["paopao.example"], "mtype": 1, "w": 728, "h": 90, "cat": ["IAB9"],
-    }]}]});
-    pmpx.script("basalt", Temper::Fixed(body.to_string().into()));
+    pmpx.script("basalt", fixed(crid, markup, &["@IMP_ID@"]));
 }
 
 fn queue(pmpx: &Pmpx) -> Vec<Value> {
@@ -104,4 +113,82 @@ fn r_review_a_flood_of_new_creatives_is_bounded() {
     let expected = BTreeMap::from([("submitted", 100), ("too_many_waiting", 20), ("too_often", 40)]);
     assert_eq!(outcomes(&pmpx), expected);
     pmpx.wait_until("their checks are done", || queue(&pmpx).len() == 100);
+}
+
+fn state(pmpx: &Pmpx) -> &'static str {
+    let market = pmpx.exchange().market.load_full();
+    let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
+    market.creative(buyer, "new-7").map_or("unknown", |it| it.state.label())
+}
+
+/// A serve-first deal under which `basalt` has bid with a creative that waits for a person now.
+fn serve_first(a_day: u32, media: &Value) -> Pmpx {
+    let deal = json!({"review": "after", "unreviewed_a_day": a_day, "formats": ["banner", "video"]});
+    let other = json!({"state": "paused"});
+    let edits = json!({
+        "deals.toml": {"deal": {"id=PD-2026-X7-TOP": other, "id=PD-2026-PAOPAO": deal}},
+        "media.toml": {"media": {"id=citypages": media}},
+    });
+    let pmpx = Pmpx::start(NOON, &edits);
+    pmpx.script("comet", Temper::Pass);
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    pmpx.wait_until("its checks are done", || state(&pmpx) == "pending_review");
+    pmpx
+}
+
+/// How many of these auctions were won.
+fn won(pmpx: &Pmpx, (connections, each): (usize, usize)) -> usize {
+    pmpx.auctions("citypages", &top(), (connections, each)).iter().filter(|answer| answer.status == 200).count()
+}
+
+/// R-REVIEW: what waits for a person wins where deal and media say so, as it was submitted, up to the day's limit: over a restart, and until it is approved.
+#[test]
+fn r_review_a_serve_first_deal_wins_up_to_its_limit_before_review() {
+    let mut pmpx = serve_first(5, &json!({}));
+    let refused = |pmpx: &Pmpx, reason: &str| pmpx.rejected()["basalt"].get(reason).copied().unwrap_or(0);
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "unreviewed_not_taken")), (0, 2), "the media has not agreed");
+    pmpx.edit(&json!({"media.toml": {"media": {"id=citypages": {"unreviewed": true}}}}));
+    pmpx.reload();
+    bids_with(&pmpx, "new-7", &MARKUP.replace("泡泡游戏", "泡泡游戏 2"));
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "markup_not_approved")), (0, 2));
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!(won(&pmpx, (2, 2)), 4);
+    // Two places, and one impression left: both bids count, and one of them wins.
+    let place = |id: &str| json!({"id": id, "tagid": "city-top", "banner": {"w": 728, "h": 90}});
+    let two = json!({"id": "r", "imp": [place("1"), place("2")], "site": {"id": "s"}});
+    pmpx.script("basalt", fixed("new-7", MARKUP, &["1", "2"]));
+    assert_eq!(bids(&pmpx.auction("citypages", &two)).len(), 1);
+    assert_eq!(pmpx.events()["PD-2026-PAOPAO"]["won"], 5);
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!((won(&pmpx, (1, 3)), refused(&pmpx, "unreviewed_limit")), (0, 3));
+    pmpx.restart(&json!({}));
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "unreviewed_limit")), (0, 2), "the day is the same");
+    let (_, deal) = pmpx.control("/api/v1/deals/PD-2026-PAOPAO", None);
+    assert_eq!(deal["unreviewed"], json!({"a_day": 5, "left_here": 0}), "{deal}");
+    approve(&pmpx, 1);
+    assert_eq!(won(&pmpx, (2, 4)), 8, "what is approved is not limited");
+}
+
+/// R-REVIEW, R-REFUSE: a person's rejection stops it, and what was won and not displayed is void. Another day is another share.
+#[test]
+fn r_refuse_what_is_served_first_stops_when_it_is_rejected() {
+    let pmpx = serve_first(2, &json!({"unreviewed": true}));
+    assert_eq!(won(&pmpx, (1, 3)), 2);
+    pmpx.set_clock("2026-11-23T12:00:00+08:00");
+    pmpx.wait_until("the next day's share is reserved", || {
+        let deal = pmpx.exchange().market.load().deal_named("PD-2026-PAOPAO").unwrap().id;
+        pmpx.exchange().allowances.left(deal, pmpx.exchange().clock.now().shanghai_day()) == 2
+    });
+    let bid = || bids(&pmpx.auction("citypages", &top())).remove(0);
+    let (shown, kept) = (bid(), bid());
+    let bill = |bid: &Value| pmpx.get(bid["burl"].as_str().unwrap()).status.as_u16();
+    assert_eq!(bill(&shown), 200);
+    let path = "/api/v1/reviews/creatives/80010003/new-7/1/reject";
+    let (status, answer) = pmpx.control(path, Some(&json!({"reasons": ["misleading"], "reason": "no"})));
+    assert_eq!(status, 200, "{answer}");
+    pmpx.wait_until("the verdict is served", || state(&pmpx) == "rejected");
+    assert_eq!((bill(&kept), bill(&shown)), (410, 200), "what was billed stays billed");
+    assert_eq!(won(&pmpx, (1, 1)), 0);
+    assert_eq!(pmpx.rejected()["basalt"]["creative_not_approved"], 1);
 }
