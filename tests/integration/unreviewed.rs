@@ -1,11 +1,13 @@
 //! Bids with content that nobody has reviewed: refused, and put into the queue, once and within bounds (R-REVIEW).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use loadtest::dsp::Temper;
+use pmpx::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::harness::{NOON, Pmpx, bids, top};
+use crate::harness::{NOON, Pmpx, bids, moment, start_node, top};
 
 const QUEUE: &str = "/api/v1/reviews?buyer=80010003&limit=1000";
 const MARKUP: &str = "<a href=\"__CLICK_URL__\">广告 泡泡游戏</a>";
@@ -66,9 +68,10 @@ fn outcomes(pmpx: &Pmpx) -> BTreeMap<&'static str, u64> {
 #[test]
 fn r_review_a_bids_creative_is_in_the_queue_once_and_wins_when_it_is_approved() {
     let pmpx = only_basalt(&json!({"adm": "approved", "formats": ["banner", "video"]}));
-    bids_with(&pmpx, "new-7", MARKUP);
+    bids_with(&pmpx, "test-1", MARKUP);
     let test = json!({"id": "r", "test": 1, "imp": top()["imp"], "site": {"id": "s"}});
     assert_eq!(pmpx.auction("citypages", &test).status, 204, "a test request leaves nothing behind");
+    bids_with(&pmpx, "new-7", MARKUP);
     let answers = pmpx.auctions("citypages", &top(), (2, 500));
     assert!(answers.len() == 1_000 && answers.iter().all(|answer| answer.status == 204));
     let refused = |reason: &str| pmpx.rejected()["basalt"].get(reason).copied().unwrap_or(0);
@@ -168,6 +171,29 @@ fn r_review_a_serve_first_deal_wins_up_to_its_limit_before_review() {
     assert_eq!(deal["unreviewed"], json!({"a_day": 5, "left_here": 0}), "{deal}");
     approve(&pmpx, 1);
     assert_eq!(won(&pmpx, (2, 4)), 8, "what is approved is not limited");
+}
+
+/// R-REVIEW: two processes on one data folder share the day; one that ends gives back what it has not won.
+#[test]
+fn r_review_two_processes_win_no_more_together_than_the_share() {
+    let pmpx = serve_first(60, &json!({"unreviewed": true}));
+    let clock = Clock::manual(moment(NOON));
+    let second = start_node(pmpx.config(), pmpx.data(), &clock, Some(2));
+    let won_at = |address| {
+        let answers = pmpx.auctions_at(address, "citypages", &top(), (1, 70));
+        answers.iter().filter(|answer| answer.status == 200).count()
+    };
+    let other = won_at(second.address());
+    assert_eq!((other, won(&pmpx, (1, 70))), (10, 50), "the first one has reserved 50 of the 60");
+    second.stop(Duration::ZERO);
+    let third = start_node(pmpx.config(), pmpx.data(), &clock, Some(3));
+    assert_eq!(won_at(third.address()), 0);
+    third.stop(Duration::ZERO);
+
+    let mut pmpx = serve_first(60, &json!({"unreviewed": true}));
+    assert_eq!(won(&pmpx, (1, 20)), 20);
+    pmpx.restart(&json!({}));
+    assert_eq!(won(&pmpx, (1, 70)), 40, "what was not won before the restart");
 }
 
 /// R-REVIEW, R-REFUSE: a person's rejection stops it, and what was won and not displayed is void. Another day is another share.
