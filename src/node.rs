@@ -2,6 +2,7 @@
 //! integration tests start the same node.
 
 mod archivist;
+pub mod browser;
 mod desk;
 mod drain;
 mod examiner;

@@ -1,11 +1,15 @@
 //! What a media prohibits beside its contract, edited by itself (R-CATEGORY): the form of the record in the docket, and the one way to change it.
 
+mod desk;
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Weight};
-use crate::clock::UnixMillis;
-use crate::event::{Docket, DocketError, Owner, Step, StoreUnavailable, Subject, SubjectKind, Taken};
-use crate::market::Market;
+
+pub use desk::{Change, Edit, EditError, Edited, IN_FORCE, Present, changes, edit, present};
 
 /// What a media never shows. An ad that any of it names is neither offered nor accepted there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,48 +27,6 @@ pub struct Prohibitions {
     /// Creative attributes (AdCOM 1.0, list Creative Attributes).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<i32>,
-}
-
-/// The state of a record that is in force; there is no other. Stored.
-pub const IN_FORCE: u16 = 1;
-
-/// Why an edit did not happen.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// No media has that id.
-    #[error("media {0:?} is not known")]
-    UnknownMedia(String),
-    /// Something in it is wrong: each finding says where.
-    #[error("{} of the prohibitions cannot be taken (R-CATEGORY): {}", .0.len(), .0.first().map_or("", |first| first.en.as_str()))]
-    Wrong(Vec<Finding>),
-    /// What is kept cannot be read: nothing is laid over it unseen.
-    #[error("the prohibitions of media {media} cannot be read: {why}")]
-    Unreadable {
-        /// Whose.
-        media: String,
-        /// What is wrong with them.
-        why: String,
-    },
-    /// Somebody else was faster, or the store refuses.
-    #[error(transparent)]
-    Docket(#[from] DocketError),
-}
-
-impl From<StoreUnavailable> for EditError {
-    fn from(error: StoreUnavailable) -> Self {
-        Self::Docket(error.into())
-    }
-}
-
-/// Who edits, when and why.
-#[derive(Clone, Copy, Debug)]
-pub struct Edit<'e> {
-    /// When.
-    pub at: UnixMillis,
-    /// By whom.
-    pub actor: &'e str,
-    /// Why, in words.
-    pub reason: &'e str,
 }
 
 impl Prohibitions {
@@ -96,58 +58,27 @@ impl Prohibitions {
     /// # Errors
     /// What is wrong with it.
     pub fn read(body: &str) -> Result<Self, serde_json::Error> {
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body)?;
-        serde_json::from_value(serde_json::Value::Object(object))
+        if !body.trim_start().starts_with('{') {
+            return Err(serde::de::Error::custom("expected an object"));
+        }
+        serde_json::from_str(body)
     }
 
-    /// The record of a media and its last step; nothing and 0 where it was never edited.
-    ///
-    /// # Errors
-    /// [`EditError::Unreadable`], [`EditError::Docket`].
-    pub fn of(docket: &dyn Docket, media: &str) -> Result<(Self, u64), EditError> {
-        let Some(kept) = docket.standing(&subject(media))? else { return Ok((Self::default(), 0)) };
-        let unreadable =
-            |error: serde_json::Error| EditError::Unreadable { media: media.to_owned(), why: error.to_string() };
-        Ok((Self::read(&kept.step.body).map_err(unreadable)?, kept.seq))
+    /// What of this is not in another one.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            categories: only(&self.categories, &other.categories),
+            advertisers: only(&self.advertisers, &other.advertisers),
+            domains: only(&self.domains, &other.domains),
+            attributes: only(&self.attributes, &other.attributes),
+        }
     }
 }
 
-/// Puts prohibitions in the place of a media's present ones, by who knew these: `after` is the step that [`Prohibitions::of`] told. Tells the new step.
-/// They are in force on every process within a second.
-///
-/// # Errors
-/// [`EditError`]: nothing changed. [`DocketError::Overtaken`] when they were edited in between.
-pub fn edit(
-    docket: &dyn Docket,
-    market: &Market,
-    media: &str,
-    (wanted, after): (&Prohibitions, u64),
-    edit: &Edit<'_>,
-) -> Result<u64, EditError> {
-    let known = market.media.iter().find(|it| it.wire == media);
-    let owner = Owner::Media(known.ok_or_else(|| EditError::UnknownMedia(media.to_owned()))?.id);
-    let wrong = wanted.check();
-    if !wrong.is_empty() {
-        return Err(EditError::Wrong(wrong));
-    }
-    let unwritable =
-        |error: serde_json::Error| EditError::Unreadable { media: media.to_owned(), why: error.to_string() };
-    let step = Step {
-        subject: subject(media),
-        owner,
-        state: IN_FORCE,
-        due: None,
-        at: edit.at,
-        actor: edit.actor.to_owned(),
-        reason: edit.reason.to_owned(),
-        body: serde_json::to_string(wanted).map_err(unwritable)?,
-    };
-    let taken = docket.take(&[Taken { step, after }])?;
-    Ok(taken.first().copied().unwrap_or_default())
-}
-
-fn subject(media: &str) -> Subject {
-    Subject { kind: SubjectKind::Prohibitions, name: media.to_owned(), version: 0 }
+fn only<T: Clone + Eq + Hash>(these: &[T], those: &[T]) -> Vec<T> {
+    let those: HashSet<&T> = those.iter().collect();
+    these.iter().filter(|it| !those.contains(it)).cloned().collect()
 }
 
 fn each(
@@ -165,7 +96,7 @@ fn each(
         let words = (format!("{count} entries are more than {most}"), format!("共 {count} 项，超过上限 {most} 项"));
         return tell(list.to_owned(), "too-many", &count.to_string(), words);
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for (place, entry) in entries.iter().enumerate() {
         let at = format!("{list}[{place}]");
         if !is(entry) {

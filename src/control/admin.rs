@@ -17,6 +17,7 @@ mod month;
 mod notices;
 mod operators;
 mod pages;
+mod prohibitions;
 mod reviews;
 mod scrape;
 mod server;
@@ -237,6 +238,8 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/dsps", get(lists::dsps))
         .route("/api/v1/dsps/{id}/{verb}", post(changes::dsp))
         .route("/api/v1/media", get(lists::media))
+        .route("/api/v1/media/{id}/prohibitions", get(prohibitions::present))
+        .route("/api/v1/media/{id}/prohibitions/history", get(prohibitions::history))
         .route("/api/v1/media/{id}/{verb}", post(changes::media))
         .route("/api/v1/buyers", get(lists::buyers))
         .route("/api/v1/buyers/{id}/balance", get(balance::balance))

@@ -14,6 +14,7 @@ mod lists;
 mod messages;
 mod problem;
 mod profile;
+mod prohibitions;
 mod registrations;
 mod submissions;
 mod supply;
@@ -30,7 +31,7 @@ use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use serde_json::Value;
 
 use super::admin::{ControlState, answer};
@@ -59,6 +60,10 @@ fn on_post<H: Handler<T, Arc<ControlState>>, T: 'static>(path: &'static str, han
     Route { method: "post", path, answer: post(handler) }
 }
 
+fn on_put<H: Handler<T, Arc<ControlState>>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route { method: "put", path, answer: put(handler) }
+}
+
 fn routes() -> Vec<Route> {
     let mut all = reading();
     all.extend(changing());
@@ -73,7 +78,8 @@ fn reading() -> Vec<Route> {
         on_get("/deals", deals::list),
         on_get("/deals/{id}", deals::one),
         on_get("/placements", supply::placements),
-        on_get("/prohibitions", supply::prohibitions),
+        on_get("/prohibitions", prohibitions::present),
+        on_get("/prohibitions/history", prohibitions::history),
         on_get("/creatives", creatives::list),
         on_get("/creatives/{crid}", creatives::versions),
         on_get("/creatives/{crid}/{version}", creatives::one),
@@ -91,6 +97,7 @@ fn reading() -> Vec<Route> {
 
 fn changing() -> Vec<Route> {
     vec![
+        on_put("/prohibitions", prohibitions::edit),
         on_post("/messages/{message}/acknowledge", messages::acknowledge),
         on_post("/files", files::upload),
         on_post("/advertisers", registrations::enter::<Registration>),

@@ -1,6 +1,7 @@
 //! What is in the market as operators see it: the shapes that the API and the dashboard share.
 
 mod parties;
+pub(super) mod prohibitions;
 
 pub(super) use parties::{BuyerLine, CreativeLine, MediaLine, SuspensionLine, collection, creative_name, segment};
 

@@ -84,7 +84,7 @@ mod tests {
     fn r_review_cores_share_what_was_reserved() {
         let allowances = Allowances::default();
         allowances.add(DEAL, TODAY, 1_000);
-        let won = std::sync::atomic::AtomicU64::new(0);
+        let won = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

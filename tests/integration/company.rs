@@ -13,22 +13,28 @@ use pmpx::node::Node;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::harness::{NOON, Pmpx, ask_control, bids, client_of, moment, proved, splash, start_node, top};
+use crate::harness::{NOON, Pmpx, ask_control, auction, bids, client_of, moment, proved, splash, start_node, top};
 
 /// Node 2, beside the harness's node 1.
-struct Second {
-    node: Node,
+pub(crate) struct Second {
+    pub(crate) node: Node,
     clock: Clock,
     client: Client,
     runtime: Runtime,
 }
 
 impl Second {
-    fn beside(pmpx: &Pmpx) -> Self {
+    pub(crate) fn beside(pmpx: &Pmpx) -> Self {
         let clock = Clock::manual(moment(NOON));
         let node = start_node(pmpx.config(), pmpx.data(), &clock, Some(2));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { client: client_of(node.address()), node, clock, runtime }
+    }
+
+    /// Sends a request of a media to its auction.
+    pub(crate) fn auction(&self, media: &str, body: &Value) -> Answer {
+        let request = auction(media).body(Full::new(body.to_string().into())).unwrap();
+        self.runtime.block_on(self.client.send(request)).unwrap()
     }
 
     fn get(&self, url: &str) -> Answer {

@@ -1,14 +1,19 @@
 //! What reviews decide, from the docket to the bid and the beacon.
 
 use loadtest::dsp::Temper;
+use pmpx::auction::BidRejection;
 use pmpx::compliance::creative::{Origin, Record, Submission};
-use pmpx::event::{Docket, Owner, Step, Taken};
+use pmpx::event::{Cause, Docket, Measure, Owner, Step, Taken};
+use pmpx::exchange::Exchange;
 use pmpx::ids::BuyerId;
+use pmpx::market::Market;
 use pmpx::market::demand::CreativeState;
 use pmpx::market::supply::{Format, Size};
 use serde_json::{Value, json};
 
+use crate::company::Second;
 use crate::harness::{NOON, Pmpx, bids, moment, top};
+use crate::partners::put;
 
 const CRID: &str = "paopao-banner-1";
 
@@ -37,7 +42,10 @@ fn submission(version: u32) -> Submission {
 
 /// Takes a step in the docket, as another process would: the exchange finds it there.
 fn decide(pmpx: &Pmpx, version: u32, state: CreativeState) {
-    let submission = submission(version);
+    take(pmpx, submission(version), state);
+}
+
+fn take(pmpx: &Pmpx, submission: Submission, state: CreativeState) {
     let subject = submission.subject();
     let after = pmpx.docket().standing(&subject).unwrap().map_or(0, |it| it.seq);
     let record = Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };
@@ -52,6 +60,13 @@ fn decide(pmpx: &Pmpx, version: u32, state: CreativeState) {
         body: serde_json::to_string(&record).unwrap(),
     };
     pmpx.docket().take(&[Taken { step, after }]).unwrap();
+}
+
+/// A second banner of the same buyer, approved in no category of its own.
+fn approve_another(pmpx: &Pmpx) {
+    let first = submission(1);
+    let submission = Submission { crid: "paopao-banner-2".into(), ..first };
+    take(pmpx, submission, CreativeState::Approved);
 }
 
 /// Waits until a version stands in a state, as the hot plane sees it.
@@ -129,4 +144,61 @@ fn r_review_verdicts_outlive_a_restart() {
     pmpx.restart(&json!({}));
     assert_eq!(pmpx.auction("citypages", &top()).status, 204);
     assert_eq!(pmpx.control("/api/v1/market", None).1["warnings"], json!([]));
+}
+
+/// Rejected bids of `comet` for a reason, and how often its deal was not offered for a cause, since a node started.
+fn counted(exchange: &Exchange, reason: BidRejection, cause: Cause) -> (u64, u64) {
+    let market = exchange.market.load_full();
+    let dsp = market.dsps.iter().find(|it| it.wire == "comet").unwrap().id;
+    let place = BidRejection::ALL.iter().position(|it| *it == reason).unwrap();
+    let rejected = exchange.metrics.dsps.get(dsp).unwrap().rejected[place].get();
+    let deal = market.deal_named("PD-2026-PAOPAO").unwrap().id;
+    let causes = exchange.attribution.since_start(deal).filter(|(measure, _)| *measure == Measure::Cause(cause));
+    (rejected, causes.map(|(_, count)| count).sum())
+}
+
+/// R-CATEGORY: what a media prohibits over the partner API is neither offered nor accepted there, at once and on every node, and may be taken back.
+#[test]
+fn r_category_what_a_media_prohibits_itself_is_neither_accepted_nor_offered_on_any_node() {
+    let pmpx = only_paopao();
+    let second = Second::beside(&pmpx);
+    let run_of_net = Submission { categories: vec!["IAB9-30".into()], ..submission(2) };
+    take(&pmpx, run_of_net, CreativeState::Approved);
+    approve_another(&pmpx);
+    let media = "media-citypages.demo-citypages-partner-secret";
+    let mut after = 0;
+    let mut prohibit = |categories: Value| {
+        let body = json!({ "after": after, "prohibitions": { "categories": categories }, "reason": "a test" });
+        let (status, told) = put(&pmpx, media, "/prohibitions", &body);
+        assert_eq!((status, &told["changed"]), (200, &json!(true)), "{told}");
+        after = told["seq"].as_u64().unwrap();
+    };
+    let answers = || [pmpx.auction("citypages", &top()).status, second.auction("citypages", &top()).status];
+    let nodes = [&**pmpx.exchange(), &**second.node.exchange()];
+    let counts = || nodes.map(|node| counted(node, BidRejection::CategoryProhibited, Cause::Prohibited));
+    let everywhere = |what: &str, is: &dyn Fn(&Market) -> bool| {
+        pmpx.wait_until(what, || nodes.iter().all(|node| is(&node.market.load())));
+    };
+    let says = |market: &Market, categories: &[&str]| {
+        let media = market.media.iter().find(|it| it.wire == "citypages").unwrap();
+        market.prohibited(media)[1].categories == categories
+    };
+    let banners = |market: &Market| market.all_creatives().filter(|it| it.crid().starts_with("paopao-banner-")).count();
+    everywhere("both creatives are served", &|market| banners(market) == 2);
+    assert_eq!(answers(), [200, 200]);
+
+    // The deal has another creative: it is offered, and the bid with this one is refused.
+    prohibit(json!(["IAB9-30"]));
+    everywhere("the category is prohibited", &|market| says(market, &["IAB9-30"]));
+    assert_eq!((answers(), counts()), ([204.try_into().unwrap(); 2], [(1, 0); 2]));
+
+    // The advertiser's own category: nothing of it may run, so that the deal is not offered.
+    prohibit(json!(["IAB9"]));
+    everywhere("its parent is prohibited", &|market| says(market, &["IAB9"]));
+    assert_eq!((answers(), counts()), ([204.try_into().unwrap(); 2], [(1, 1); 2]));
+
+    prohibit(json!([]));
+    everywhere("nothing is prohibited", &|market| says(market, &[]));
+    assert_eq!(answers(), [200, 200]);
+    second.node.stop(std::time::Duration::ZERO);
 }

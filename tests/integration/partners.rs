@@ -39,6 +39,11 @@ fn ask(pmpx: &Pmpx, token: &str, method: &str, path: &str, (kind, body): (&str, 
     std::thread::scope(|scope| scope.spawn(asking).join().unwrap())
 }
 
+/// Puts JSON over the partner API of a node.
+pub(crate) fn put(pmpx: &Pmpx, token: &str, path: &str, body: &Value) -> (u16, Value) {
+    ask(pmpx, token, "PUT", path, ("application/json", body.to_string().as_bytes()))
+}
+
 fn get(pmpx: &Pmpx, token: &str, path: &str) -> (u16, Value) {
     ask(pmpx, token, "GET", path, ("application/json", b""))
 }

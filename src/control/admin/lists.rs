@@ -33,7 +33,7 @@ pub(super) struct Page {
 /// Goes through all items of a kind.
 type All<T> = fn(&Market) -> Box<dyn Iterator<Item = &T> + '_>;
 
-type Asked = Result<Query<Page>, QueryRejection>;
+pub(super) type Asked = Result<Query<Page>, QueryRejection>;
 
 pub(super) fn bad(message: &str) -> Box<Response> {
     Box::new(answer::error(StatusCode::BAD_REQUEST, "bad_query", message))
@@ -50,7 +50,7 @@ impl Page {
     }
 
     /// For lists in order of a number, the newest first: below which one.
-    fn below(asked: Asked) -> Result<(u64, usize), Box<Response>> {
+    pub(super) fn below(asked: Asked) -> Result<(u64, usize), Box<Response>> {
         let (cursor, limit) = Self::of(asked)?;
         let below = cursor.map_or(Ok(u64::MAX), |cursor| cursor.parse());
         Ok((below.map_err(|_| bad("`cursor` must be what `next_cursor` was"))?, limit))

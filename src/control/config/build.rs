@@ -89,6 +89,7 @@ fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut 
                 attributes: media.prohibited_attributes.clone(),
             },
             takes_unreviewed: media.takes_unreviewed,
+            prohibited_advertisers: media.prohibited_ids.clone(),
             no_bid_body: media.no_bid_body,
             default_tmax_ms: media.default_tmax_ms.map_or(terms.default_tmax_ms, |tmax| tmax.value),
             currency: media.currency.value,

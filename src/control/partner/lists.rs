@@ -35,9 +35,17 @@ impl Page {
 
     /// How many items at most.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(PAGE) {
-            limit @ 1..=LARGEST_PAGE => Ok(limit),
-            _ => Err(Problem::bad_query("`limit` must be 1 to 500", "`limit` 必须为 1 至 500").at("limit")),
+        self.limit_within(PAGE, LARGEST_PAGE)
+    }
+
+    /// The same where items are large.
+    pub(super) fn limit_within(&self, usual: usize, most: usize) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(usual) {
+            limit if (1..=most).contains(&limit) => Ok(limit),
+            _ => {
+                let (en, zh) = (format!("`limit` must be 1 to {most}"), format!("`limit` 必须为 1 至 {most}"));
+                Err(Problem::bad_query(en, zh).at("limit"))
+            }
         }
     }
 

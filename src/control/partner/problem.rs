@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::event::StoreUnavailable;
 
-/// `{"error":{"code","message","zh","rule"?,"path"?}}` with its status.
+/// `{"error":{"code","message","zh","rule"?,"path"?,…}}` with its status.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
@@ -23,12 +23,14 @@ pub(super) struct Problem {
     path: Option<Box<str>>,
     /// When to come again, seconds.
     retry_after: Option<u32>,
+    /// What else its reader needs to put it right, by name.
+    told: Option<Box<(&'static str, Value)>>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> Self {
         let (en, zh) = (en.into().into_boxed_str(), zh.into().into_boxed_str());
-        Self { status, code, en, zh, rule: None, path: None, retry_after: None }
+        Self { status, code, en, zh, rule: None, path: None, retry_after: None, told: None }
     }
 
     /// 404: it is not there, or it is somebody else's; nobody learns which.
@@ -78,6 +80,12 @@ impl Problem {
         self
     }
 
+    /// With something else that its reader needs.
+    pub(super) fn telling(mut self, name: &'static str, value: Value) -> Self {
+        self.told = Some(Box::new((name, value)));
+        self
+    }
+
     pub(super) const fn after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -91,6 +99,9 @@ impl Problem {
         }
         if let Some(path) = &self.path {
             error["path"] = Value::from(&**path);
+        }
+        if let Some((name, value)) = self.told.as_deref() {
+            error[*name] = value.clone();
         }
         json!({ "error": error })
     }

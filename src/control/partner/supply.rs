@@ -1,4 +1,4 @@
-//! `/partner/v1/placements`, `/partner/v1/prohibitions`: a media's own placements, and what is never shown on them (R-CATEGORY).
+//! `/partner/v1/placements`: a media's own placements.
 
 use axum::Json;
 use serde_json::{Value, json};
@@ -33,15 +33,4 @@ fn line(market: &Market, placement: &Placement) -> Value {
         "daily_capacity": placement.daily_capacity,
         "competitive_separation": placement.competitive_separation,
     })
-}
-
-/// What the media's contract prohibits, as the exchange's config has it.
-pub(super) async fn prohibitions(state: Shared, media: AsMedia) -> Result<Json<Value>, Problem> {
-    let market = state.market();
-    let own = market.media.get(media.id).ok_or_else(Problem::not_found)?;
-    Ok(Json(json!({
-        "categories": own.prohibited.categories,
-        "advertisers": own.prohibited.domains,
-        "generation": market.generation,
-    })))
 }

@@ -6,6 +6,7 @@ mod changes;
 mod description;
 mod isolation;
 mod keys;
+mod prohibitions;
 mod reads;
 
 use std::time::Duration;
@@ -117,14 +118,31 @@ impl Plane {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Reply {
+        self.change_with("post", partner, path, headers, body).await
+    }
+
+    /// Puts JSON as a partner.
+    async fn put(&self, partner: (&str, &str), path: &str, body: &Value) -> Reply {
+        self.change_with("put", partner, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    async fn change_with(
+        &self,
+        method: &str,
+        partner: (&str, &str),
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
         tokio::time::advance(Duration::from_secs(1)).await;
-        let mut request = Request::post(format!("/partner/v1{path}")).header("host", "localhost");
+        let mut request = Request::builder().method(method.to_uppercase().as_str());
+        request = request.uri(format!("/partner/v1{path}")).header("host", "localhost");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.header("authorization", token(partner.0, partner.1)).body(body.into());
         let reply = self.send(request.unwrap()).await;
-        description::hold("post", path, &reply);
+        description::hold(method, path, &reply);
         reply
     }
 

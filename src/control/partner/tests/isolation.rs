@@ -74,7 +74,7 @@ fn secrets_of(partner: (&str, &str)) -> Vec<String> {
             format!("Company of {account}"),
             format!("PMP-2026-{}", &account[4..]),
         ],
-        (_, id) => vec![format!("demo-{id}"), format!("{id}-partner")],
+        (_, id) => vec![format!("demo-{id}"), format!("{id}-partner"), format!("never-on-{id}.example")],
     }
 }
 
@@ -164,6 +164,10 @@ proptest! {
                 if own_as_well {
                     plane.submit(account, "the same for all", 1, CreativeState::Approved);
                 }
+            }
+            for (_, media) in PARTNERS.into_iter().filter(|(kind, _)| *kind == "media") {
+                let record = json!({ "after": 0, "prohibitions": { "domains": [format!("never-on-{media}.example")] } });
+                assert_eq!(plane.put(("media", media), "/prohibitions", &record).await.status, 200);
             }
             let (mine, theirs) = (names_of(&plane, api, one).await, names_of(&plane, api, other).await);
             let secrets = secrets_of(other);

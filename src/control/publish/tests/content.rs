@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compliance::creative::{Origin, Record, tests::banner};
-use crate::compliance::prohibitions::{Edit, EditError, Prohibitions as Wanted, edit as edit_prohibitions};
+use crate::compliance::prohibitions::{Edit, EditError, Prohibitions as Wanted, edit as edit_prohibitions, present};
 use crate::event::{Docket, DocketError, Owner, Step, Subject, SubjectKind, Taken};
 use crate::ids::{BuyerId, CreativeId};
 use crate::market::demand::CreativeState;
@@ -220,14 +220,17 @@ prohibited_categories = [",
         domains: vec!["paopao.example".into()],
         attributes: vec![6],
     };
-    let take = |wanted: &Wanted, after| edit_prohibitions(&*bench.docket, &market, "sunrise", (wanted, after), &by);
+    let take = |wanted: &Wanted, after| {
+        edit_prohibitions(&*bench.docket, &market, "sunrise", (wanted, after), &by).map(|it| it.seq)
+    };
     let first = take(&wanted, 0).unwrap();
     assert!(matches!(take(&Wanted::default(), 0), Err(EditError::Docket(DocketError::Overtaken { .. }))));
     let nobody = edit_prohibitions(&*bench.docket, &market, "nobody", (&wanted, 0), &by);
     assert_eq!(nobody, Err(EditError::UnknownMedia("nobody".to_owned())));
     let wrong = take(&Wanted { categories: vec!["games".into()], ..Wanted::default() }, first).unwrap_err();
     assert!(matches!(&wrong, EditError::Wrong(found) if found[0].place == "categories[0]"), "{wrong}");
-    assert_eq!(Wanted::of(&*bench.docket, "sunrise").unwrap(), (wanted.clone(), first));
+    let kept = present(&*bench.docket, "sunrise").unwrap();
+    assert_eq!((kept.seq(), kept.record), (first, wanted.clone()));
     for publisher in [&bench.publisher, &other] {
         publisher.follow_content().unwrap();
         let [contract, own] = prohibited(publisher);
