@@ -138,9 +138,9 @@ reasons! {
         /// Other markup than was approved or submitted, where the deal takes no other (R-REVIEW).
         MarkupNotApproved = 519, "markup_not_approved";
         /// Content that no person has seen, on a media that does not take any (R-REVIEW).
-        UnreviewedNotTaken = 520, "unreviewed_not_taken";
+        UnreviewedNotTaken = 521, "unreviewed_not_taken";
         /// Content that no person has seen, and the deal's share of the day is used up (R-REVIEW).
-        UnreviewedLimit = 521, "unreviewed_limit";
+        UnreviewedLimit = 522, "unreviewed_limit";
     }
 }
 
@@ -160,7 +160,7 @@ reasons! {
         /// The user has seen enough of the deal (R-FREQUENCY).
         FrequencyCapped = 514, "frequency_capped";
         /// Others won the rest of what the deal may show today before a person has seen it (R-REVIEW).
-        UnreviewedLimit = 522, "unreviewed_limit";
+        UnreviewedLimit = 523, "unreviewed_limit";
     }
 }
 
