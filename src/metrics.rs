@@ -3,11 +3,13 @@
 //! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
 
 mod health;
+mod landing;
 mod partner;
 mod process;
 mod write;
 
 pub use health::{BEAT, Health, STUCK};
+pub use landing::Landing;
 pub use partner::PartnerAnswer;
 pub use write::{Names, write};
 
@@ -398,6 +400,8 @@ pub struct Metrics {
     pub unreviewed: Reasons,
     /// Requests to the partner API, in the order of [`PartnerAnswer::ALL`].
     pub partners: Reasons,
+    /// Looks at landing pages.
+    pub landing: Landing,
     /// Won bids whose DSPs wait for the media's word.
     pub notices_waiting: AtomicU64,
     /// Kept notices that are tried again, and that are not by themselves.
@@ -433,6 +437,7 @@ impl Metrics {
             monitors: Reasons::new(MonitorOutcome::ALL.map(|(_, label)| label)),
             unreviewed: Reasons::new(UnreviewedOutcome::ALL.map(|(_, label)| label)),
             partners: Reasons::new(PartnerAnswer::ALL.map(|(_, label)| label)),
+            landing: Landing::default(),
             notices_waiting: AtomicU64::new(0),
             notices_owed: Default::default(),
         }

@@ -10,7 +10,7 @@ use crate::clock::ShanghaiDay;
 use crate::compliance::creative::tests::banner;
 use crate::compliance::creative::{Origin, Submission};
 use crate::compliance::finding::{Finding, Weight};
-use crate::compliance::qualification::{App, Document, Registration, Standing};
+use crate::compliance::qualification::{App, Document, Papers, Registration, Standing};
 use crate::compliance::review::may_follow;
 use crate::control::config::{Moment, compile, load};
 use crate::event::{SubjectKind, Wanted};
@@ -160,6 +160,10 @@ pub(crate) fn document(office: &Office<'_>, kind: &str, number: &str, days: (&st
     }
 }
 
+fn papers(office: &Office<'_>) -> Option<Papers> {
+    Papers::of(office.docket, "80010001/baikang").unwrap()
+}
+
 pub(crate) fn verify(office: &Office<'_>, subject: &Subject) {
     office.judge_registration(subject, Standing::Verified, None, &BY).unwrap();
 }
@@ -186,8 +190,9 @@ fn r_qualify_each_needed_document_is_asked_for_and_the_shortest_decides() {
     assert_eq!(of().findings[0].code, "not-verified");
     qualified(&office);
     assert_eq!((of().until, of().findings), (Some(day("2026-11-30")), vec![]));
-    let all = office.qualified().unwrap();
-    assert_eq!((all.len(), all[0].until, &all[0].registration), (1, Some(day("2026-11-30")), &registration()));
+    let all = Papers::all(&docket).unwrap();
+    let one = all["80010001/baikang"].as_ref().unwrap();
+    assert_eq!((all.len(), Some(one), &one.registration), (1, papers(&office).as_ref(), &registration()));
     // Any of them taken away, and nothing is released.
     for kept in docket.list(SubjectKind::Document, &Wanted::default(), 0, 9).unwrap() {
         let other = MemoryDocket::default();

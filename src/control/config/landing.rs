@@ -21,7 +21,7 @@ use crate::market::policy::landing::{
 };
 use crate::market::supply::Size;
 
-const KEYS: &[&str] = &["schema", "fetch", "rates", "reach", "host", "watch", "malware", "clamd", "browser"];
+const KEYS: &[&str] = &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "malware", "clamd", "browser"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -44,6 +44,7 @@ pub(super) fn read(sources: &Sources, report: &Report) -> Option<LandingTerms> {
 }
 
 fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
+    let crawl = table.optional("crawl", flag);
     let limits = section(table, "fetch", FETCH_KEYS, limits);
     let rates = section(table, "rates", RATE_KEYS, rates);
     let hosts = table
@@ -61,6 +62,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
     };
     let (limits, rates, hosts, reach, watch) = (limits?, rates?, hosts?, reach?, watch?);
     Some(LandingTerms {
+        crawl: crawl?.unwrap_or(false),
         limits,
         rates,
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },

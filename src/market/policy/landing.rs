@@ -14,6 +14,8 @@ use super::super::supply::Size;
 /// All of `landing.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LandingTerms {
+    /// Whether a running node looks at landing pages: it asks hosts on the internet for them.
+    pub crawl: bool,
     /// What one fetch may take.
     pub limits: Limits,
     /// What all fetches together may take.
