@@ -1,5 +1,6 @@
 //! The hot plane composed: one auction from its bytes to its answer, in the order of architecture §1.
 
+mod allowance;
 mod answer;
 mod asking;
 mod award;
@@ -12,6 +13,7 @@ mod notices;
 mod trace;
 mod unreviewed;
 
+pub use allowance::Allowances;
 pub use answer::{BadRequest, Reply};
 pub use click::{ClickedAds, Clicking, Destination};
 pub use core::{Core, Incoming, Seed};
@@ -51,6 +53,8 @@ pub struct Exchange {
     pub pacing: Pacing,
     /// What is made good today.
     pub make_good: MakeGood,
+    /// What deals may still win today before a person has reviewed it.
+    pub allowances: Allowances,
     /// How often users have seen capped deals.
     pub frequency: Frequency,
     /// What happened to each deal's opportunities.
@@ -93,6 +97,7 @@ impl Exchange {
             budgets: Budgets::default(),
             pacing: Pacing::default(),
             make_good: MakeGood::default(),
+            allowances: Allowances::default(),
             // Without randomness the key is known to nobody all the same: it never leaves this process.
             frequency: Frequency::new(secret_bytes().unwrap_or_default()),
             attribution,

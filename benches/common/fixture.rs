@@ -97,7 +97,13 @@ pub(crate) struct Ready;
 
 impl Delivery for Ready {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        Standing { behind: deal.volume.map(|_| 0), capped: false, funds: Funds::Ready, may_return: true }
+        Standing {
+            behind: deal.volume.map(|_| 0),
+            capped: false,
+            funds: Funds::Ready,
+            may_return: true,
+            unreviewed: false,
+        }
     }
 
     fn take(&self, _: &Deal) -> bool {

@@ -180,7 +180,9 @@ impl<'r, 'c> Context<'r, 'c> {
         let position = self.position(bid, creative, imp, offer)?;
         let markup = bid.adm.map(|text| text.as_str()).filter(|markup| !markup.trim().is_empty());
         let markup = markup.ok_or(BidRejection::MissingMarkup)?;
-        if offer.deal.approved_markup && !is_approved(creative, markup) {
+        if (offer.deal.approved_markup || creative.state == CreativeState::PendingReview)
+            && !is_approved(creative, markup)
+        {
             return Err(BidRejection::MarkupNotApproved);
         }
         if !is_secure(imp, markup) {
@@ -235,13 +237,28 @@ impl<'r, 'c> Context<'r, 'c> {
         let creative = self.market.creative(offer.deal.buyer, crid).ok_or(BidRejection::UnknownCreative)?;
         match self.market.creative_state(creative) {
             CreativeState::Approved if creative.shows_at(self.invited.matched.admitted.at) => Ok(creative),
-            CreativeState::Draft | CreativeState::Checking | CreativeState::PendingReview => {
-                Err(BidRejection::CreativePending)
-            }
+            CreativeState::PendingReview => self.before_review(creative, offer),
+            CreativeState::Draft | CreativeState::Checking => Err(BidRejection::CreativePending),
             CreativeState::Approved | CreativeState::Rejected | CreativeState::Suspended | CreativeState::Expired => {
                 Err(BidRejection::CreativeNotApproved)
             }
         }
+    }
+
+    /// R-REVIEW: what waits for a person is served only where the deal and the media both say so, once its automatic checks have passed, and within
+    /// the deal's share of the day.
+    fn before_review(&self, creative: &'r Creative, offer: &Offer<'r>) -> Result<&'r Creative, BidRejection> {
+        let admitted = &self.invited.matched.admitted;
+        if offer.deal.unreviewed_a_day.is_none() || !self.market.is_checked(creative) {
+            return Err(BidRejection::CreativePending);
+        }
+        if !admitted.media.takes_unreviewed {
+            return Err(BidRejection::UnreviewedNotTaken);
+        }
+        if !creative.shows_at(admitted.at) {
+            return Err(BidRejection::CreativeNotApproved);
+        }
+        if offer.unreviewed { Ok(creative) } else { Err(BidRejection::UnreviewedLimit) }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Standing {
     pub funds: Funds,
     /// Whether its DSP may still return what it is offered (R-PUSH).
     pub may_return: bool,
+    /// Whether it may still win with content that no person has seen (R-REVIEW).
+    pub unreviewed: bool,
 }
 
 /// Whether an impression could be paid.
@@ -87,6 +89,8 @@ pub struct Offer<'r> {
     pub floor: ConvertedCpm,
     /// Whether a pass is a return within the allowance.
     pub may_return: bool,
+    /// Whether it may still win with content that no person has seen, as far as the deal goes (R-REVIEW).
+    pub unreviewed: bool,
 }
 
 /// What one DSP is asked; see [`Invited::offers_of`].
@@ -336,7 +340,11 @@ impl<'r> Round<'r, '_> {
         if deal.method == Method::Pd && card.is_none_or(|card| deal.price < card) {
             return Err(Cause::UnderRateCard);
         }
-        let longest_s = self.servable(deal, imp, matched)?;
+        let longest_s = match self.servable(deal, imp, matched) {
+            // A bid may bring what is checked and waits for a person.
+            Err(Cause::NoCreative) if standing.unreviewed && admitted.media.takes_unreviewed && !is_dynamic(imp) => 0,
+            servable => servable?,
+        };
         let (market, day) = (self.market, admitted.day);
         if approved(market, deal, day).next().is_none() {
             return Err(Cause::DspNotApproved);
@@ -416,7 +424,8 @@ impl<'r> Round<'r, '_> {
                 imp: place,
                 turn: self.chance.below(u32::MAX),
             };
-            self.offers.push(Offer { imp: place, deal, dsp, rank, floor, may_return: standing.may_return });
+            let Standing { may_return, unreviewed, .. } = standing;
+            self.offers.push(Offer { imp: place, deal, dsp, rank, floor, may_return, unreviewed });
         }
     }
 
@@ -427,6 +436,11 @@ impl<'r> Round<'r, '_> {
     fn end(&mut self, deal: &Deal, cause: Cause) {
         self.ends.push((deal.id, Measure::Cause(cause)));
     }
+}
+
+/// Whether an imp shows several ads: as many as surely have room.
+fn is_dynamic(imp: &OfferedImp<'_>) -> bool {
+    [Format::Video, Format::Audio].into_iter().any(|format| Dynamic::of(imp.imp, format).is_some())
 }
 
 /// The DSPs that may be asked for a deal today (R-DSP).

@@ -139,7 +139,7 @@ impl<'r> Outcome<'r> {
     }
 
     /// Gives each place to the first contender that fits and can be paid. `pay` takes the money for one ad, or says why there is
-    /// none.
+    /// none; [`Cause::BidRejected`]: nobody has reviewed it, and the deal's share of the day is used up.
     pub fn award<P>(self, mut pay: impl FnMut(&Contender<'r>, &OfferedImp<'r>) -> Result<P, Cause>) -> Award<'r, P> {
         let Self { invited, contenders, mut ends, mut losses } = self;
         let mut winners: Vec<Winner<'r, P>> = Vec::with_capacity(contenders.len());
@@ -152,6 +152,7 @@ impl<'r> Outcome<'r> {
             let paid = tried.and_then(|place| match pay(&contender, &imps[imp]) {
                 Ok(paid) => Ok((place, paid)),
                 Err(Cause::FrequencyCapped) => Err((Loss::FrequencyCapped, Cause::FrequencyCapped)),
+                Err(Cause::BidRejected) => Err((Loss::UnreviewedLimit, Cause::BidRejected)),
                 Err(cause) => Err((Loss::Unfunded, cause)),
             });
             let (deal, cause) = (contender.deal.id, paid.as_ref().err().map(|(_, cause)| *cause));
@@ -208,6 +209,7 @@ const fn cause_of(loss: Loss) -> Cause {
         Loss::Separated => Cause::Separated,
         Loss::FrequencyCapped => Cause::FrequencyCapped,
         Loss::Unfunded => Cause::BalanceEmpty,
+        Loss::UnreviewedLimit => Cause::BidRejected,
         Loss::Outbid | Loss::Outranked | Loss::SecondBid => Cause::Outranked,
     }
 }

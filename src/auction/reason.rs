@@ -135,10 +135,14 @@ reasons! {
         CategoryNotApproved = 517, "category_not_approved";
         /// A creative attribute that was not approved (R-REVIEW).
         AttributeNotApproved = 518, "attribute_not_approved";
-        /// Other markup than was approved, where the deal takes no other (R-REVIEW).
+        /// Other markup than was approved or submitted, where the deal takes no other (R-REVIEW).
         MarkupNotApproved = 519, "markup_not_approved";
         /// The creative says a word that the media prohibits, or nobody has looked yet whether it does (R-CATEGORY).
         WordProhibited = 520, "word_prohibited";
+        /// Content that no person has seen, on a media that does not take any (R-REVIEW).
+        UnreviewedNotTaken = 521, "unreviewed_not_taken";
+        /// Content that no person has seen, and the deal's share of the day is used up (R-REVIEW).
+        UnreviewedLimit = 522, "unreviewed_limit";
     }
 }
 
@@ -157,6 +161,8 @@ reasons! {
         Unfunded = 513, "unfunded";
         /// The user has seen enough of the deal (R-FREQUENCY).
         FrequencyCapped = 514, "frequency_capped";
+        /// Others won the rest of what the deal may show today before a person has seen it (R-REVIEW).
+        UnreviewedLimit = 523, "unreviewed_limit";
     }
 }
 

@@ -165,6 +165,8 @@ pub(super) struct DealPage {
     pub(super) priority: u8,
     pub(super) fallback: Option<String>,
     pub(super) identifiers: bool,
+    /// How much it may win before review.
+    pub(super) unreviewed: Option<UnreviewedToday>,
     pub(super) targeting: Targets,
     /// Whether this node could pay for an impression of it now.
     pub(super) funds: &'static str,
@@ -173,6 +175,14 @@ pub(super) struct DealPage {
     pub(super) day: String,
     pub(super) funnel: Vec<Reached>,
     pub(super) causes: Vec<Ended>,
+}
+
+/// What a serve-first deal may win before a person has seen it (R-REVIEW), impressions.
+#[derive(Debug, Serialize)]
+pub(super) struct UnreviewedToday {
+    a_day: u32,
+    /// What this process has reserved of today's and not won.
+    left_here: u32,
 }
 
 /// One stage of the funnel.
@@ -296,6 +306,9 @@ impl DealPage {
                 .and_then(|id| market.creative_numbered(id))
                 .map(|creative| creative.crid().to_owned()),
             identifiers: deal.identifiers,
+            unreviewed: deal
+                .unreviewed_a_day
+                .map(|a_day| UnreviewedToday { a_day, left_here: now.exchange.allowances.left(deal.id, now.day()) }),
             targeting: Targets::of(market, &deal.targeting),
             funds: match now.exchange.budgets.probe(source, deal.price.per_impression(), now.at) {
                 Ok(()) => "ready",

@@ -220,6 +220,7 @@ mod tests {
             fallback: None,
             identifiers: false,
             approved_markup: false,
+            unreviewed_a_day: None,
             frequency: None,
             client: None,
             targeting: deal::Targeting {

@@ -26,6 +26,8 @@ coded! {
         SpotCheck = 8, "spot-check";
         /// A file that a buyer uploaded, by `ACCOUNT/SHA256`.
         Upload = 9, "upload";
+        /// How much of a day's share of impressions before review is reserved (R-REVIEW), by `DEAL/DAY`.
+        Allowance = 10, "allowance";
     }
 }
 

@@ -13,7 +13,9 @@ use crate::billing::notice::urls;
 use crate::event::{Cause, Charge, ChargeKey};
 use crate::ids::{AuctionId, LeaseId};
 use crate::market::Market;
+use crate::market::demand::CreativeState;
 use crate::money::CpmMicroYuan;
+use crate::money::Quantity;
 
 impl Core {
     /// Awards each place to the first contender that can be paid. A test request takes no money (OpenRTB 2.6 §3.2.1 `test`).
@@ -25,7 +27,7 @@ impl Core {
         test: bool,
     ) -> Award<'r, Option<LeaseId>> {
         let award = outcome.award(|contender, imp| {
-            let paid = if test { Ok(None) } else { self.fund(contender, imp, live).map(Some) };
+            let paid = if test { Ok(None) } else { self.take(contender, imp, live).map(Some) };
             paid.inspect_err(|cause| trace.unfunded(&contender.deal.wire, *cause))
         });
         for winner in &award.winners {
@@ -33,6 +35,20 @@ impl Core {
             trace.won(imp, &winner.contender.deal.wire, &winner.contender.dsp.wire);
         }
         award
+    }
+
+    /// What one ad takes: of the deal's share of the day where nobody has reviewed it, and of its money.
+    fn take(&self, contender: &Contender<'_>, imp: &OfferedImp<'_>, live: &Live<'_>) -> Result<LeaseId, Cause> {
+        let (deal, allowances) = (contender.deal, &self.exchange.allowances);
+        if contender.creative.state == CreativeState::Approved {
+            return self.fund(contender, imp, live);
+        }
+        let impressions = imp.quantity.0.div_ceil(Quantity::ONE.0);
+        if !allowances.take(deal.id, live.day, impressions) {
+            return Err(Cause::BidRejected);
+        }
+        let funded = self.fund(contender, imp, live);
+        funded.inspect_err(|_| allowances.add(deal.id, live.day, impressions))
     }
 
     /// The lease that pays for one ad, which counts as seen by the user (R-FREQUENCY).

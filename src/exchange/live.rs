@@ -61,11 +61,14 @@ impl Delivery for Live<'_> {
         };
         let frequency = &self.exchange.frequency;
         let capped = deal.frequency.is_some_and(|cap| !frequency.allows(deal.id, cap, self.user, self.now));
-        let Some(volume) = deal.volume else { return Standing { behind: None, capped, funds, may_return: true } };
+        let unreviewed = deal.unreviewed_a_day.is_some() && self.exchange.allowances.left(deal.id, self.day) > 0;
+        let Some(volume) = deal.volume else {
+            return Standing { behind: None, capped, funds, may_return: true, unreviewed };
+        };
         let offered = self.offered(deal);
         let returned = self.exchange.attribution.today(deal.id, self.day, Measure::Cause(Cause::Returned));
         let may_return = returned < volume.push.returnable_of(offered + 1);
-        Standing { behind: self.behind(deal, offered), capped, funds, may_return }
+        Standing { behind: self.behind(deal, offered), capped, funds, may_return, unreviewed }
     }
 
     fn take(&self, deal: &Deal) -> bool {
@@ -113,7 +116,8 @@ pub(super) struct Rehearsal;
 
 impl Delivery for Rehearsal {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        Standing { behind: deal.volume.map(|_| 0), capped: false, funds: Funds::Ready, may_return: true }
+        let (behind, unreviewed) = (deal.volume.map(|_| 0), deal.unreviewed_a_day.is_some());
+        Standing { behind, capped: false, funds: Funds::Ready, may_return: true, unreviewed }
     }
 
     fn take(&self, _: &Deal) -> bool {

@@ -232,6 +232,14 @@ impl Market {
         first(self.content.get(id), || self.configured().creatives.get(id))
     }
 
+    /// Whether a creative waits in the review with its automatic checks passed. What only the config calls pending was never checked.
+    #[must_use]
+    pub fn is_checked(&self, creative: &Creative) -> bool {
+        let known = self.content.get(creative.id);
+        self.creative_state(creative) == CreativeState::PendingReview
+            && known.is_some_and(|known| std::ptr::eq(known, creative))
+    }
+
     /// What a media never shows: by its contract, and by its own word (R-CATEGORY).
     #[must_use]
     pub fn prohibited<'m>(&'m self, media: &'m Media) -> [&'m Prohibitions; 2] {

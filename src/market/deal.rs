@@ -160,6 +160,9 @@ pub struct Deal {
     pub fallback: Option<CreativeId>,
     /// Whether only the markup that was approved is shown (R-REVIEW).
     pub approved_markup: bool,
+    /// How many impressions a day (Asia/Shanghai) it may win with content that has passed the automatic checks and waits for a person; `None`: none,
+    /// review comes first (R-REVIEW).
+    pub unreviewed_a_day: Option<u32>,
     /// Whether the buyer needs identifiers, where consent allows them (R-CONSENT).
     pub identifiers: bool,
     /// The client whose own account pays, which is its only advertiser; `None`: the buyer's balance does (R-BALANCE).

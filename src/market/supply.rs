@@ -50,6 +50,8 @@ pub struct Media {
     pub consent_since: Option<ShanghaiDay>,
     /// What its contract keeps from it (R-CATEGORY); what it prohibits itself stands beside, in the [`Market`](super::Market).
     pub prohibited: Prohibitions,
+    /// Whether it shows content that has passed the automatic checks before a person has seen it, where a deal may serve it (R-REVIEW).
+    pub takes_unreviewed: bool,
     /// The advertisers among it as its contract names them, `ACCOUNT/ADVERTISER`: some may not be registered yet.
     pub prohibited_advertisers: Vec<String>,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.

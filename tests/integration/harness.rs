@@ -276,13 +276,24 @@ impl Pmpx {
     }
 
     /// Sends the same request on that many connections at once, `each` times on each.
-    pub(crate) fn auctions(&self, media: &str, body: &Value, (connections, each): (usize, usize)) -> Vec<Answer> {
+    pub(crate) fn auctions(&self, media: &str, body: &Value, many: (usize, usize)) -> Vec<Answer> {
+        self.auctions_at(self.address(), media, body, many)
+    }
+
+    /// The same at another node.
+    pub(crate) fn auctions_at(
+        &self,
+        address: SocketAddr,
+        media: &str,
+        body: &Value,
+        (connections, each): (usize, usize),
+    ) -> Vec<Answer> {
         let body = Bytes::from(body.to_string());
         self.runtime.block_on(async {
             let mut flying = tokio::task::JoinSet::new();
             for _ in 0..connections {
                 let (client, body, media) =
-                    (Client::new(&self.address().to_string(), 1).unwrap(), body.clone(), media.to_owned());
+                    (Client::new(&address.to_string(), 1).unwrap(), body.clone(), media.to_owned());
                 flying.spawn(async move {
                     let mut answers = Vec::with_capacity(each);
                     for _ in 0..each {

@@ -119,7 +119,13 @@ fn behind(deal: &Deal) -> Option<u32> {
 
 impl Delivery for Due {
     fn standing(&self, deal: &Deal, _: MicroYuan) -> Standing {
-        Standing { behind: behind(deal), capped: false, funds: Funds::Ready, may_return: deal.id.0.is_multiple_of(2) }
+        Standing {
+            behind: behind(deal),
+            capped: false,
+            funds: Funds::Ready,
+            may_return: deal.id.0.is_multiple_of(2),
+            unreviewed: false,
+        }
     }
 
     fn take(&self, _: &Deal) -> bool {

@@ -1,11 +1,13 @@
 //! Bids with content that nobody has reviewed: refused, and put into the queue, once and within bounds (R-REVIEW).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use loadtest::dsp::Temper;
+use pmpx::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::harness::{NOON, Pmpx, bids, top};
+use crate::harness::{NOON, Pmpx, bids, moment, start_node, top};
 
 const QUEUE: &str = "/api/v1/reviews?buyer=80010003&limit=1000";
 const MARKUP: &str = "<a href=\"__CLICK_URL__\">广告 泡泡游戏</a>";
@@ -18,13 +20,22 @@ fn only_basalt(deal: &Value) -> Pmpx {
     pmpx
 }
 
+/// An answer of `basalt` with this creative for these imps.
+fn fixed(crid: &str, markup: &str, imps: &[&str]) -> Temper {
+    let bid = |imp: &&str| {
+        json!({
+            "id": "b", "impid": imp, "dealid": "PD-2026-PAOPAO", "price": 62, "crid": crid, "adm": markup,
+            "adomain": ["paopao.example"], "mtype": 1, "w": 728, "h": 90, "cat": ["IAB9"],
+        })
+    };
+    let bids: Vec<_> = imps.iter().map(bid).collect();
+    let body = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "basalt-3", "bid": bids}]});
+    Temper::Fixed(body.to_string().into())
+}
+
 /// `basalt` bids with this creative from now on.
 fn bids_with(pmpx: &Pmpx, crid: &str, markup: &str) {
-    let body = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "basalt-3", "bid": [{
-        "id": "b", "impid": "@IMP_ID@", "dealid": "PD-2026-PAOPAO", "price": 62, "crid": crid, "adm": markup,
-        "adomain": ["paopao.example"], "mtype": 1, "w": 728, "h": 90, "cat": ["IAB9"],
-    }]}]});
-    pmpx.script("basalt", Temper::Fixed(body.to_string().into()));
+    pmpx.script("basalt", fixed(crid, markup, &["@IMP_ID@"]));
 }
 
 fn queue(pmpx: &Pmpx) -> Vec<Value> {
@@ -57,9 +68,10 @@ fn outcomes(pmpx: &Pmpx) -> BTreeMap<&'static str, u64> {
 #[test]
 fn r_review_a_bids_creative_is_in_the_queue_once_and_wins_when_it_is_approved() {
     let pmpx = only_basalt(&json!({"adm": "approved", "formats": ["banner", "video"]}));
-    bids_with(&pmpx, "new-7", MARKUP);
+    bids_with(&pmpx, "test-1", MARKUP);
     let test = json!({"id": "r", "test": 1, "imp": top()["imp"], "site": {"id": "s"}});
     assert_eq!(pmpx.auction("citypages", &test).status, 204, "a test request leaves nothing behind");
+    bids_with(&pmpx, "new-7", MARKUP);
     let answers = pmpx.auctions("citypages", &top(), (2, 500));
     assert!(answers.len() == 1_000 && answers.iter().all(|answer| answer.status == 204));
     let refused = |reason: &str| pmpx.rejected()["basalt"].get(reason).copied().unwrap_or(0);
@@ -104,4 +116,105 @@ fn r_review_a_flood_of_new_creatives_is_bounded() {
     let expected = BTreeMap::from([("submitted", 100), ("too_many_waiting", 20), ("too_often", 40)]);
     assert_eq!(outcomes(&pmpx), expected);
     pmpx.wait_until("their checks are done", || queue(&pmpx).len() == 100);
+}
+
+fn state(pmpx: &Pmpx) -> &'static str {
+    let market = pmpx.exchange().market.load_full();
+    let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
+    market.creative(buyer, "new-7").map_or("unknown", |it| it.state.label())
+}
+
+/// A serve-first deal under which `basalt` has bid with a creative that waits for a person now.
+fn serve_first(a_day: u32, media: &Value) -> Pmpx {
+    let deal = json!({"review": "after", "unreviewed_a_day": a_day, "formats": ["banner", "video"]});
+    let other = json!({"state": "paused"});
+    let edits = json!({
+        "deals.toml": {"deal": {"id=PD-2026-X7-TOP": other, "id=PD-2026-PAOPAO": deal}},
+        "media.toml": {"media": {"id=citypages": media}},
+    });
+    let pmpx = Pmpx::start(NOON, &edits);
+    pmpx.script("comet", Temper::Pass);
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    pmpx.wait_until("its checks are done", || state(&pmpx) == "pending_review");
+    pmpx
+}
+
+/// How many of these auctions were won.
+fn won(pmpx: &Pmpx, (connections, each): (usize, usize)) -> usize {
+    pmpx.auctions("citypages", &top(), (connections, each)).iter().filter(|answer| answer.status == 200).count()
+}
+
+/// R-REVIEW: what waits for a person wins where deal and media say so, as it was submitted, up to the day's limit: over a restart, and until it is approved.
+#[test]
+fn r_review_a_serve_first_deal_wins_up_to_its_limit_before_review() {
+    let mut pmpx = serve_first(5, &json!({}));
+    let refused = |pmpx: &Pmpx, reason: &str| pmpx.rejected()["basalt"].get(reason).copied().unwrap_or(0);
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "unreviewed_not_taken")), (0, 2), "the media has not agreed");
+    pmpx.edit(&json!({"media.toml": {"media": {"id=citypages": {"unreviewed": true}}}}));
+    pmpx.reload();
+    bids_with(&pmpx, "new-7", &MARKUP.replace("泡泡游戏", "泡泡游戏 2"));
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "markup_not_approved")), (0, 2));
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!(won(&pmpx, (2, 2)), 4);
+    // Two places, and one impression left: both bids count, and one of them wins.
+    let place = |id: &str| json!({"id": id, "tagid": "city-top", "banner": {"w": 728, "h": 90}});
+    let two = json!({"id": "r", "imp": [place("1"), place("2")], "site": {"id": "s"}});
+    pmpx.script("basalt", fixed("new-7", MARKUP, &["1", "2"]));
+    assert_eq!(bids(&pmpx.auction("citypages", &two)).len(), 1);
+    assert_eq!(pmpx.events()["PD-2026-PAOPAO"]["won"], 5);
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!((won(&pmpx, (1, 3)), refused(&pmpx, "unreviewed_limit")), (0, 3));
+    pmpx.restart(&json!({}));
+    assert_eq!((won(&pmpx, (1, 2)), refused(&pmpx, "unreviewed_limit")), (0, 2), "the day is the same");
+    let (_, deal) = pmpx.control("/api/v1/deals/PD-2026-PAOPAO", None);
+    assert_eq!(deal["unreviewed"], json!({"a_day": 5, "left_here": 0}), "{deal}");
+    approve(&pmpx, 1);
+    assert_eq!(won(&pmpx, (2, 4)), 8, "what is approved is not limited");
+}
+
+/// R-REVIEW: two processes on one data folder share the day; one that ends gives back what it has not won.
+#[test]
+fn r_review_two_processes_win_no_more_together_than_the_share() {
+    let pmpx = serve_first(60, &json!({"unreviewed": true}));
+    let clock = Clock::manual(moment(NOON));
+    let second = start_node(pmpx.config(), pmpx.data(), &clock, Some(2));
+    let won_at = |address| {
+        let answers = pmpx.auctions_at(address, "citypages", &top(), (1, 70));
+        answers.iter().filter(|answer| answer.status == 200).count()
+    };
+    let other = won_at(second.address());
+    assert_eq!((other, won(&pmpx, (1, 70))), (10, 50), "the first one has reserved 50 of the 60");
+    second.stop(Duration::ZERO);
+    let third = start_node(pmpx.config(), pmpx.data(), &clock, Some(3));
+    assert_eq!(won_at(third.address()), 0);
+    third.stop(Duration::ZERO);
+
+    let mut pmpx = serve_first(60, &json!({"unreviewed": true}));
+    assert_eq!(won(&pmpx, (1, 20)), 20);
+    pmpx.restart(&json!({}));
+    assert_eq!(won(&pmpx, (1, 70)), 40, "what was not won before the restart");
+}
+
+/// R-REVIEW, R-REFUSE: a person's rejection stops it, and what was won and not displayed is void. Another day is another share.
+#[test]
+fn r_refuse_what_is_served_first_stops_when_it_is_rejected() {
+    let pmpx = serve_first(2, &json!({"unreviewed": true}));
+    assert_eq!(won(&pmpx, (1, 3)), 2);
+    pmpx.set_clock("2026-11-23T12:00:00+08:00");
+    pmpx.wait_until("the next day's share is reserved", || {
+        let deal = pmpx.exchange().market.load().deal_named("PD-2026-PAOPAO").unwrap().id;
+        pmpx.exchange().allowances.left(deal, pmpx.exchange().clock.now().shanghai_day()) == 2
+    });
+    let bid = || bids(&pmpx.auction("citypages", &top())).remove(0);
+    let (shown, kept) = (bid(), bid());
+    let bill = |bid: &Value| pmpx.get(bid["burl"].as_str().unwrap()).status.as_u16();
+    assert_eq!(bill(&shown), 200);
+    let path = "/api/v1/reviews/creatives/80010003/new-7/1/reject";
+    let (status, answer) = pmpx.control(path, Some(&json!({"reasons": ["misleading"], "reason": "no"})));
+    assert_eq!(status, 200, "{answer}");
+    pmpx.wait_until("the verdict is served", || state(&pmpx) == "rejected");
+    assert_eq!((bill(&kept), bill(&shown)), (410, 200), "what was billed stays billed");
+    assert_eq!(won(&pmpx, (1, 1)), 0);
+    assert_eq!(pmpx.rejected()["basalt"]["creative_not_approved"], 1);
 }

@@ -64,7 +64,13 @@ impl Office<'_> {
         if self.is_known(bid, &versions)? {
             return Ok(Heard::Known);
         }
-        let Some(advertiser) = self.advertiser_of(bid, &buyer.account)? else {
+        let approved = versions.iter().rev().find(|kept| kept.step.state == CreativeState::Approved.code());
+        let before = approved.or(versions.last()).map(body_of::<Record>).transpose()?.map(|record| record.submission);
+        let advertiser = match &before {
+            Some(before) => Some(before.advertiser.clone()),
+            None => self.advertiser_of(bid, &buyer.account)?,
+        };
+        let Some(advertiser) = advertiser else {
             let found = listed(&bid.domains);
             let words = (
                 format!(
@@ -84,7 +90,11 @@ impl Office<'_> {
             return Ok(Heard::TooManyWaiting);
         }
         let version = versions.last().map_or(0, |kept| kept.step.subject.version) + 1;
-        let submission = match submission_of(bid, &buyer.account, (advertiser, version)) {
+        let read = match before {
+            Some(before) => next_of(before, bid, version),
+            None => submission_of(bid, &buyer.account, (advertiser, version)),
+        };
+        let submission = match read {
             Ok(submission) => submission,
             Err((en, zh)) => return self.incomplete(bid, (en.to_owned(), zh.to_owned())),
         };
@@ -185,7 +195,9 @@ impl Office<'_> {
     /// R-LANDING-MATCH: where a bid's markup names no page, the advertiser's own was taken, and a person looks whether a click is to open it.
     pub(in crate::compliance) fn page_assumed(record: &Record) -> Option<Finding> {
         let submission = &record.submission;
-        if record.origin != Origin::Bid || !markup::pages(submission).is_empty() {
+        let url = Url::parse(&submission.landing_page).ok();
+        let front = url.is_none_or(|url| url.path() == "/" && url.query().is_none());
+        if record.origin != Origin::Bid || !front || !markup::pages(submission).is_empty() {
             return None;
         }
         let words = (
@@ -272,6 +284,32 @@ fn submission_of(
     };
     submission.landing_page = page_of(&submission, &bid.domains);
     Ok(submission)
+}
+
+/// The version after another one, with the bid's markup: what a bid does not say stays as it was.
+fn next_of(before: Submission, bid: &UnreviewedBid, version: u32) -> Result<Submission, (&'static str, &'static str)> {
+    let whole = UnreviewedBid {
+        format: Some(before.format),
+        size: bid.size.or(before.sizes.first().copied()),
+        duration_s: bid.duration_s.or(before.duration_s),
+        ..bid.clone()
+    };
+    let next = submission_of(&whole, &before.account, (before.advertiser.clone(), version))?;
+    let mut sizes = before.sizes.clone();
+    sizes.extend(next.sizes.iter().filter(|size| !before.sizes.contains(size)));
+    Ok(Submission {
+        sizes,
+        categories: if next.categories.is_empty() { before.categories } else { next.categories.clone() },
+        attributes: if next.attributes.is_empty() { before.attributes } else { next.attributes.clone() },
+        landing_page: if markup::pages(&next).is_empty() { before.landing_page } else { next.landing_page.clone() },
+        files: before.files.into_iter().filter(|file| next.markup.contains(&file.url)).collect(),
+        monitors: before.monitors,
+        app: before.app,
+        offer: before.offer,
+        display_from_ms: before.display_from_ms,
+        display_until_ms: before.display_until_ms,
+        ..next
+    })
 }
 
 /// What it says it is; else the only thing that the imp takes.

@@ -28,6 +28,8 @@ const KEYS: &[&str] = &[
     "fallback",
     "identifiers",
     "adm",
+    "review",
+    "unreviewed_a_day",
     "advertisers",
     "payer",
     "frequency",
@@ -65,6 +67,10 @@ const PERIODS: &[(&str, FrequencyPeriod)] =
 const PAYERS: &[(&str, bool)] = &[("buyer", false), ("client", true)];
 /// Whether only the approved one is taken.
 const MARKUP: &[(&str, bool)] = &[("any", false), ("approved", true)];
+/// Whether content is served before a person has seen it.
+const REVIEW: &[(&str, bool)] = &[("before", false), ("after", true)];
+/// The most impressions a day that may be served so.
+const MOST_UNREVIEWED: u32 = 1_000_000;
 /// Whether they are served.
 const UNKNOWN_USER: &[(&str, bool)] = &[("serve", true), ("skip", false)];
 
@@ -98,6 +104,8 @@ pub(super) struct DealEntry {
     pub(super) fallback: Option<At<String>>,
     pub(super) identifiers: bool,
     pub(super) approved_markup: bool,
+    /// Impressions a day with content that no person has seen; `None`: review comes first.
+    pub(super) unreviewed_a_day: Option<u32>,
     pub(super) advertisers: Vec<At<String>>,
     /// Whether its only advertiser pays from an account of its own.
     pub(super) client_pays: bool,
@@ -148,6 +156,8 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
     let fallback = table.optional_at("fallback", wire);
     let identifiers = table.optional("identifiers", flag);
     let approved_markup = table.optional_at("adm", choice(MARKUP));
+    let review = table.optional_at("review", choice(REVIEW));
+    let unreviewed = table.optional_at("unreviewed_a_day", small(1_u32, MOST_UNREVIEWED));
     let advertisers = chosen(table, "advertisers", table.list("advertisers", id));
     let payer = payer(table, advertisers.as_deref());
     let frequency = frequency(table);
@@ -190,6 +200,7 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         fallback: terms.fallback,
         identifiers: identifiers?.unwrap_or(false),
         approved_markup: approved_markup.as_ref()?.as_ref().is_some_and(|it| it.value),
+        unreviewed_a_day: unreviewed_a_day(table, (review.as_ref()?.as_ref(), unreviewed?))?,
         advertisers: advertisers?,
         client_pays: payer?,
         frequency: frequency?,
@@ -197,14 +208,37 @@ fn deal(table: Table<'_>, name: Option<String>) -> Option<DealEntry> {
         exclude: exclude?,
         place: table.place,
     };
-    if let (true, Some(Some(said))) =
-        (entry.approved_markup && entry.format_set().has(Format::Native), &approved_markup)
-    {
-        let why = "`adm` is \"approved\": native markup answers each request in numbers of its own and cannot be compared; list \
-                   `formats` without native (R-REVIEW)";
-        table.report().error(said.place, why);
+    for (compares, said, key) in [
+        (entry.approved_markup, &approved_markup, "`adm` is \"approved\""),
+        (entry.unreviewed_a_day.is_some(), &review, "`review` is \"after\""),
+    ] {
+        if let (true, Some(Some(said))) = (compares && entry.format_set().has(Format::Native), said) {
+            let why = "native markup answers each request in numbers of its own and cannot be compared; list `formats` without native";
+            table.report().error(said.place, format!("{key}: {why} (R-REVIEW)"));
+        }
     }
     Some(entry)
+}
+
+/// R-REVIEW: how much may be served before a person has seen it; that it may be at all is said beside.
+fn unreviewed_a_day(table: Table<'_>, (review, most): (Option<&At<bool>>, Option<At<u32>>)) -> Option<Option<u32>> {
+    match (review.is_some_and(|review| review.value), most) {
+        (true, Some(most)) => Some(Some(most.value)),
+        (false, None) => Some(None),
+        (true, None) => {
+            if !table.misspells("unreviewed_a_day") {
+                let why = "`unreviewed_a_day` is missing: `review` is \"after\", so say how many impressions a day may be served before a \
+                           person has seen them (R-REVIEW)";
+                table.report().error(table.place, why);
+            }
+            None
+        }
+        (false, Some(most)) => {
+            let why = "`unreviewed_a_day` is for deals whose `review` is \"after\"; this one's comes first (R-REVIEW)";
+            table.report().error(most.place, why);
+            None
+        }
+    }
 }
 
 /// R-BALANCE: whether the client's own account pays. Whose that is must be said: by exactly one advertiser.

@@ -23,6 +23,7 @@ const MEDIA_KEYS: &[&str] = &[
     "prohibited_advertisers",
     "prohibited_advertiser_ids",
     "prohibited_attributes",
+    "unreviewed",
     "no_bid_body",
     "default_tmax",
     "currency",
@@ -60,6 +61,7 @@ pub(super) struct MediaEntry {
     /// `ACCOUNT/ADVERTISER`.
     pub(super) prohibited_ids: Vec<String>,
     pub(super) prohibited_attributes: Vec<i32>,
+    pub(super) takes_unreviewed: bool,
     pub(super) no_bid_body: bool,
     pub(super) default_tmax_ms: Option<At<u32>>,
     pub(super) currency: At<Currency>,
@@ -147,6 +149,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
     let advertisers = table.list("prohibited_advertisers", domain);
     let advertiser_ids = table.list("prohibited_advertiser_ids", advertiser_name);
     let attributes = table.list("prohibited_attributes", attribute);
+    let unreviewed = table.optional("unreviewed", flag);
     let no_bid_body = table.optional("no_bid_body", flag);
     let default_tmax = table.optional_at("default_tmax", short_ms(1, 10_000));
     let currency = table.optional_at("currency", currency);
@@ -183,6 +186,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
             prohibited_advertisers: values(advertisers?),
             prohibited_ids: values(advertiser_ids?),
             prohibited_attributes: values(attributes?),
+            takes_unreviewed: unreviewed?.unwrap_or(false),
             no_bid_body: no_bid_body?.unwrap_or(false),
             default_tmax_ms: default_tmax?,
             currency: currency?.unwrap_or(At { value: Currency::CNY, place: table.place }),

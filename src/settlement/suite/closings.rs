@@ -46,6 +46,7 @@ pub(super) fn order(days: u32, ordered: u64, push: &str) -> Order {
         fallback: None,
         identifiers: false,
         approved_markup: false,
+        unreviewed_a_day: None,
         frequency: None,
         client: None,
         targeting: Targeting { places: Few::default(), formats: Formats::ALL, conditions: None },

@@ -97,6 +97,7 @@ pub(crate) fn market() -> Market {
         fallback: None,
         identifiers: false,
         approved_markup: false,
+        unreviewed_a_day: None,
         frequency: None,
         client: None,
         targeting: Targeting {

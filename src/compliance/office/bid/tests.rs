@@ -177,6 +177,36 @@ fn r_review_other_markup_of_an_approved_creative_is_its_next_version() {
 }
 
 #[test]
+fn r_review_the_next_version_keeps_what_the_bid_does_not_say() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let first = submission_of(&bid(&market), "80010003", ("paopao-games".to_owned(), 1)).unwrap();
+    let first = Submission {
+        sizes: vec![SMALL],
+        landing_page: "https://paopao.example/play?x=1".to_owned(),
+        monitors: crate::compliance::creative::Told {
+            click: vec!["https://m.example/c".to_owned()],
+            ..Default::default()
+        },
+        ..first
+    };
+    office.submit(&first, Origin::Submitted, &BY).unwrap();
+    decide(&office, 1, CreativeState::Approved);
+    let changed = UnreviewedBid {
+        changed: true,
+        markup: "<a href=\"__CLICK_URL__\">2</a>".to_owned(),
+        categories: Vec::new(),
+        ..bid(&market)
+    };
+    assert_eq!(office.submit_bid(&changed), Ok(Heard::Submitted));
+    let record: Record = body_of(&versions(&docket, "new-7").remove(1)).unwrap();
+    let expected = Submission { version: 2, sizes: vec![SMALL, LARGE], markup: changed.markup, ..first };
+    assert_eq!(record.submission, expected);
+    let found = office.examine(&record, &[]).unwrap();
+    assert!(found.iter().all(|it| it.code != "page-assumed"), "the page is known");
+}
+
+#[test]
 fn r_review_no_more_of_a_buyer_wait_by_bids_than_may() {
     let (docket, market) = (MemoryDocket::default(), market());
     let office = Office { docket: &docket, market: &market, now: noon() };

@@ -325,3 +325,39 @@ fn what_nothing_uses_is_warned_of() {
         &["warning: config/dsps.toml:37: no deal names dsp `comet`"],
     );
 }
+
+#[test]
+fn r_review_a_deal_that_serves_first_says_how_much_a_day() {
+    let deal = |text: &str| with_deals(&SECOND.replace("[[deal]]\n", &format!("[[deal]]\n{text}\n")));
+    let right = "review = \"after\"\nunreviewed_a_day = 1_000\nformats = [\"banner\"]";
+    let market = edited(&[deal(right)]).unwrap().market;
+    assert_eq!(market.deal_named("PDB-SECOND").unwrap().unreviewed_a_day, Some(1_000));
+    let market = edited(&[deal("review = \"before\"")]).unwrap().market;
+    assert_eq!(market.deal_named("PDB-SECOND").unwrap().unreviewed_a_day, None);
+    assert!(market.media.iter().all(|media| !media.takes_unreviewed), "who has not agreed sees only what was reviewed");
+    for (text, wrong) in [
+        (
+            "review = \"after\"",
+            "88: `unreviewed_a_day` is missing: `review` is \"after\", so say how many impressions a day may be served before a person has seen them (R-REVIEW)",
+        ),
+        (
+            "unreviewed_a_day = 5",
+            "89: `unreviewed_a_day` is for deals whose `review` is \"after\"; this one's comes first (R-REVIEW)",
+        ),
+        (
+            "review = \"before\"\nunreviewed_a_day = 5",
+            "90: `unreviewed_a_day` is for deals whose `review` is \"after\"; this one's comes first (R-REVIEW)",
+        ),
+        (
+            "review = \"after\"\nunreviewed_a_day = 0\nformats = [\"banner\"]",
+            "90: `unreviewed_a_day` must be from 1 to 1000000",
+        ),
+        (
+            "review = \"after\"\nunreviewed_a_day = 5",
+            "89: `review` is \"after\": native markup answers each request in numbers of its own and cannot be compared; list `formats` without native (R-REVIEW)",
+        ),
+    ] {
+        let errors = edited(&[deal(text)]).unwrap_err().to_string();
+        assert!(errors.lines().any(|line| line == format!("config/deals.toml:{wrong}")), "{text}: {errors}");
+    }
+}

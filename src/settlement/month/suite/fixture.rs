@@ -37,6 +37,7 @@ pub(super) fn deal(id: u32, wire: &str, method: Method, period: (&str, &str)) ->
         fallback: None,
         identifiers: false,
         approved_markup: false,
+        unreviewed_a_day: None,
         frequency: None,
         client: None,
         targeting: Targeting { places: vec![Place::Media(MediaId(0))].into(), formats: Formats::ALL, conditions: None },
