@@ -238,6 +238,17 @@ impl Post {
         let plain = fetcher.terms().reach.plain.contains(&format!("{}/{}", record.account, record.advertiser));
         let target = Target { url: &record.url, domains: &domains, plain };
         let looker = Looker { fetcher, docket: &*self.docket, clock: &self.exchange.clock };
+        if let Err(out) = looker.reaches(&record, &target) {
+            let (url, why) = (&out.url, &out.why.en);
+            tracing::warn!(
+                page = record.url,
+                url,
+                why,
+                "a landing page is not looked at: the terms or its advertiser's domains have changed"
+            );
+            let standing = Standing { state, record, again: Again::Usual };
+            return self.later(&standing.record.subject(), seq, self.due(&standing, due));
+        }
         let offered = self.offered(&market, &record)?;
         let round = looker.look((state, &record), &target, &offered).await?;
         let standing = landing::seen(state, &record, &round, watch);
