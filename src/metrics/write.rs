@@ -72,6 +72,8 @@ impl Collector for Scrape {
         reasons(&mut encoder, "pmpx_clicks", "Clicks by how they were taken", "answer", metrics.clicks.iter())?;
         reasons(&mut encoder, "pmpx_billing_notices", "Billing notices by answer", "answer", metrics.notices.iter())?;
         reasons(&mut encoder, "pmpx_shed", "Requests refused at the door", "at", metrics.shed.iter())?;
+        let help = "Creatives that DSPs bid with and nobody has reviewed, by what came of them";
+        reasons(&mut encoder, "pmpx_unreviewed_bids", help, "outcome", metrics.unreviewed.iter())?;
         let help = "Requests to the partner API by how they ended";
         reasons(&mut encoder, "pmpx_partner_requests", help, "answer", metrics.partners.iter())?;
         self.landing(&mut encoder)?;

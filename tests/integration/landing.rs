@@ -76,12 +76,15 @@ fn decide(docket: &SqliteDocket, owner: Owner, (version, url): (u32, &str), stat
     step(docket, owner, subject, (state.code(), serde_json::to_string(&record).unwrap()), false);
 }
 
-fn step(docket: &SqliteDocket, owner: Owner, subject: Subject, (state, body): (u16, String), is_due: bool) {
+fn step(docket: &SqliteDocket, owner: Owner, subject: Subject, of: (u16, String), is_due: bool) {
     let after = docket.standing(&subject).unwrap().map_or(0, |it| it.seq);
+    docket.take(&[Taken { step: step_of(owner, subject, of, is_due), after }]).unwrap();
+}
+
+fn step_of(owner: Owner, subject: Subject, (state, body): (u16, String), is_due: bool) -> Step {
     let due = is_due.then_some(UnixMillis(0));
     let (actor, reason) = ("reviewer".to_owned(), String::new());
-    let step = Step { subject, owner, state, due, at: moment(NOON), actor, reason, body };
-    docket.take(&[Taken { step, after }]).unwrap();
+    Step { subject, owner, state, due, at: moment(NOON), actor, reason, body }
 }
 
 fn buyer(pmpx: &Pmpx) -> BuyerId {
@@ -351,10 +354,14 @@ fn r_damage_change_kill_9_around_a_verdict_loses_nothing_and_doubles_nothing() {
         }
         settled(&process, "what follows is done", &|it| it.state == PageState::Changed);
         assert_eq!(state_of(&creative), CreativeState::Suspended.code());
-        let page = known().unwrap();
-        let standing = landing::decided(page.state, &page.record, Verdict::Confirmed).unwrap();
-        let body = serde_json::to_string(&standing.record).unwrap();
-        step(&docket, page.owner, subject.clone(), (standing.state.code(), body), true);
+        // The crawler takes steps too: it notes what became of the creative.
+        process.until("a person confirms", async || {
+            let page = known().unwrap();
+            let standing = landing::decided(page.state, &page.record, Verdict::Confirmed).unwrap();
+            let body = serde_json::to_string(&standing.record).unwrap();
+            let of = (standing.state.code(), body);
+            docket.take(&[Taken { step: step_of(page.owner, subject.clone(), of, true), after: page.seq }]).is_ok()
+        });
         settled(&process, "it is held to the new page", &held);
         assert_eq!(state_of(&creative), CreativeState::Approved.code());
     }

@@ -11,6 +11,7 @@
 //! - `company`: two processes on one data folder, and what one knows of the other.
 //! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
 //! - `content`: what reviews decide, from the docket to the bid and the beacon.
+//! - `unreviewed`: bids with content that nobody has reviewed, on their way into the queue.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
@@ -80,5 +81,7 @@ mod sealed_days;
 mod statement;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod unreviewed;
 #[cfg(test)]
 mod viewability;

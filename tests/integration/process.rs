@@ -207,6 +207,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_request_seconds", "histogram", ""),
     ("pmpx_overhead_seconds", "histogram", ""),
     ("pmpx_no_bids", "counter", "reason"),
+    ("pmpx_unreviewed_bids", "counter", "outcome"),
     ("pmpx_partner_requests", "counter", "answer"),
     ("pmpx_landing_looks", "counter", "seen"),
     ("pmpx_landing_verdicts", "counter", "verdict"),
