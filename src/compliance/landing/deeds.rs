@@ -1,6 +1,9 @@
 //! Doing what is owed of a page's verdict, as far as it concerns the docket: suspending and resuming its creatives, telling its buyer. Doing it
 //! again changes nothing. What concerns money, the caller enters.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Lead, MOST_USES, PageState, Record, Standpoint, Stop, Use};
 use crate::clock::UnixMillis;
 use crate::compliance::creative;
