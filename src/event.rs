@@ -178,6 +178,8 @@ pub enum VoidReason {
     MediaSuspended = 4,
     /// The DSP is suspended (R-DSP).
     DspSuspended = 5,
+    /// The advertiser is not qualified any more: a document has ended, or its registration was taken back (R-QUALIFY).
+    AdvertiserNotQualified = 6,
 }
 
 impl VoidReason {

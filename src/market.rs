@@ -251,8 +251,9 @@ pub struct Catalog {
     pub dsps: Table<DspId, Dsp>,
     /// Buyers by id.
     pub buyers: Table<BuyerId, Buyer>,
-    /// Advertisers by id.
-    pub advertisers: Table<AdvertiserId, Advertiser>,
+    /// The config's advertisers by id; how one stands now says [`Market::advertiser`].
+    advertisers: Table<AdvertiserId, Advertiser>,
+    advertiser_names: Lookup,
     /// The config's creatives by id; how one stands now says [`Market::creative_numbered`].
     pub creatives: Table<CreativeId, Creative>,
     /// Deals by id.
@@ -280,6 +281,7 @@ impl Catalog {
         let tags = parts.placements.iter().map(|it| named(it.media.0, &it.tagid));
         let tags = Lookup::new(tags);
         let crids = Lookup::new(parts.creatives.iter().map(|it| named(it.buyer.0, it.crid())));
+        let advertiser_names = Lookup::new(parts.advertisers.iter().map(|it| named(it.buyer.0, &it.wire)));
         let deal_names = Lookup::new(parts.deals.iter().map(|it| named(0, &it.wire)));
         let mut by_fit: HashMap<Fit, Vec<CreativeId>> = HashMap::new();
         for creative in &parts.creatives {
@@ -301,6 +303,7 @@ impl Catalog {
             dsps: Table::new(parts.dsps.into_iter().map(|it| (it.id, it))),
             buyers: Table::new(parts.buyers.into_iter().map(|it| (it.id, it))),
             advertisers: Table::new(parts.advertisers.into_iter().map(|it| (it.id, it))),
+            advertiser_names,
             creatives: Table::new(parts.creatives.into_iter().map(|it| (it.id, it))),
             deals,
             rates: parts.rates,

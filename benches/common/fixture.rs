@@ -48,7 +48,7 @@ pub(crate) fn changed(market: &Market, change: impl FnOnce(&mut Parts)) -> Marke
         placements: market.placements.iter().cloned().collect(),
         dsps: market.dsps.iter().cloned().collect(),
         buyers: market.buyers.iter().cloned().collect(),
-        advertisers: market.advertisers.iter().cloned().collect(),
+        advertisers: market.configured_advertisers().iter().cloned().collect(),
         creatives: market.creatives.iter().cloned().collect(),
         deals: market.deals.iter().cloned().collect(),
         rates: market.rates.clone(),

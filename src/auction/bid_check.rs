@@ -169,7 +169,7 @@ impl<'r, 'c> Context<'r, 'c> {
             return Err(BidRejection::SeatNotAllowed);
         }
         let creative = self.creative(bid, offer)?;
-        let advertiser = self.market.advertisers.get(creative.advertiser).ok_or(BidRejection::NotQualified)?;
+        let advertiser = self.market.advertiser(creative.advertiser).ok_or(BidRejection::NotQualified)?;
         if !offer.deal.takes_advertiser(advertiser.id) {
             return Err(BidRejection::AdvertiserNotInDeal);
         }
@@ -293,7 +293,7 @@ fn allowed(
     admitted: &Admitted<'_>,
     (told_domains, told_categories, told_attributes): (&[Text<'_>], &[Text<'_>], &[i32]),
 ) -> Result<(), BidRejection> {
-    if advertiser.qualified_until < admitted.day {
+    if !advertiser.is_qualified_on(admitted.day) {
         return Err(BidRejection::NotQualified);
     }
     let domains = || told_domains.iter().map(Text::as_str).chain(advertiser.domains.iter().map(String::as_str));
@@ -351,7 +351,7 @@ pub(super) fn stand_in<'r>(
     admitted: &Admitted<'_>,
 ) -> Option<(&'r Advertiser, Option<Size>, &'r str)> {
     let imp = &admitted.imps[offer.imp];
-    let advertiser = market.advertisers.get(creative.advertiser)?;
+    let advertiser = market.advertiser(creative.advertiser)?;
     let markup = creative.markup.as_deref()?;
     let blocked = fit::blocked_attributes(imp.imp, creative.format);
     let shown = market.creative_state(creative) == CreativeState::Approved

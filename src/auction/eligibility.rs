@@ -364,13 +364,13 @@ impl<'r> Round<'r, '_> {
         let creatives = creatives.filter(|it| it.shows_at(matched.admitted.at));
         let creatives = creatives.filter(|it| fit::takes_duration(imp.imp, it.format, it.duration_s));
         for creative in creatives {
-            let Some(advertiser) = self.market.advertisers.get(creative.advertiser) else { continue };
+            let Some(advertiser) = self.market.advertiser(creative.advertiser) else { continue };
             let mut categories = creative.categories.iter().chain([&advertiser.category]);
             let admitted = &matched.admitted;
             let prohibited = admitted.prohibits_advertiser(advertiser)
                 || categories.any(|it| admitted.prohibits_category(it))
                 || creative.attributes().iter().any(|it| admitted.prohibits_attribute(*it));
-            let cause = if advertiser.qualified_until < day {
+            let cause = if !advertiser.is_qualified_on(day) {
                 Cause::NotQualified
             } else if prohibited {
                 Cause::Prohibited

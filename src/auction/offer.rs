@@ -193,7 +193,7 @@ fn deal(market: &Market, out: &mut Vec<u8>, offer: &Offer<'_>) {
     }
     strings(object.value("wseat"), seats(offer.dsp, offer).iter().map(String::as_str));
     if !deal.advertisers.is_empty() {
-        let advertisers = deal.advertisers.iter().filter_map(|id| market.advertisers.get(*id));
+        let advertisers = deal.advertisers.iter().filter_map(|id| market.advertiser(*id));
         strings(object.value("wadomain"), advertisers.flat_map(|it| &it.domains).map(String::as_str));
     }
     let method = object.value("ext");

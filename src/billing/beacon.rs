@@ -1,7 +1,7 @@
 //! A billing notice: from its token to a durable posting (architecture, invariants 6 and 7).
 
 use super::token::{Purpose, TokenError, Tokens};
-use crate::clock::UnixMillis;
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Charge, Journal, Posting, Recorded, Resolution, Unrecorded, Via, VoidReason};
 use crate::ids::Lane;
 use crate::market::Market;
@@ -100,7 +100,7 @@ fn decide(charge: &Charge, notice: Notice<'_>, market: &Market, now: UnixMillis)
     if notice.displayed_ms.unwrap_or(0) < charge.minimum_display_ms {
         return Decision::Answer(Answer::TooShort);
     }
-    let resolution = match suspension(charge, market) {
+    let resolution = match suspension(charge, market, now.shanghai_day()) {
         Some(reason) => Resolution::Voided(reason),
         None => Resolution::Posted,
     };
@@ -115,9 +115,12 @@ fn decide(charge: &Charge, notice: Notice<'_>, market: &Market, now: UnixMillis)
 
 /// Whether what was won may not be shown any more. What has left the market by its own end (a deal that is over) was
 /// rightly won and is billed.
-fn suspension(charge: &Charge, market: &Market) -> Option<VoidReason> {
+fn suspension(charge: &Charge, market: &Market, today: ShanghaiDay) -> Option<VoidReason> {
     if market.is_stopped(charge.creative, charge.version) {
         return Some(VoidReason::CreativeSuspended);
+    }
+    if market.advertiser(charge.advertiser).is_some_and(|advertiser| !advertiser.is_qualified_on(today)) {
+        return Some(VoidReason::AdvertiserNotQualified);
     }
     if market.deals.get(charge.deal).is_some_and(|deal| market.deal_state(deal) == DealState::Suspended) {
         return Some(VoidReason::DealSuspended);

@@ -6,20 +6,20 @@
 mod app;
 mod calendar;
 mod desk;
+mod papers;
 #[cfg(test)]
 mod tests;
 
 pub use app::App;
 pub use calendar::Tended;
 pub use desk::Registered;
+pub use papers::{Papers, Qualification, owner_of};
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, Weight};
 use super::office::{Office, Refusal, body_of};
 use crate::clock::ShanghaiDay;
-use crate::event::{KeptStep, Owner, SubjectKind, Wanted};
-use crate::market::policy::content::{ContentTerms, DocumentKind, Name};
+use crate::event::{Docket, KeptStep, Owner, StoreUnavailable, SubjectKind, Wanted};
 
 /// How many subjects are read at once.
 const PAGE: u32 = 1_000;
@@ -137,99 +137,6 @@ impl Document {
     }
 }
 
-/// What an advertiser's documents come to on a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Qualification {
-    /// The last day without a break on which all that is needed is valid; `None`: something is not on the day itself.
-    pub until: Option<ShanghaiDay>,
-    /// What is missing or expired on the day, or excludes it.
-    pub findings: Vec<Finding>,
-}
-
-impl Qualification {
-    /// Judges an advertiser's verified documents as of a day (R-QUALIFY, R-SCOPE). `place` is told as where the findings are.
-    #[must_use]
-    pub fn of(
-        terms: &ContentTerms,
-        (category, industries): (&str, &[String]),
-        verified: &[Document],
-        day: ShanghaiDay,
-        place: &str,
-    ) -> Self {
-        let mut findings = Vec::new();
-        let mut until = NEVER;
-        let mut need = |any: &[String], of: &Name| match covered(any, verified, day) {
-            Some(last) => until = until.min(last),
-            None => findings.push(lacking(terms, any, (verified, of), place)),
-        };
-        let contracts: Vec<_> =
-            terms.documents.iter().filter(|kind| kind.contract).map(|kind| kind.id.clone()).collect();
-        if !contracts.is_empty() {
-            need(&contracts, &Name { zh: "所有客户".to_owned(), en: "every client".to_owned() });
-        }
-        let of: Vec<_> = terms.industries_of(category, industries).collect();
-        of.iter().for_each(|industry| industry.needs.iter().for_each(|any| need(any, &industry.name)));
-        for industry in of.iter().filter(|industry| industry.excluded) {
-            let Name { zh, en } = &industry.name;
-            let words = (format!("nothing of {en} runs here"), format!("不承接“{zh}”行业的广告"));
-            let found = (place, industry.id.as_str());
-            findings.push(Finding::new("R-SCOPE", "excluded-industry", Weight::Refuse, found, words));
-        }
-        Self { until: findings.is_empty().then_some(until), findings }
-    }
-}
-
-/// The last day from `day` on without a break on which a document of these kinds is valid.
-fn covered(any: &[String], verified: &[Document], day: ShanghaiDay) -> Option<ShanghaiDay> {
-    let mut valid: Vec<_> = verified.iter().filter(|it| any.contains(&it.kind) && it.last_day() >= day).collect();
-    valid.sort_by_key(|it| it.valid_from);
-    let mut until = None;
-    for document in valid {
-        // The first begins by the day; each later one no later than the day after the last one's end.
-        if document.valid_from <= until.map_or(day, |until: ShanghaiDay| until.plus_days(1)) {
-            until = until.max(Some(document.last_day()));
-        }
-    }
-    until
-}
-
-fn lacking(terms: &ContentTerms, any: &[String], (verified, of): (&[Document], &Name), place: &str) -> Finding {
-    let kinds: Vec<&DocumentKind> = any.iter().filter_map(|id| terms.document(id)).collect();
-    let join = |name: fn(&DocumentKind) -> &str, or: &str| {
-        let names: Vec<_> = kinds.iter().map(|kind| name(kind)).collect();
-        names.join(or)
-    };
-    let (en, zh) = (join(|kind| &kind.name.en, " or "), join(|kind| &kind.name.zh, "或"));
-    let last = verified.iter().filter(|it| any.contains(&it.kind)).max_by_key(|it| it.last_day());
-    let rule = if kinds.iter().any(|kind| kind.contract) { "R-SCOPE" } else { "R-QUALIFY" };
-    match last {
-        Some(last) => {
-            let (from, until) = (last.valid_from, last.last_day());
-            let words = (
-                format!("{en} {} is valid from {from} to {until} only: {} needs a valid one", last.number, of.en),
-                format!("{zh} {} 的有效期为 {from} 至 {until}，“{}”需要有效的证明文件", last.number, of.zh),
-            );
-            Finding::new(rule, "document-expired", Weight::Refuse, (place, &last.number), words)
-        }
-        None => {
-            let words = (
-                format!("there is no verified {en}, which {} needs", of.en),
-                format!("缺少已核验的{zh}（“{}”须提供）", of.zh),
-            );
-            Finding::new(rule, "document-missing", Weight::Refuse, (place, any.join(" | ").as_str()), words)
-        }
-    }
-}
-
-/// An advertiser of the docket as the market takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Qualified {
-    /// As it is registered and verified.
-    pub registration: Registration,
-    /// The last day on which its documents are valid; `None`: nothing of it is released.
-    pub until: Option<ShanghaiDay>,
-}
-
 impl Office<'_> {
     /// The advertiser's registration that is in force, if one is.
     ///
@@ -248,7 +155,7 @@ impl Office<'_> {
         let wanted = Wanted { state: Some(Standing::Verified.code()), owner: Some(Owner::Buyer(self.buyer(account)?)) };
         let of = format!("{account}/{advertiser}/");
         let mut found = Vec::new();
-        self.each(SubjectKind::Document, &wanted, |kept| {
+        each::<Refusal>(self.docket, SubjectKind::Document, &wanted, |kept| {
             if kept.step.subject.name.starts_with(&of) {
                 found.push(body_of(kept)?);
             }
@@ -257,80 +164,32 @@ impl Office<'_> {
         Ok(found)
     }
 
-    /// What an advertiser's documents come to today. One that only the config knows is qualified as long as that says.
+    /// What an advertiser comes to today, as the market serves it too ([`Qualification::of`]).
     ///
     /// # Errors
     /// [`Refusal::Unreadable`], [`Refusal::Unavailable`].
     pub fn qualification(&self, account: &str, advertiser: &str) -> Result<Qualification, Refusal> {
-        let today = self.now.shanghai_day();
-        let buyer = self.buyer(account)?;
-        let configured = self.market.advertisers.iter().find(|it| it.buyer == buyer && it.wire == advertiser);
-        let configured = configured.map(|it| it.qualified_until).filter(|until| *until >= today);
-        let place = format!("advertiser {account}/{advertiser}");
-        let own = match self.registered(account, advertiser)? {
-            Some(it) => {
-                let documents = self.documents(account, advertiser)?;
-                Qualification::of(self.terms(), (&it.category, &it.industries), &documents, today, &place)
-            }
-            None => {
-                let words = ("is not registered, or nobody has verified it", "未登记，或登记信息尚未核验");
-                let finding = Finding::new("R-QUALIFY", "not-verified", Weight::Refuse, (place, advertiser), words);
-                Qualification { until: None, findings: vec![finding] }
-            }
-        };
-        let excluded = own.findings.iter().any(|finding| finding.code == "excluded-industry");
-        Ok(match configured {
-            Some(until) if !excluded => Qualification { until: own.until.max(Some(until)), findings: Vec::new() },
-            _ => own,
-        })
+        let configured = self.market.configured_advertiser(self.buyer(account)?, advertiser);
+        let name = format!("{account}/{advertiser}");
+        let papers = Papers::of(self.docket, &name)?;
+        Ok(Qualification::of(papers.as_ref(), configured, self.terms(), self.now.shanghai_day(), &name))
     }
+}
 
-    /// Every advertiser of the docket that is verified, with the last day of its documents: what is laid over the market. In the order of their
-    /// names.
-    ///
-    /// # Errors
-    /// [`Refusal::Unreadable`], [`Refusal::Unavailable`].
-    pub fn qualified(&self) -> Result<Vec<Qualified>, Refusal> {
-        let wanted = Wanted { state: Some(Standing::Verified.code()), owner: None };
-        let mut documents = std::collections::BTreeMap::<(String, String), Vec<Document>>::new();
-        self.each(SubjectKind::Document, &wanted, |kept| {
-            let document: Document = body_of(kept)?;
-            documents.entry((document.account.clone(), document.advertiser.clone())).or_default().push(document);
-            Ok(())
-        })?;
-        let mut advertisers = std::collections::BTreeMap::<String, (u32, Registration)>::new();
-        self.each(SubjectKind::Advertiser, &wanted, |kept| {
-            let subject = &kept.step.subject;
-            let older = advertisers.get(&subject.name).is_none_or(|(version, _)| *version < subject.version);
-            if older {
-                advertisers.insert(subject.name.clone(), (subject.version, body_of(kept)?));
-            }
-            Ok(())
-        })?;
-        let today = self.now.shanghai_day();
-        let judged = advertisers.into_values().map(|(_, it)| {
-            let own = documents.get(&(it.account.clone(), it.advertiser.clone())).map_or(&[][..], Vec::as_slice);
-            let until = Qualification::of(self.terms(), (&it.category, &it.industries), own, today, "").until;
-            Qualified { registration: it, until }
-        });
-        Ok(judged.collect())
-    }
-
-    /// Each subject that is wanted, page by page.
-    fn each(
-        &self,
-        kind: SubjectKind,
-        wanted: &Wanted,
-        mut see: impl FnMut(&KeptStep) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        let mut above = 0;
-        loop {
-            let page = self.docket.list(kind, wanted, above, PAGE)?;
-            page.iter().try_for_each(&mut see)?;
-            match page.last() {
-                Some(last) if page.len() == PAGE as usize => above = last.seq,
-                _ => return Ok(()),
-            }
+/// Each subject that is wanted, page by page.
+fn each<E: From<StoreUnavailable>>(
+    docket: &dyn Docket,
+    kind: SubjectKind,
+    wanted: &Wanted,
+    mut see: impl FnMut(&KeptStep) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut above = 0;
+    loop {
+        let page = docket.list(kind, wanted, above, PAGE)?;
+        page.iter().try_for_each(&mut see)?;
+        match page.last() {
+            Some(last) if page.len() == PAGE as usize => above = last.seq,
+            _ => return Ok(()),
         }
     }
 }

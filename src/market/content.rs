@@ -3,15 +3,17 @@
 //! A verdict must reach the hot plane at once, and there may be a million creatives: so there is a large shelf that is rarely built, and
 //! a small one of what has changed since. The small one comes first; then the large one; then the config.
 
+mod advertisers;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::demand::{Creative, CreativeState, CreativeTextsDraft};
+use super::demand::{Advertiser, Creative, CreativeState, CreativeTextsDraft};
 use super::lookup::Lookup;
 use super::supply::{Format, Media, Prohibitions, Size};
-use super::{Catalog, Fit, Market, Marks, named};
-use crate::ids::{BuyerId, CreativeId, CreativeVersion, MediaId};
+use super::{Catalog, Fit, Market, Marks, Table, named};
+use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, MediaId};
 
 /// Some creatives with their indexes; immutable.
 #[derive(Debug, Default)]
@@ -122,13 +124,24 @@ pub struct Content {
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
     /// What media prohibit themselves.
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
+    /// Those of whom the docket has a word, as they stand by it and by the config.
+    advertisers: Arc<Advertisers>,
 }
+
+/// Advertisers by id, each behind a pointer of its own: one that changes copies none of the others.
+pub type Advertisers = Table<AdvertiserId, Arc<Advertiser>>;
 
 impl Content {
     /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
     #[must_use]
     pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
-        Self { base, recent, stopped, prohibited: Arc::default() }
+        Self { base, recent, stopped, prohibited: Arc::default(), advertisers: Arc::default() }
+    }
+
+    /// With the advertisers of whom the docket has a word (R-QUALIFY).
+    #[must_use]
+    pub fn advertising(self, advertisers: Arc<Advertisers>) -> Self {
+        Self { advertisers, ..self }
     }
 
     /// With what media prohibit themselves, beside their contracts.

@@ -161,8 +161,16 @@ pub struct Advertiser {
     pub domains: Vec<String>,
     /// Its category.
     pub category: String,
-    /// The last day on which its documents are valid.
-    pub qualified_until: ShanghaiDay,
+    /// The last day on which its documents are valid; `None`: something is missing, or its registration was taken back.
+    pub qualified_until: Option<ShanghaiDay>,
+}
+
+impl Advertiser {
+    /// Whether anything of it may be released on a day (R-QUALIFY).
+    #[must_use]
+    pub fn is_qualified_on(&self, day: ShanghaiDay) -> bool {
+        self.qualified_until.is_some_and(|until| day <= until)
+    }
 }
 
 /// Where a creative stands in its review (R-REVIEW). Only `Approved` is served. The codes are stored.

@@ -180,7 +180,7 @@ fn check_monitor(
 /// Whether a monitor is run by those whose ads it counts: their name, or a host of theirs.
 fn is_self_built(monitor: &ListedMonitor, buyer: BuyerId, view: &View<'_>) -> bool {
     let named = view.market.buyers.get(buyer).is_some_and(|buyer| buyer.name == monitor.name);
-    let mut own = view.market.advertisers.iter().filter(|advertiser| advertiser.buyer == buyer);
+    let mut own = view.market.all_advertisers().filter(|advertiser| advertiser.buyer == buyer);
     let hosted = |domain: &String| monitor.hosts.iter().any(|host| within_domain(host, domain));
     named || own.any(|it| it.name == monitor.name || it.domains.iter().any(hosted))
 }

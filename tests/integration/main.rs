@@ -10,7 +10,7 @@
 //! - `life_of_a_charge`: from the bid to the ledger, over restarts and many connections; `crash`: the same through kill -9.
 //! - `company`: two processes on one data folder, and what one knows of the other.
 //! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
-//! - `content`: what reviews decide, from the docket to the bid and the beacon.
+//! - `content`: what reviews decide, from the docket to the bid and the beacon; `advertisers`: the same of advertisers and their documents.
 //! - `unreviewed`: bids with content that nobody has reviewed, on their way into the queue.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
@@ -23,6 +23,8 @@
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
 
+#[cfg(test)]
+mod advertisers;
 #[cfg(test)]
 mod at_the_cap;
 #[cfg(test)]

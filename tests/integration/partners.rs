@@ -15,12 +15,13 @@ const DSP: &str = "dsp-aurora.demo-aurora-partner-secret";
 const MEDIA: &str = "media-sunrise.demo-sunrise-partner-secret";
 
 /// A document of one page, without a page.
-const LICENCE: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n";
+pub(crate) const LICENCE: &[u8] =
+    b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n";
 /// A partner may ask 20 times a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks the partner API of a node.
-fn ask(pmpx: &Pmpx, token: &str, method: &str, path: &str, (kind, body): (&str, &[u8])) -> (u16, Value) {
+pub(crate) fn ask(pmpx: &Pmpx, token: &str, method: &str, path: &str, (kind, body): (&str, &[u8])) -> (u16, Value) {
     let request = Request::builder().method(method).uri(format!("/partner/v1{path}"));
     let request = request.header("authorization", format!("Bearer {token}")).header("content-type", kind);
     let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
@@ -44,11 +45,11 @@ pub(crate) fn put(pmpx: &Pmpx, token: &str, path: &str, body: &Value) -> (u16, V
     ask(pmpx, token, "PUT", path, ("application/json", body.to_string().as_bytes()))
 }
 
-fn get(pmpx: &Pmpx, token: &str, path: &str) -> (u16, Value) {
+pub(crate) fn get(pmpx: &Pmpx, token: &str, path: &str) -> (u16, Value) {
     ask(pmpx, token, "GET", path, ("application/json", b""))
 }
 
-fn post(pmpx: &Pmpx, token: &str, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn post(pmpx: &Pmpx, token: &str, path: &str, body: &Value) -> (u16, Value) {
     ask(pmpx, token, "POST", path, ("application/json", body.to_string().as_bytes()))
 }
 

@@ -145,7 +145,7 @@ fn answers(market: &Market, invited: &Invited<'_>, chance: &mut Chance) -> Vec<O
             for _ in 0..chance.below(4) {
                 let own: Vec<_> = market.creatives.iter().filter(|it| it.buyer == offer.deal.buyer).collect();
                 let creative = own[chance.below(own.len() as u32) as usize];
-                let domain = &market.advertisers.get(creative.advertiser).unwrap().domains[0];
+                let domain = &market.advertiser(creative.advertiser).unwrap().domains[0];
                 let slot = [0, 0, 0, 1, -1, 2][chance.below(6) as usize];
                 bids.push(json!({"id": "b", "impid": imp.id.as_str(), "price": 100, "dealid": offer.deal.wire,
                     "crid": creative.crid(), "adomain": [domain], "adm": VAST, "slotinpod": slot}));

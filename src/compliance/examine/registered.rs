@@ -44,9 +44,11 @@ impl Office<'_> {
 
     /// R-SCOPE: nothing of an excluded industry, whatever else its advertiser is.
     fn is_in_scope(&self, submission: &Submission, findings: &mut Vec<Finding>) -> Result<(), Refusal> {
-        let buyer = self.buyer(&submission.account)?;
-        let own = self.market.advertisers.iter().find(|it| it.buyer == buyer && it.wire == submission.advertiser);
-        let categories: Vec<_> = submission.categories.iter().chain(own.map(|own| &own.category)).collect();
+        let (account, advertiser) = (&submission.account, &submission.advertiser);
+        let registered = self.registered(account, advertiser)?.map(|it| it.category);
+        let configured = self.market.configured_advertiser(self.buyer(account)?, advertiser);
+        let own = registered.or_else(|| configured.map(|it| it.category.clone()));
+        let categories: Vec<_> = submission.categories.iter().chain(&own).collect();
         for industry in self.terms().industries.iter().filter(|industry| industry.excluded) {
             let of = |category: &&&String| industry.categories.iter().any(|parent| within_category(category, parent));
             if let Some(category) = categories.iter().find(of) {
@@ -119,9 +121,9 @@ impl Office<'_> {
     fn is_within_domains(&self, submission: &Submission, findings: &mut Vec<Finding>) -> Result<(), Refusal> {
         let (account, advertiser) = (submission.account.as_str(), submission.advertiser.as_str());
         let buyer = self.buyer(account)?;
-        let mut domains = self.registered(account, advertiser)?.map(|it| it.domains).unwrap_or_default();
-        let configured = self.market.advertisers.iter().filter(|it| it.buyer == buyer && it.wire == advertiser);
-        domains.extend(configured.flat_map(|it| it.domains.clone()));
+        let registered = self.registered(account, advertiser)?.map(|it| it.domains);
+        let configured = self.market.configured_advertiser(buyer, advertiser);
+        let domains = registered.or_else(|| configured.map(|it| it.domains.clone())).unwrap_or_default();
         // Nobody has verified the advertiser yet, which is a finding of its own.
         if domains.is_empty() {
             return Ok(());

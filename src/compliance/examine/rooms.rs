@@ -63,7 +63,7 @@ impl Rooms {
         let (account, id) = (submission.account.as_str(), submission.advertiser.as_str());
         let buyer = office.buyer(account)?;
         let registered = office.registered(account, id)?;
-        let configured = office.market.advertisers.iter().find(|it| it.buyer == buyer && it.wire == id);
+        let configured = office.market.configured_advertiser(buyer, id);
         let own = registered.as_ref().map(|it| (it.category.as_str(), it.industries.as_slice(), &it.name, &it.source));
         let own = own.or(configured.map(|it| (it.category.as_str(), &[][..], &it.name, &it.source)));
         let mut industries: Vec<&str> = submission.categories.iter().map(String::as_str).collect();

@@ -127,12 +127,12 @@ impl Office<'_> {
         let deal = self.market.deals.get(bid.deal);
         let within = |own: &[String]| bid.domains.iter().all(|told| own.iter().any(|own| within_domain(told, own)));
         let mut found = Vec::new();
-        for it in self.market.advertisers.iter().filter(|it| it.buyer == bid.buyer && within(&it.domains)) {
+        for it in self.market.all_advertisers().filter(|it| it.buyer == bid.buyer && within(&it.domains)) {
             if deal.is_none_or(|deal| deal.takes_advertiser(it.id)) {
                 found.push(it.wire.clone());
             }
         }
-        let served = |name: &str| self.market.advertisers.iter().any(|it| it.buyer == bid.buyer && it.wire == name);
+        let served = |name: &str| self.market.advertiser_named(bid.buyer, name).is_some();
         for standing in [Standing::Pending, Standing::Verified] {
             let wanted = Wanted { state: Some(standing.code()), owner: Some(Owner::Buyer(bid.buyer)) };
             self.look_through(SubjectKind::Advertiser, &wanted, |kept| {

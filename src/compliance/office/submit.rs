@@ -125,7 +125,7 @@ impl Office<'_> {
     fn owns(&self, submission: &Submission) -> Result<(), Refusal> {
         let (account, id) = (&submission.account, &submission.advertiser);
         let buyer = self.buyer(account)?;
-        let configured = self.market.advertisers.iter().any(|it| it.buyer == buyer && it.wire == *id);
+        let configured = self.market.configured_advertiser(buyer, id).is_some();
         let name = format!("{account}/{id}");
         let registered = || self.docket.versions(SubjectKind::Advertiser, &name);
         if configured || !registered()?.is_empty() {

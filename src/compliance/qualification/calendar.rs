@@ -100,7 +100,8 @@ impl Office<'_> {
         self.comes_into_force(kept, &document)
     }
 
-    /// Puts the next look off; on the day from which a document is valid that is a step, so that whoever follows the docket judges its advertiser anew.
+    /// Puts the next look off; on the day from which a document is valid that is a step, and what it renews ends
+    /// with it.
     fn comes_into_force(&self, kept: &KeptStep, document: &Document) -> Result<(), Refusal> {
         let next = document.next_look(self.now, &self.terms().expiry_notice_days);
         let begins = document.valid_from.starts_at();
@@ -109,10 +110,13 @@ impl Office<'_> {
         }
         let judge = || {
             let by = By::exchange("valid from today");
+            let versions = self.docket.versions(SubjectKind::Document, &kept.step.subject.name)?;
+            let mut steps = self.superseding(&kept.step.subject, &versions, by.actor);
             let (of, state) = ((kept.step.subject.clone(), kept.step.owner), (kept.step.state, kept.step.body.clone()));
             let mut taken = self.step(of, kept.seq, state, &by);
             taken.step.due = next;
-            Ok((vec![taken], ()))
+            steps.push(taken);
+            Ok((steps, ()))
         };
         self.take(judge).map(|_| ())
     }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{App, Document, Registration, Standing};
 use crate::compliance::digest_of;
 use crate::compliance::office::{By, LONGEST_REASON, Message, Office, Refusal, body_of, written};
-use crate::event::{KeptStep, Owner, Subject, SubjectKind};
+use crate::event::{KeptStep, Owner, Subject, SubjectKind, Taken};
 use crate::market::policy::content::{LONGEST_NUMBER, last_day_of, number_fits};
 
 /// The longest name, characters.
@@ -129,7 +129,7 @@ impl Office<'_> {
         to: Standing,
         seen: Option<u64>,
         by: &By<'_>,
-    ) -> Result<(Vec<crate::event::Taken>, (Standing, bool)), Refusal> {
+    ) -> Result<(Vec<Taken>, (Standing, bool)), Refusal> {
         let versions = self.docket.versions(subject.kind, &subject.name)?;
         let kept = versions.iter().find(|kept| kept.step.subject == *subject);
         let kept = kept.ok_or_else(|| Refusal::Unknown(subject.clone()))?;
@@ -149,28 +149,38 @@ impl Office<'_> {
         }
         let owner = kept.step.owner;
         let mut steps = Vec::new();
-        if to == Standing::Verified {
-            let reason = format!("version {} took its place", subject.version);
-            let replaced = |older: &&KeptStep| {
-                older.step.subject.version < subject.version && older.step.state == Standing::Verified.code()
-            };
-            for older in versions.iter().filter(replaced) {
-                let (of, state) =
-                    ((older.step.subject.clone(), owner), (Standing::Expired.code(), older.step.body.clone()));
-                steps.push(self.step(of, older.seq, state, &By { actor: by.actor, reason: &reason }));
-            }
-        }
         let mut taken = self.step((subject.clone(), owner), kept.seq, (to.code(), kept.step.body.clone()), by);
-        if to == Standing::Verified && subject.kind == SubjectKind::Document {
+        let mut begins = to == Standing::Verified;
+        if begins && subject.kind == SubjectKind::Document {
             let document: Document = body_of(kept)?;
-            document.is_current(self.now.shanghai_day())?;
+            let today = self.now.shanghai_day();
+            document.is_current(today)?;
             taken.step.due = document.next_look(self.now, &self.terms().expiry_notice_days);
+            // A renewal that begins later leaves what it renews in force until then (`calendar`).
+            begins = document.valid_from <= today;
+        }
+        if begins {
+            steps = self.superseding(subject, &versions, by.actor);
         }
         steps.push(taken);
         let message = message(subject, to, by.reason);
         let key = format!("{}/{}/{}/{}", subject.kind.label(), subject.name, subject.version, kept.seq);
         steps.extend(self.message(owner, &key, &message, by)?);
         Ok((steps, (to, true)))
+    }
+
+    /// The steps that end the older versions in force.
+    pub(super) fn superseding(&self, subject: &Subject, versions: &[KeptStep], actor: &str) -> Vec<Taken> {
+        let reason = format!("version {} took its place", subject.version);
+        let replaced = |older: &&KeptStep| {
+            older.step.subject.version < subject.version && older.step.state == Standing::Verified.code()
+        };
+        let end = |older: &KeptStep| {
+            let of = (older.step.subject.clone(), older.step.owner);
+            let state = (Standing::Expired.code(), older.step.body.clone());
+            self.step(of, older.seq, state, &By { actor, reason: &reason })
+        };
+        versions.iter().filter(replaced).map(end).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::compliance::office::tests::{BY, day, document, market, noon, qualifie
 use crate::compliance::office::{Moved, Verdict};
 use crate::event::Docket;
 use crate::market::demand::CreativeState;
+use crate::market::policy::content::ContentTerms;
 use crate::store::MemoryDocket;
 
 fn decide(office: &Office<'_>, of: &Submission, to: CreativeState) -> Result<Moved, Refusal> {
@@ -35,7 +36,10 @@ fn r_qualify_documents_follow_one_another_without_a_day_between() {
     let (docket, market) = (MemoryDocket::default(), market());
     let office = Office { docket: &docket, market: &market, now: noon() };
     let licence = |from, until| document(&office, "business-licence", "91310000MA1K00000X", (from, Some(until)));
-    let until = |documents: &[Document]| covered(&["business-licence".to_owned()], documents, day("2026-11-22"));
+    let until = |documents: &[Document]| {
+        let papers = Papers::verified(registration(), documents.to_vec());
+        papers.covered(&["business-licence".to_owned()], None, day("2026-11-22"))
+    };
     let first = licence("2026-01-01", "2026-11-30");
     assert_eq!(until(&[licence("2026-12-01", "2027-11-30"), first.clone()]), Some(day("2027-11-30")));
     assert_eq!(
@@ -54,9 +58,11 @@ fn r_scope_an_industry_that_is_excluded_is_not_qualified_whatever_its_documents_
     let office = Office { docket: &docket, market: &market, now: noon() };
     qualified(&office);
     let documents = office.documents("80010001", "baikang").unwrap();
-    let (it, today) = (registration(), day("2026-11-22"));
-    let judged =
-        |terms: &ContentTerms| Qualification::of(terms, (&it.category, &it.industries), &documents, today, "x");
+    let judge = |terms: &ContentTerms, documents| {
+        let papers = Papers::verified(registration(), documents);
+        Qualification::of(Some(&papers), None, terms, day("2026-11-22"), "x")
+    };
+    let judged = |terms: &ContentTerms| judge(terms, documents.clone());
     assert_eq!(judged(office.terms()).until, Some(day("2026-11-30")));
     let mut terms = office.terms().clone();
     terms.industries.iter_mut().filter(|it| it.id == "medical-devices").for_each(|it| it.excluded = true);
@@ -64,7 +70,7 @@ fn r_scope_an_industry_that_is_excluded_is_not_qualified_whatever_its_documents_
     assert_eq!((excluded.until, &*excluded.findings[0].rule), (None, "R-SCOPE"));
     // Without a written contract nobody is in.
     let others: Vec<_> = documents.iter().filter(|it| it.kind != "client-contract").cloned().collect();
-    let without = Qualification::of(office.terms(), (&it.category, &it.industries), &others, today, "x");
+    let without = judge(office.terms(), others);
     assert_eq!((without.until, &*without.findings[0].rule), (None, "R-SCOPE"));
 }
 
@@ -79,7 +85,8 @@ fn r_idle_the_newest_verified_registration_is_the_one_that_is_laid_over_the_mark
     }
     let waiting = Registration { name: "四".to_owned(), ..registration() };
     office.register(&waiting, &BY).unwrap();
-    let names: Vec<_> = office.qualified().unwrap().into_iter().map(|it| it.registration.name).collect();
+    let all = Papers::all(&docket).unwrap().into_values();
+    let names: Vec<_> = all.map(|it| it.unwrap().registration.name).collect();
     assert_eq!(names, ["三"]);
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn market(state: Shared) -> Json<Value> {
             "placements": market.placements.len(),
             "dsps": market.dsps.len(),
             "buyers": market.buyers.len(),
-            "advertisers": market.advertisers.len(),
+            "advertisers": market.all_advertisers().count(),
             "creatives": market.all_creatives().count(),
             "deals": market.deals.len(),
             "suspensions": state.publisher.thrown().len(),

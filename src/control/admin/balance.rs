@@ -78,7 +78,7 @@ pub(in crate::control) fn tell(state: &ControlState, buyer: BuyerId) -> Result<V
 }
 
 fn line(market: &Market, fund: Fund, row: &Row, grants: &[GrantTerms]) -> Value {
-    let client = |client| market.advertisers.get(client).map(|it| it.wire.clone());
+    let client = |client| market.advertiser(client).map(|it| it.wire.clone());
     let (kind, grant, client) = match fund {
         Fund::Grant(grant) => {
             let terms = grants.iter().find(|terms| terms.grant == grant);

@@ -166,7 +166,7 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
             source: advertiser.source.clone(),
             domains: advertiser.domains.clone(),
             category: advertiser.category.clone(),
-            qualified_until: advertiser.qualified_until.value,
+            qualified_until: Some(advertiser.qualified_until.value),
         });
     }
     for ((dsp, rows), id) in folder.dsps.entries.iter().zip(dsp_buyers).zip(&numbers.dsps) {
@@ -251,6 +251,9 @@ fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book:
     for (deal, resolved) in folder.deals.entries.into_iter().zip(links) {
         let (Standing::Live(state), Some(resolved)) = (deal.standing, resolved) else { continue };
         let targeting = targeting(&deal, &resolved, numbers, &mut shared);
+        let registered = resolved.registered.iter().map(|name| book.assign(name));
+        let advertisers: Vec<AdvertiserId> =
+            resolved.advertisers.iter().map(|row| numbers.advertisers[*row]).chain(registered).collect();
         parts.deals.push(Deal {
             id: book.assign::<DealId>(&deal.id),
             wire: deal.id,
@@ -265,8 +268,8 @@ fn deals(folder: Folder, links: Vec<Option<DealLinks>>, numbers: &Numbers, book:
             fallback: resolved.fallback.map(|row| numbers.creatives[row]),
             identifiers: deal.identifiers,
             approved_markup: deal.approved_markup,
-            advertisers: resolved.advertisers.iter().map(|row| numbers.advertisers[*row]).collect(),
-            client: resolved.advertisers.first().filter(|_| deal.client_pays).map(|row| numbers.advertisers[*row]),
+            client: advertisers.first().filter(|_| deal.client_pays).copied(),
+            advertisers: advertisers.into(),
             frequency: deal.frequency,
             targeting,
         });

@@ -27,6 +27,8 @@ pub(super) struct DealLinks {
     pub(super) buyer: usize,
     pub(super) dsps: Vec<usize>,
     pub(super) advertisers: Vec<usize>,
+    /// Advertisers beside them that buyers.toml does not have, as `ACCOUNT/ADVERTISER`: who registers them may do so at any time (R-QUALIFY).
+    pub(super) registered: Vec<String>,
     pub(super) places: Places,
     pub(super) fallback: Option<usize>,
 }
@@ -110,7 +112,9 @@ fn deal(folder: &Folder, homes: &mut Homes, deal: &DealEntry, report: &Report) -
         }
     }
     let dsps: Vec<_> = deal.dsps.iter().map(|dsp| folder.dsps.refer(dsp, report)).collect();
-    let advertisers: Vec<_> = deal.advertisers.iter().map(|it| own_advertiser(folder, deal, it, report)).collect();
+    let mut registered = Vec::new();
+    let own = deal.advertisers.iter().filter(|it| !is_registered(folder, deal, it, &mut registered, report));
+    let advertisers: Vec<_> = own.map(|it| own_advertiser(folder, deal, it, report)).collect();
     let places = places::resolve(folder, homes, deal, report);
     let fallback = match &deal.fallback {
         None => Some(None),
@@ -123,9 +127,38 @@ fn deal(folder: &Folder, homes: &mut Homes, deal: &DealEntry, report: &Report) -
         buyer: buyer?,
         dsps: dsps.into_iter().collect::<Option<_>>()?,
         advertisers: advertisers.into_iter().collect::<Option<_>>()?,
+        registered,
         places: places?,
         fallback: fallback?,
     })
+}
+
+/// Whether nobody in buyers.toml has an advertiser's name: then the docket may, and it is noted and warned of.
+fn is_registered(
+    folder: &Folder,
+    deal: &DealEntry,
+    name: &At<String>,
+    registered: &mut Vec<String>,
+    report: &Report,
+) -> bool {
+    let advertisers = &folder.buyers.advertisers;
+    let account = &deal.account.value;
+    let full = format!("{account}/{}", name.value);
+    let elsewhere = || advertisers.names().any(|it| it.split_once('/').is_some_and(|(_, it)| it == name.value));
+    if folder.buyers.buyers.lacks(account) || !advertisers.lacks(&full) || elsewhere() {
+        return false;
+    }
+    let own = advertisers.names().filter_map(|it| it.strip_prefix(account.as_str())?.strip_prefix('/'));
+    let suggestion = report.suggestion(&name.value, own);
+    let id = &name.value;
+    report.warning(
+        name.place,
+        format!(
+            "advertiser `{id}` of `{account}` is not in buyers.toml: it runs once it is registered and verified (R-QUALIFY){suggestion}"
+        ),
+    );
+    registered.push(full);
+    true
 }
 
 fn own_advertiser(folder: &Folder, deal: &DealEntry, name: &At<String>, report: &Report) -> Option<usize> {

@@ -69,7 +69,7 @@ fn the_example_compiles_without_a_word() {
     let market = &compiled.market;
     let counts = [market.media.len(), market.placements.len(), market.dsps.len(), market.buyers.len()];
     assert_eq!(counts, [3, 5, 3, 3]);
-    assert_eq!([market.advertisers.len(), market.creatives.len(), market.deals.len()], [3, 6, 5]);
+    assert_eq!([market.configured_advertisers().len(), market.creatives.len(), market.deals.len()], [3, 6, 5]);
     assert_eq!(compiled.node, NodeId(1));
     assert_eq!(compiled.token_keys, []);
     assert_eq!(compiled.top_ups.len(), 3);

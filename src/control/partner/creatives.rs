@@ -183,7 +183,7 @@ fn configured_line(market: &Market, account: &str, creative: &Creative) -> Value
     let state = market.creative_state(creative);
     json!({
         "account": account,
-        "advertiser": market.advertisers.get(creative.advertiser).map(|it| it.wire.as_str()),
+        "advertiser": market.advertiser(creative.advertiser).map(|it| it.wire.as_str()),
         "crid": creative.crid(),
         "version": creative.version.0,
         "format": creative.format.name(),

@@ -132,7 +132,7 @@ fn for_buyer(state: &ControlState, market: &Market, deal: &Deal) -> Value {
 
 /// The advertisers that a deal is narrowed to; none where it takes all of its buyer's.
 fn advertisers<'m>(market: &'m Market, deal: &'m Deal) -> impl Iterator<Item = &'m Advertiser> {
-    deal.advertisers.iter().filter_map(|id| market.advertisers.get(*id))
+    deal.advertisers.iter().filter_map(|id| market.advertiser(*id))
 }
 
 /// What a DSP needs to know to bid; no counts, which would tell of other DSPs (R-SECRET).

@@ -29,14 +29,14 @@ pub(super) async fn me(state: Shared, caller: Caller) -> Result<Json<Value>, Pro
         "limits": { "requests_a_second": A_SECOND, "burst": BURST, "in_flight": IN_FLIGHT },
     });
     if let Partner::Buyer(id) = caller.partner {
-        let own = market.advertisers.iter().filter(|advertiser| advertiser.buyer == id);
+        let own = market.all_advertisers().filter(|advertiser| advertiser.buyer == id);
         let own = own.map(|it| {
             json!({
                 "id": it.wire,
                 "name": it.name,
                 "domains": it.domains,
                 "category": it.category,
-                "qualified_until": it.qualified_until.to_string(),
+                "qualified_until": it.qualified_until.map(|day| day.to_string()),
             })
         });
         value["advertisers"] = own.collect();

@@ -119,7 +119,7 @@ pub(super) async fn advertiser(state: Shared, buyer: AsBuyer, id: Named<String>)
     let Path(id) = id?;
     read(state.0, buyer.caller, move |state, caller| {
         let market = state.market();
-        let configured = market.advertisers.iter().find(|it| it.buyer == buyer.id && it.wire == id);
+        let configured = market.configured_advertiser(buyer.id, &id);
         let items = match (versions::<Registration>(state, caller, &id), configured) {
             (Err(problem), Some(_)) if problem.status == StatusCode::NOT_FOUND => Vec::new(),
             (items, _) => items?,

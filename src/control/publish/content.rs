@@ -4,6 +4,7 @@
 //! effect at once whatever the number of creatives; the large one is built anew on a thread of its own when the small one has grown.
 //! Numbers of new names are durable before they are served.
 
+mod advertisers;
 mod prohibitions;
 mod read;
 
@@ -14,11 +15,12 @@ use std::thread::JoinHandle;
 use super::background::yield_to_others;
 use super::desk::{MOST_RACES, NUMBERS, StoredIds};
 use super::{Publisher, held};
+use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::event::{Docket, KeptStep, StoreUnavailable, Subject, SubjectKind, Wanted};
 use crate::ids::{BuyerId, CreativeId, CreativeVersion, IdBook, IdKind, MediaId};
 use crate::market::Market;
 use crate::market::agreement::MonitorList;
-use crate::market::content::{Content, Shelf, was_live};
+use crate::market::content::{Advertisers, Content, Shelf, was_live};
 use crate::market::demand::{Creative, CreativeState};
 use crate::market::supply::Prohibitions;
 use crate::store::Registry;
@@ -61,6 +63,9 @@ pub(super) struct Review {
     stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>,
     /// What media prohibit themselves.
     prohibited: Arc<HashMap<MediaId, Prohibitions>>,
+    /// Advertisers of whom the docket has a word.
+    advertisers: advertisers::Known,
+    shown: Arc<Advertisers>,
     building: Option<(u64, JoinHandle<Shelf>)>,
     /// Large shelves that requests may still read: freed here, they cost no request anything.
     retired: Vec<Arc<Shelf>>,
@@ -68,10 +73,17 @@ pub(super) struct Review {
     troubles: BTreeMap<Subject, ContentTrouble>,
 }
 
-/// What of a catalog is in the creatives.
+/// What was judged by: of a catalog, what is in the creatives, and the day of which advertisers' documents were judged.
 struct Seen {
     generation: u64,
     monitors: MonitorList,
+    day: ShanghaiDay,
+}
+
+impl Seen {
+    fn of(market: &Market, day: ShanghaiDay) -> Self {
+        Self { generation: market.generation, monitors: market.terms.monitors.clone(), day }
+    }
 }
 
 impl std::fmt::Debug for Review {
@@ -88,7 +100,7 @@ impl Publisher {
     /// [`StoreUnavailable`]; what was served goes on, and the next call tries again.
     pub fn follow_content(&self) -> Result<(), StoreUnavailable> {
         let mut review = held(&self.review);
-        while review.look(&self.exchange.market.load())? {
+        while review.look(&self.exchange.market.load(), self.exchange.clock.now())? {
             let content = review.content();
             let mut overlay = held(&self.overlay);
             overlay.content = content.clone();
@@ -125,6 +137,8 @@ impl Review {
             recent: BTreeMap::new(),
             stopped: Arc::default(),
             prohibited: Arc::default(),
+            advertisers: advertisers::Known::new(),
+            shown: Arc::default(),
             building: None,
             retired: Vec::new(),
             troubles: BTreeMap::new(),
@@ -140,37 +154,46 @@ impl Review {
     pub(super) fn content(&self) -> Content {
         let recent = self.recent.values().map(|(_, creative)| creative.clone()).collect();
         let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
-        content.prohibiting(Arc::clone(&self.prohibited))
+        content.prohibiting(Arc::clone(&self.prohibited)).advertising(Arc::clone(&self.shown))
     }
 
     /// Takes over what is new, at most a batch of it. Tells whether there was anything.
-    fn look(&mut self, market: &Market) -> Result<bool, StoreUnavailable> {
+    fn look(&mut self, market: &Market, now: UnixMillis) -> Result<bool, StoreUnavailable> {
+        let today = now.shanghai_day();
         self.retired.retain(|shelf| Arc::strong_count(shelf) > 1);
         let Some(seen) = &self.seen else {
-            self.load(market)?;
+            self.load(market, today)?;
             return Ok(true);
         };
         if seen.generation != market.generation {
             if seen.monitors != market.terms.monitors {
                 // They are part of every creative.
-                self.load(market)?;
+                self.load(market, today)?;
                 return Ok(true);
             }
-            return self.turn(market).map(|()| true);
+            return self.turn(market, today).map(|()| true);
         }
-        let built = self.take_built();
+        let turned = seen.day != today;
+        if turned {
+            // What begins today is valid though no step says so yet.
+            self.turn_advertisers(market, today)?;
+            self.seen = Some(Seen::of(market, today));
+        }
+        let built = self.take_built() || turned;
         let steps =
             if self.docket.last_step()? > self.after { self.docket.steps(self.after, STEPS)? } else { Vec::new() };
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
         let changed = self.refresh(&names_of(SubjectKind::Creative, &steps), market)?;
         let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps))? || changed;
+        let advertisers = advertisers::names_of(&steps);
+        let changed = self.refresh_advertisers(&advertisers, market, today)? || changed;
         self.after = last;
         self.build_where_large();
         Ok(built || changed || self.docket.last_step()? > last)
     }
 
     /// Everything anew: at the start, and where the list of monitors has changed.
-    fn load(&mut self, market: &Market) -> Result<(), StoreUnavailable> {
+    fn load(&mut self, market: &Market, today: ShanghaiDay) -> Result<(), StoreUnavailable> {
         self.book = (self.stored_ids)()?;
         for left in (0..MOST_RACES).rev() {
             // What happens while it is read is followed afterwards.
@@ -181,6 +204,7 @@ impl Review {
             let stopped = stopped.into_iter().filter_map(of).collect();
             let creatives = standing.into_values().map(|(_, creative)| creative).collect();
             let prohibited = self.read_prohibitions()?;
+            let advertisers = self.read_advertisers(market, today)?;
             match self.save_numbers() {
                 Ok(()) => {}
                 Err(error) if left == 0 => return Err(error),
@@ -192,8 +216,9 @@ impl Review {
             self.rest_on(Shelf::new(creatives));
             self.stopped = Arc::new(stopped);
             self.prohibited = Arc::new(prohibited);
+            self.show_advertisers(advertisers);
             self.after = after;
-            self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
+            self.seen = Some(Seen::of(market, today));
             tracing::info!(step = after, creatives = self.base.len(), "reviewed content is served");
             return Ok(());
         }
@@ -226,7 +251,7 @@ impl Review {
     }
 
     /// What another generation asks of content: copies of fallbacks' markup, and another try where a name was unknown.
-    fn turn(&mut self, market: &Market) -> Result<(), StoreUnavailable> {
+    fn turn(&mut self, market: &Market, today: ShanghaiDay) -> Result<(), StoreUnavailable> {
         let troubled = |kind| self.troubles.keys().filter(move |it| it.kind == kind).map(|it| it.name.clone());
         let mut names: BTreeSet<String> = troubled(SubjectKind::Creative).collect();
         let prohibitions = troubled(SubjectKind::Prohibitions).collect();
@@ -241,7 +266,9 @@ impl Review {
         }
         self.refresh(&names, market)?;
         self.refresh_prohibitions(&prohibitions)?;
-        self.seen = Some(Seen { generation: market.generation, monitors: market.terms.monitors.clone() });
+        // Their industries' documents, and what the config says of them, may be others.
+        self.turn_advertisers(market, today)?;
+        self.seen = Some(Seen::of(market, today));
         Ok(())
     }
 
@@ -306,14 +333,17 @@ impl Review {
     }
 
     fn tell(&mut self, kept: &KeptStep, wrong: &Unread) {
-        let subject = &kept.step.subject;
+        self.tell_of(&kept.step.subject, kept.seq, wrong);
+    }
+
+    fn tell_of(&mut self, subject: &Subject, step: u64, wrong: &Unread) {
         let message = match subject.kind {
             SubjectKind::Prohibitions => format!("prohibitions of media {}: {wrong}", subject.name),
             kind => format!("{} {} version {}: {wrong}", kind.label(), subject.name, subject.version),
         };
-        tracing::error!(step = kept.seq, "REVIEWED CONTENT CANNOT BE SERVED: {message}");
+        tracing::error!(step, "REVIEWED CONTENT CANNOT BE SERVED: {message}");
         if self.troubles.len() < MOST_TROUBLES {
-            self.troubles.insert(subject.clone(), ContentTrouble { step: kept.seq, message });
+            self.troubles.insert(subject.clone(), ContentTrouble { step, message });
         }
     }
 

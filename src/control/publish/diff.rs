@@ -92,7 +92,7 @@ impl Diff {
             tables(&old.properties, &new.properties, |it| it.id, |it| property(old, new, it)),
             tables(&old.placements, &new.placements, |it| it.id, |it| placement(old, new, it)),
             tables(&old.buyers, &new.buyers, |it| it.id, |it| it.account.clone()),
-            tables(&old.advertisers, &new.advertisers, |it| it.id, |it| it.wire.clone()),
+            tables(old.configured_advertisers(), new.configured_advertisers(), |it| it.id, |it| it.wire.clone()),
             maps(&rates(old), &rates(new)),
             maps(&partner_keys(old), &partner_keys(new)),
         ];

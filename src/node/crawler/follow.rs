@@ -100,13 +100,13 @@ impl Post {
         Ok(self.domains(&self.market(), account, advertiser)?.iter().any(|domain| is_under(host, domain)))
     }
 
-    /// The domains of an advertiser: those that it has registered, and those of the config.
+    /// The domains of an advertiser: those that it has registered, and those that it is served with.
     pub(super) fn domains(&self, market: &Market, account: &str, advertiser: &str) -> Result<Vec<String>, Trouble> {
         let office = self.office(market);
         let mut domains = office.registered(account, advertiser)?.map(|it| it.domains).unwrap_or_default();
         let buyer = market.buyers.iter().find(|it| it.account == account).map(|it| it.id);
-        let own = market.advertisers.iter().filter(|it| Some(it.buyer) == buyer && it.wire == advertiser);
-        domains.extend(own.flat_map(|it| it.domains.clone()));
+        let served = buyer.and_then(|buyer| market.advertiser_named(buyer, advertiser));
+        domains.extend(served.into_iter().flat_map(|it| it.domains.clone()));
         Ok(domains)
     }
 }

@@ -33,8 +33,7 @@ impl Traffic {
             }
         }
         let buyer = market.buyers.iter().find(|it| it.account == record.account).map(|it| it.id);
-        let own = |it: &&crate::market::demand::Advertiser| Some(it.buyer) == buyer && it.wire == record.advertiser;
-        let advertiser = market.advertisers.iter().find(own).map(|it| it.id);
+        let advertiser = buyer.and_then(|buyer| market.advertiser_named(buyer, &record.advertiser)).map(|it| it.id);
         let deals = market.deals.iter().filter(|deal| {
             Some(deal.buyer) == buyer && advertiser.is_none_or(|advertiser| deal.takes_advertiser(advertiser))
         });

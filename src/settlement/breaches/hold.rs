@@ -31,8 +31,7 @@ impl Deed for Hold {
     fn judge(&self, _: &str, view: &View<'_>) -> Result<Vec<Transaction>, Refusal> {
         let buyer = view.buyer(&self.buyer)?;
         said_something("reason", &self.reason)?;
-        let known = view.market.advertisers.iter().any(|it| it.buyer == buyer && it.wire == self.client);
-        if !known {
+        if view.market.advertiser_named(buyer, &self.client).is_none() {
             return Err(Refusal::Malformed(format!("the buyer has no client {:?}", self.client)));
         }
         Ok(Vec::new())

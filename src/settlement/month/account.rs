@@ -445,7 +445,7 @@ impl Names {
         let deal = known.map_or_else(|| self.gone.get(&line.deal).cloned().unwrap_or_default(), |it| it.wire.clone());
         let advertisers = known.iter().flat_map(|deal| deal.advertisers.iter());
         let named: Vec<_> =
-            advertisers.filter_map(|id| view.market.advertisers.get(*id)).map(|it| it.name.as_str()).collect();
+            advertisers.filter_map(|id| view.market.advertiser(*id)).map(|it| it.name.as_str()).collect();
         let mut project = if named.is_empty() { deal.clone() } else { named.join(", ") };
         if let Some(month) = line.repays {
             project = format!("{project}: make-good of {month}");

@@ -67,9 +67,8 @@ fn cash_goes_back(view: &View<'_>, buyer: BuyerId) -> Result<(), Refusal> {
 
 /// The buyer's client with that id.
 pub(super) fn client(view: &View<'_>, buyer: BuyerId, id: &str) -> Result<AdvertiserId, Refusal> {
-    let own = view.market.advertisers.iter().find(|known| known.buyer == buyer && known.wire == id);
-    own.map(|known| known.id)
-        .ok_or_else(|| Refusal::Malformed(format!("client {id:?} is no advertiser of this buyer (R-OWN)")))
+    let own = view.market.advertiser_named(buyer, id).map(|known| known.id);
+    own.ok_or_else(|| Refusal::Malformed(format!("client {id:?} is no advertiser of this buyer (R-OWN)")))
 }
 
 /// What opens a client's account, which is done once; refused where a measure bars new ones.

@@ -57,7 +57,7 @@ fn approved_dsps(
     }
 }
 
-/// R-QUALIFY: an advertiser's expiry is said once; a deal that only expired ones could serve is refused.
+/// R-QUALIFY: an advertiser's expiry is said once, and each deal that none of buyers.toml could serve: others may be registered and verified.
 fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, report: &Report) {
     let advertisers = &folder.buyers.advertisers;
     let mut latest: HashMap<&str, ShanghaiDay> = HashMap::new();
@@ -69,7 +69,7 @@ fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, rep
             report.warning(
                 until.place,
                 format!(
-                    "the documents of `{}` were valid until {}: nothing of it runs (R-QUALIFY)",
+                    "the documents of `{}` were valid until {}: nothing of it runs but by what is registered and verified (R-QUALIFY)",
                     advertiser.id, until.value
                 ),
             );
@@ -89,9 +89,11 @@ fn qualified_advertisers(folder: &Folder, links: &Links, today: ShanghaiDay, rep
             None => (latest.get(account).copied(), deal.account.place, format!("account `{account}`")),
         };
         let day = today.max(deal.period.0);
-        if last.is_none_or(|until| until < day) {
-            let message = format!("{whose} has no advertiser whose documents are valid on {day} (R-QUALIFY)");
-            report.error(place, message);
+        if last.is_none_or(|until| until < day) && resolved.registered.is_empty() {
+            let message = format!(
+                "{whose} has no advertiser here whose documents are valid on {day}: only registered and verified ones run (R-QUALIFY)"
+            );
+            report.warning(place, message);
         }
         longest.add(deal, resolved);
     }
@@ -125,7 +127,7 @@ impl<'f> Longest<'f> {
                 *known = deal;
             }
         };
-        if resolved.advertisers.is_empty() {
+        if resolved.advertisers.is_empty() && resolved.registered.is_empty() {
             self.of_accounts.entry(&deal.account.value).and_modify(later).or_insert(deal);
         }
         for row in &resolved.advertisers {

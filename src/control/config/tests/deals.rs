@@ -117,7 +117,7 @@ fn r_balance_a_client_pays_where_it_is_the_only_advertiser() {
         let text = format!("advertisers = [\"qinghe-dairy\"]\npayer = \"{payer}\"");
         let market = edited(&[deal(&text)]).unwrap().market;
         let found = market.deals.iter().find(|deal| deal.wire == "PDB-SECOND").unwrap();
-        let client = market.advertisers.iter().find(|known| known.wire == "qinghe-dairy").unwrap().id;
+        let client = market.configured_advertisers().iter().find(|known| known.wire == "qinghe-dairy").unwrap().id;
         let expected = if pays { Source::Client(client) } else { Source::Balance(found.buyer) };
         let committed = found.commitment_on(found.period.0).unwrap().payer;
         assert_eq!((found.payer(), committed), (expected, expected));
@@ -262,7 +262,17 @@ fn r_frequency_and_r_own_a_cap_and_the_advertisers_of_a_deal() {
     let deal = market.deal_named("PDB-SECOND").unwrap();
     let cap = FrequencyCap { impressions: 3, per: FrequencyPeriod::Week, serves_unknown: false };
     assert_eq!(deal.frequency, Some(cap));
-    assert_eq!(market.advertisers.get(deal.advertisers[0]).unwrap().wire, "qinghe-dairy");
+    assert_eq!(market.advertiser(deal.advertisers[0]).unwrap().wire, "qinghe-dairy");
+    check(
+        &[narrow("advertisers = [\"qinghe-diary\"]")],
+        &[
+            "warning: config/deals.toml:89: advertiser `qinghe-diary` of `80010001` is not in buyers.toml: it runs once it is registered and verified (R-QUALIFY); did you mean `qinghe-dairy`?",
+        ],
+    );
+    let registered = edited(&[narrow("advertisers = [\"lulu\"]\npayer = \"client\"")]).unwrap().market;
+    let deal = registered.deal_named("PDB-SECOND").unwrap();
+    assert_eq!((deal.advertisers.len(), deal.client), (1, deal.advertisers.first().copied()));
+    assert!(!deal.takes_advertiser(market.configured_advertisers().iter().next().unwrap().id));
     check(
         &[narrow("advertisers = [\"yunfan-auto\"]\nfrequency = { impressions = 0, per = \"month\" }")],
         &[

@@ -225,7 +225,7 @@ fn r_own_creatives_and_advertisers_are_the_buyers_own() {
 }
 
 #[test]
-fn r_qualify_a_buyer_without_a_qualified_advertiser_has_no_active_deal() {
+fn r_qualify_a_deal_that_no_advertiser_of_the_config_can_serve_is_warned_of() {
     let expired = (
         "buyers.toml",
         "category = \"IAB9\"\nqualified_until = \"2027-12-31\"",
@@ -234,7 +234,8 @@ fn r_qualify_a_buyer_without_a_qualified_advertiser_has_no_active_deal() {
     check(
         &[expired],
         &[
-            "config/deals.toml:45: account `80010003` has no advertiser whose documents are valid on 2026-11-22 (R-QUALIFY)",
+            "warning: config/buyers.toml:55: the documents of `paopao-games` were valid until 2026-11-21: nothing of it runs but by what is registered and verified (R-QUALIFY)",
+            "warning: config/deals.toml:45: account `80010003` has no advertiser here whose documents are valid on 2026-11-22: only registered and verified ones run (R-QUALIFY)",
         ],
     );
     check(
@@ -247,7 +248,7 @@ fn r_qualify_a_buyer_without_a_qualified_advertiser_has_no_active_deal() {
             ),
         ],
         &[
-            "warning: config/buyers.toml:55: the documents of `paopao-games` were valid until 2026-11-21: nothing of it runs (R-QUALIFY)",
+            "warning: config/buyers.toml:55: the documents of `paopao-games` were valid until 2026-11-21: nothing of it runs but by what is registered and verified (R-QUALIFY)",
         ],
     );
 }

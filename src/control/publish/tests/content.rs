@@ -240,7 +240,7 @@ prohibited_categories = [",
             (wanted.categories.clone(), wanted.domains.clone(), 2)
         );
         let market = publisher.exchange().market.load_full();
-        let paopao = market.advertisers.iter().find(|it| it.wire == "paopao-games").unwrap().id;
+        let paopao = market.configured_advertisers().iter().find(|it| it.wire == "paopao-games").unwrap().id;
         assert!(own.advertisers.contains(&paopao));
     }
     bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");

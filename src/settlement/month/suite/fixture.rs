@@ -80,7 +80,7 @@ pub(super) fn market_with(buyer: Buyer, deals: Vec<Deal>) -> Market {
         source: "Qinghe".to_owned(),
         domains: vec!["qinghe.example".to_owned()],
         category: "food".to_owned(),
-        qualified_until: day("2030-01-01"),
+        qualified_until: Some(day("2030-01-01")),
     };
     let parts = Parts { buyers: vec![buyer], advertisers: vec![advertiser], deals, ..Parts::default() };
     Market::assemble(1, at("2026-11-01"), [0; 32], terms, parts)

@@ -30,7 +30,7 @@ fn market(until: Option<ShanghaiDay>) -> Market {
         source: "A client".to_owned(),
         domains: vec![],
         category: String::new(),
-        qualified_until: today(),
+        qualified_until: Some(today()),
     };
     let mut buyers = vec![buyer(0), buyer(1)];
     buyers[0].cooperation = until.map(|until| Cooperation { from: ShanghaiDay(0), until });
