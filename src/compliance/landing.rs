@@ -21,7 +21,7 @@ pub use interval::interval;
 pub use life::{decided, done, seen, used};
 pub use matches::{Matched, Offered};
 pub use record::{Deed, Noted, Record, Sight, Stop, Use, Watched, told};
-pub use round::{Looker, RoundError};
+pub use round::{Looker, OutOfReach, RoundError};
 
 use serde::{Deserialize, Serialize};
 

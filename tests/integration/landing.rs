@@ -345,10 +345,11 @@ fn r_damage_change_kill_9_around_a_verdict_loses_nothing_and_doubles_nothing() {
     let held = |it: &Watched| it.state == PageState::Watched && it.record.since_ms.is_some();
     settled(&process, "it is held", &held);
     let mut chance = Chance::unpredictable();
+    let (_kept, never) = std::sync::mpsc::channel::<()>();
     for round in 1..=3 {
         site.put(&milk(&format!("{round}9.90")));
         for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(u64::from(chance.below(1_200))));
+            let _ = never.recv_timeout(Duration::from_millis(u64::from(chance.below(1_200))));
             process.kill();
             process.start_again_in(&place);
         }
