@@ -152,6 +152,14 @@ impl Fetcher {
         }
     }
 
+    /// Whether a URL may be asked for at all: its scheme, port and host, before any name is resolved.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_ask(&self, url: &str, target: &Target<'_>) -> Result<(), Refusal> {
+        self.host_of(&parsed(url)?, target).map(drop)
+    }
+
     /// The host of a URL that may be fetched for that advertiser.
     fn host_of(&self, url: &Url, target: &Target<'_>) -> Result<String, Refusal> {
         let reach = &self.terms.reach;

@@ -21,7 +21,7 @@ pub use interval::interval;
 pub use life::{decided, done, seen, used};
 pub use matches::{Matched, Offered};
 pub use record::{Deed, Noted, Record, Sight, Stop, Use, Watched, told};
-pub use round::{Looker, RoundError};
+pub use round::{Looker, OutOfReach, RoundError};
 
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +207,8 @@ pub struct Round {
     pub apart: Option<Vec<String>>,
     /// What malware was found, if any.
     pub infected: Option<String>,
+    /// Whether what was found may be of this side's making: a name that is resolved to an internal address. A person judges whose it is.
+    pub unproven: bool,
     /// Why some of it could not be scanned for malware: it is not known to be clean.
     pub unscanned: Option<String>,
     /// How well the page says what creatives state that were not compared with it before.

@@ -124,6 +124,7 @@ struct Post {
 impl Post {
     async fn run(self: Rc<Self>) {
         let (mut seen, mut more, mut failed) = (Seen::default(), false, false);
+        let mut crawled = None;
         loop {
             tokio::time::sleep(if more { Duration::ZERO } else { LOOK }).await;
             more = false;
@@ -134,6 +135,10 @@ impl Post {
             }
             // What is owed is done whether pages are looked at or not.
             let crawls = self.market().terms.landing.crawl;
+            if crawled.replace(crawls) != Some(crawls) {
+                let is = if crawls { "are looked at" } else { "are not looked at: `crawl` of landing.toml is off" };
+                tracing::info!("landing pages {is}");
+            }
             let followed = match crawls {
                 true => self.follow(&mut seen),
                 false => Ok(false),
@@ -175,28 +180,26 @@ impl Post {
         let longest = due.first().and_then(|kept| kept.step.due).filter(|_| crawls);
         let overdue_ms = longest.map_or(0, |due| now.0.saturating_sub(due.0));
         self.exchange.metrics.landing.overdue_seconds.store(overdue_ms / 1_000, Ordering::Relaxed);
-        let fetcher = self.fetcher(&market.terms.landing)?;
-        let mut resting = Vec::new();
+        let watch = &market.terms.landing.watch;
         for kept in due {
             let name = kept.step.subject.name.clone();
             let page = Watched::read(&kept);
             if !crawls && page.as_ref().is_ok_and(|page| page.record.owed.is_empty()) {
-                let shortest = whole_ms(fetcher.terms().watch.shortest);
-                resting.push((kept.step.subject, Some(now.plus_ms(shortest))));
+                self.later(&kept.step.subject, kept.seq, Some(now.plus_ms(whole_ms(watch.shortest))))?;
                 continue;
             }
             if self.busy.borrow().len() >= most || !self.busy.borrow_mut().insert(name.clone()) {
                 continue;
             }
-            let (post, fetcher) = (self.clone(), fetcher.clone());
+            let (post, confirm_ms) = (self.clone(), whole_ms(watch.confirm));
             tokio::task::spawn_local(async move {
                 let visited = match page {
-                    Ok(page) => post.visit(page, &fetcher).await,
+                    Ok(page) => post.visit(page).await,
                     Err(error) => Err(error.into()),
                 };
                 if let Err(error) = visited {
                     tracing::error!(page = name, %error, "a landing page waits for its next turn");
-                    let again = post.exchange.clock.now().plus_ms(whole_ms(fetcher.terms().watch.confirm));
+                    let again = post.exchange.clock.now().plus_ms(confirm_ms);
                     if let Err(error) = post.later(&kept.step.subject, kept.seq, Some(again)) {
                         tracing::error!(page = name, %error, "it could not be put off");
                     }
@@ -204,7 +207,7 @@ impl Post {
                 post.busy.borrow_mut().remove(&name);
             });
         }
-        Ok(self.docket.put_off(&resting)?)
+        Ok(())
     }
 
     /// The fetcher by the terms in force; its budget begins anew with other terms.
@@ -222,9 +225,10 @@ impl Post {
     }
 
     /// Does what is owed of a page, or looks at it.
-    async fn visit(&self, page: Watched, fetcher: &Fetcher) -> Result<(), Trouble> {
+    async fn visit(&self, page: Watched) -> Result<(), Trouble> {
         let Watched { seq, state, record, owner, due } = page;
-        let (market, watch) = (self.market(), &fetcher.terms().watch);
+        let market = self.market();
+        let watch = &market.terms.landing.watch;
         if !record.owed.is_empty() {
             let entered = self.perform(&market, state, &record)?;
             let standing = landing::done(state, &record, entered, watch);
@@ -234,10 +238,22 @@ impl Post {
         if state == PageState::Retired {
             return self.later(&record.subject(), seq, None);
         }
+        let fetcher = self.fetcher(&market.terms.landing)?;
         let domains = self.domains(&market, &record.account, &record.advertiser)?;
         let plain = fetcher.terms().reach.plain.contains(&format!("{}/{}", record.account, record.advertiser));
         let target = Target { url: &record.url, domains: &domains, plain };
-        let looker = Looker { fetcher, docket: &*self.docket, clock: &self.exchange.clock };
+        let looker = Looker { fetcher: &fetcher, docket: &*self.docket, clock: &self.exchange.clock };
+        if let Err(out) = looker.reaches(&record, &target) {
+            let (url, why) = (&out.url, &out.why.en);
+            tracing::warn!(
+                page = record.url,
+                url,
+                why,
+                "a landing page is not looked at: the terms or its advertiser's domains have changed"
+            );
+            let standing = Standing { state, record, again: Again::Usual };
+            return self.later(&standing.record.subject(), seq, self.due(&standing, due));
+        }
         let offered = self.offered(&market, &record)?;
         let round = looker.look((state, &record), &target, &offered).await?;
         let standing = landing::seen(state, &record, &round, watch);

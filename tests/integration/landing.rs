@@ -2,7 +2,9 @@
 
 mod site;
 
-use pmpx::clock::Clock;
+use std::time::Duration;
+
+use pmpx::clock::{Chance, Clock, UnixMillis};
 use pmpx::compliance::creative::{Offer, Origin, Record as Creative, Submission};
 use pmpx::compliance::digest_of;
 use pmpx::compliance::landing::{self, Deed, PageState, Record, Standpoint, Stop, Use, Verdict, Watched};
@@ -14,7 +16,8 @@ use pmpx::market::supply::{Format, Size};
 use pmpx::store::SqliteDocket;
 use serde_json::{Value, json};
 
-use crate::harness::{NOON, Pmpx, bids, moment, splash};
+use crate::harness::{NOON, Pmpx, bids, moment, parsed, splash};
+use crate::process::Process;
 use site::Site;
 
 const ACCOUNT: &str = "80010001";
@@ -73,12 +76,15 @@ fn decide(docket: &SqliteDocket, owner: Owner, (version, url): (u32, &str), stat
     step(docket, owner, subject, (state.code(), serde_json::to_string(&record).unwrap()), false);
 }
 
-fn step(docket: &SqliteDocket, owner: Owner, subject: Subject, (state, body): (u16, String), is_due: bool) {
+fn step(docket: &SqliteDocket, owner: Owner, subject: Subject, of: (u16, String), is_due: bool) {
     let after = docket.standing(&subject).unwrap().map_or(0, |it| it.seq);
-    let due = is_due.then(|| moment(NOON));
+    docket.take(&[Taken { step: step_of(owner, subject, of, is_due), after }]).unwrap();
+}
+
+fn step_of(owner: Owner, subject: Subject, (state, body): (u16, String), is_due: bool) -> Step {
+    let due = is_due.then_some(UnixMillis(0));
     let (actor, reason) = ("reviewer".to_owned(), String::new());
-    let step = Step { subject, owner, state, due, at: moment(NOON), actor, reason, body };
-    docket.take(&[Taken { step, after }]).unwrap();
+    Step { subject, owner, state, due, at: moment(NOON), actor, reason, body }
 }
 
 fn buyer(pmpx: &Pmpx) -> BuyerId {
@@ -318,4 +324,55 @@ fn r_damage_content_is_entered_where_a_person_finds_the_new_page_unlawful() {
         let rules: Vec<_> = violations(&pmpx).iter().map(|it| it["rule"].as_str().unwrap().to_owned()).collect();
         assert_eq!((rules, told(&pmpx).len()), (vec!["R-DAMAGE-CHANGE".to_owned(), "R-DAMAGE-CONTENT".to_owned()], 2));
     }
+}
+
+/// R-DAMAGE-CHANGE, through kill -9 of the real binary at any moment around a verdict: each change of the page is one violation and one message.
+#[test]
+fn r_damage_change_kill_9_around_a_verdict_loses_nothing_and_doubles_nothing() {
+    let site = Site::start(&milk("9.90"));
+    let url = site.url("/spring");
+    let mut process = Process::start(&crawling(&site), &["--log", "warn"]);
+    let place = process.store().parent().unwrap().to_owned();
+    let docket = SqliteDocket::open(&process.store(), Clock::system().now()).unwrap();
+    let creative = submission(1, &url).subject();
+    let subject = landing::subject(ACCOUNT, ADVERTISER, &url);
+    let known = || Watched::of(&docket, &subject).unwrap();
+    let state_of = |subject: &Subject| docket.standing(subject).unwrap().unwrap().step.state;
+    let settled = |process: &Process, what: &str, is_so: &dyn Fn(&Watched) -> bool| {
+        process.until(what, async || known().is_some_and(|it| it.record.owed.is_empty() && is_so(&it)));
+    };
+    decide(&docket, Owner::Exchange, (1, &url), CreativeState::Approved);
+    let held = |it: &Watched| it.state == PageState::Watched && it.record.since_ms.is_some();
+    settled(&process, "it is held", &held);
+    let mut chance = Chance::unpredictable();
+    let (_kept, never) = std::sync::mpsc::channel::<()>();
+    for round in 1..=3 {
+        site.put(&milk(&format!("{round}9.90")));
+        for _ in 0..3 {
+            let _ = never.recv_timeout(Duration::from_millis(u64::from(chance.below(1_200))));
+            process.kill();
+            process.start_again_in(&place);
+        }
+        settled(&process, "what follows is done", &|it| it.state == PageState::Changed);
+        assert_eq!(state_of(&creative), CreativeState::Suspended.code());
+        // The crawler takes steps too: it notes what became of the creative.
+        process.until("a person confirms", async || {
+            let page = known().unwrap();
+            let standing = landing::decided(page.state, &page.record, Verdict::Confirmed).unwrap();
+            let body = serde_json::to_string(&standing.record).unwrap();
+            let of = (standing.state.code(), body);
+            docket.take(&[Taken { step: step_of(page.owner, subject.clone(), of, true), after: page.seq }]).is_ok()
+        });
+        settled(&process, "it is held to the new page", &held);
+        assert_eq!(state_of(&creative), CreativeState::Approved.code());
+    }
+    let breaches: Value = parsed(&process.control(&format!("/api/v1/buyers/{ACCOUNT}/breaches")));
+    let steps: Vec<_> =
+        breaches["violations"].as_array().unwrap().iter().map(|it| it["charged"]["step"].clone()).collect();
+    assert_eq!(steps, [json!(1), json!(2), json!(3)], "{}", process.log());
+    let messages = docket.list(SubjectKind::Message, &Wanted::default(), 0, 1_000).unwrap();
+    let of_page = messages.iter().filter(|kept| kept.step.subject.name.contains("/page/")).count();
+    let history = docket.history(&creative, u64::MAX, 1_000).unwrap();
+    let suspended = history.iter().filter(|kept| kept.step.state == CreativeState::Suspended.code()).count();
+    assert_eq!((of_page, suspended), (3, 3));
 }

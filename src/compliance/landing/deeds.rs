@@ -1,6 +1,9 @@
 //! Doing what is owed of a page's verdict, as far as it concerns the docket: suspending and resuming its creatives, telling its buyer. Doing it
 //! again changes nothing. What concerns money, the caller enters.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Lead, MOST_USES, PageState, Record, Standpoint, Stop, Use};
 use crate::clock::UnixMillis;
 use crate::compliance::creative;
@@ -27,7 +30,7 @@ impl Record {
 /// Suspends every approved creative that leads to a page (R-LANDING-FROZEN, R-LANDING-SAFE).
 ///
 /// # Errors
-/// [`Refusal::Unavailable`], [`Refusal::Unreadable`]: some may be suspended.
+/// [`Refusal::Unavailable`]: some may be suspended.
 pub fn suspend(office: &Office<'_>, state: PageState, record: &Record) -> Result<(), Refusal> {
     let code = if state == PageState::Changed { CHANGED } else { UNSAFE };
     let reason = format!("landing page {} is {}", shown(&record.url), state.label());
@@ -160,12 +163,13 @@ fn shown(url: &str) -> String {
     url.chars().filter(|char| !char.is_control()).take(200).collect()
 }
 
-/// A refusal by a rule or a creative that is gone is no reason to try again; a store that does not answer is.
+/// A store that does not answer is a reason to try again. A rule's refusal, a creative that is gone or that cannot be read is none: the others
+/// must not wait for it.
 fn passing(done: Result<(), Refusal>) -> Result<(), Refusal> {
     match done {
-        Err(error @ (Refusal::Unavailable(_) | Refusal::Unreadable { .. })) => Err(error),
+        Err(error @ Refusal::Unavailable(_)) => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "a creative of a landing page stays as it is");
+            tracing::error!(%error, "a creative of a landing page stays as it is");
             Ok(())
         }
         Ok(()) => Ok(()),

@@ -165,8 +165,8 @@ fn judged(state: PageState, mut record: Record, round: &Round, (watch, confirm_m
     let found = others.iter().flat_map(told).collect();
     let state = if cloaked { PageState::Cloaked } else { PageState::Changed };
     let stop = Stop { state, at_ms: round.at.0, before, after, found, entered: Vec::new() };
-    // What is cloaked a person judges; so is what was another page from the first look on, or while nothing was shown.
-    let in_display = record.since_ms.is_some() && record.runs(round.at);
+    // What is cloaked a person judges; so is what was another page from the first look on, or while nothing was shown, or is not proven.
+    let in_display = record.since_ms.is_some() && record.runs(round.at) && !round.unproven;
     stopped(record, stop, state == PageState::Changed && in_display)
 }
 

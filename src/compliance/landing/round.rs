@@ -1,5 +1,8 @@
 //! One look at a page: every kind of browser fetches it, what it sees is compared with what is known of it, and looked through for malware.
 
+#[cfg(test)]
+mod tests;
+
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -37,6 +40,15 @@ pub enum RoundError {
     },
 }
 
+/// Why a page cannot be judged by the terms in force: it is where they do not let anybody look, though they once did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// The URL.
+    pub url: String,
+    /// What is against it.
+    pub why: Finding,
+}
+
 /// Who looks, and where bodies are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Looker<'l> {
@@ -72,6 +84,20 @@ struct Harm {
 }
 
 impl Looker<'_> {
+    /// Whether a page, on the way on which it was frozen, may be looked at by the terms and the advertiser's domains as they are now. If not,
+    /// these have changed, and not the page.
+    ///
+    /// # Errors
+    /// [`OutOfReach`] for the first URL that may not be asked for.
+    pub fn reaches(&self, record: &Record, target: &Target<'_>) -> Result<(), Box<OutOfReach>> {
+        let ways = record.frozen.iter().flat_map(|sight| sight.route.iter().map(String::as_str));
+        let mut all = std::iter::once(record.url.as_str()).chain(ways);
+        all.try_for_each(|url| {
+            let refused = self.fetcher.may_ask(url, target);
+            refused.map_err(|why| Box::new(OutOfReach { url: url.to_owned(), why: why.finding(url) }))
+        })
+    }
+
     /// Looks at a page of an advertiser with these domains. `offered`: what the creatives state that were not compared with it yet.
     ///
     /// # Errors
@@ -85,6 +111,7 @@ impl Looker<'_> {
         let at = self.clock.now();
         let place = Place { state, record, target };
         let (mut looks, mut seen, mut harm) = (Vec::new(), Vec::new(), Harm::default());
+        let mut unproven = false;
         for agent in Agent::ALL {
             let fetch = self.fetcher.fetch(target, agent).await;
             let before = harm.infected.is_some();
@@ -98,7 +125,10 @@ impl Looker<'_> {
                     seen.push(first);
                     look
                 }
-                Err(refused) => refused.against(record.frozen_for(agent)),
+                Err(refused) => {
+                    unproven |= refused.finding.code == "page-internal";
+                    refused.against(record.frozen_for(agent))
+                }
             };
             looks.push((agent, look));
         }
@@ -110,7 +140,7 @@ impl Looker<'_> {
         });
         let of = of.filter(|_| harm.infected.is_none());
         let (matches, more) = of.map_or_else(Default::default, |of| matched(record, offered, of));
-        Ok(Round { at, looks, apart, infected: harm.infected, unscanned: harm.unscanned, matches, more })
+        Ok(Round { at, looks, apart, infected: harm.infected, unproven, unscanned: harm.unscanned, matches, more })
     }
 
     /// What is harmful of a fetch: where it led, what its page leads to, its bytes.

@@ -1,5 +1,8 @@
 //! How much the deals of a page's advertiser serve: what serves more is looked at more often.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use crate::clock::{ShanghaiDay, UnixMillis};
