@@ -16,5 +16,6 @@ pub mod offer;
 pub mod outcome;
 pub mod pod;
 mod reason;
+pub mod unreviewed;
 
 pub use reason::{BidRejection, Loss, NoBid};

@@ -10,10 +10,12 @@ mod known;
 mod live;
 mod notices;
 mod trace;
+mod unreviewed;
 
 pub use answer::{BadRequest, Reply};
 pub use click::{ClickedAds, Clicking, Destination};
 pub use core::{Core, Incoming, Seed};
+pub use unreviewed::Unreviewed;
 
 use std::sync::Arc;
 
@@ -61,6 +63,8 @@ pub struct Exchange {
     pub breakers: Arc<Breakers>,
     /// What DSPs are told of their bids.
     pub notices: Notices,
+    /// Bids whose creative nobody has reviewed, on their way to the review.
+    pub unreviewed: Unreviewed,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The durable journal.
@@ -96,6 +100,7 @@ impl Exchange {
             throttles,
             breakers,
             notices: Notices::new(metrics.clone()),
+            unreviewed: Unreviewed::new(metrics.clone()),
             metrics,
             journal,
             clock,

@@ -23,6 +23,7 @@ pub mod supply;
 mod suspension;
 pub mod targeting;
 mod traffic;
+pub mod unreviewed;
 mod vocabulary;
 
 pub use index::{Facts, ImpFacts};

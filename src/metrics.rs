@@ -3,11 +3,13 @@
 //! Label sets are bounded by what the market has; names are resolved when they are written, not when they are counted.
 
 mod health;
+mod landing;
 mod partner;
 mod process;
 mod write;
 
 pub use health::{BEAT, Health, STUCK};
+pub use landing::Landing;
 pub use partner::PartnerAnswer;
 pub use write::{Names, write};
 
@@ -273,6 +275,45 @@ impl MonitorOutcome {
     ];
 }
 
+/// What came of a bid's creative that nobody has reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UnreviewedOutcome {
+    /// It was submitted, and its checks begin.
+    Submitted = 0,
+    /// It is in the docket, or in the config, by now.
+    Known = 1,
+    /// No advertiser of its buyer is registered with its domains (R-OWN).
+    NotRegistered = 2,
+    /// The bid does not say all that a submission must say.
+    Incomplete = 3,
+    /// As many of its buyer wait for a person as may.
+    TooManyWaiting = 4,
+    /// It is larger than what is reviewed.
+    TooLarge = 5,
+    /// Its buyer's DSPs brought as many of late as they may.
+    TooOften = 6,
+    /// There was no room for it.
+    Dropped = 7,
+    /// The docket could not be read or written.
+    Failed = 8,
+}
+
+impl UnreviewedOutcome {
+    /// All of them, with their names in metrics.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Submitted, "submitted"),
+        (Self::Known, "known"),
+        (Self::NotRegistered, "not_registered"),
+        (Self::Incomplete, "incomplete"),
+        (Self::TooManyWaiting, "too_many_waiting"),
+        (Self::TooLarge, "too_large"),
+        (Self::TooOften, "too_often"),
+        (Self::Dropped, "dropped"),
+        (Self::Failed, "failed"),
+    ];
+}
+
 /// Reasons for which a bid may be rejected: at most this many.
 pub const MOST_REJECTIONS: usize = 64;
 
@@ -355,8 +396,12 @@ pub struct Metrics {
     pub health: Health,
     /// Calls of click monitors, in the order of [`MonitorOutcome::ALL`].
     pub monitors: Reasons,
+    /// Bids' creatives that nobody has reviewed, in the order of [`UnreviewedOutcome::ALL`].
+    pub unreviewed: Reasons,
     /// Requests to the partner API, in the order of [`PartnerAnswer::ALL`].
     pub partners: Reasons,
+    /// Looks at landing pages.
+    pub landing: Landing,
     /// Won bids whose DSPs wait for the media's word.
     pub notices_waiting: AtomicU64,
     /// Kept notices that are tried again, and that are not by themselves.
@@ -390,7 +435,9 @@ impl Metrics {
             connections: AtomicU64::new(0),
             health: Health::default(),
             monitors: Reasons::new(MonitorOutcome::ALL.map(|(_, label)| label)),
+            unreviewed: Reasons::new(UnreviewedOutcome::ALL.map(|(_, label)| label)),
             partners: Reasons::new(PartnerAnswer::ALL.map(|(_, label)| label)),
+            landing: Landing::default(),
             notices_waiting: AtomicU64::new(0),
             notices_owed: Default::default(),
         }

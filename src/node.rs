@@ -2,9 +2,12 @@
 //! integration tests start the same node.
 
 mod archivist;
+pub mod browser;
+mod crawler;
 mod desk;
 mod drain;
 mod examiner;
+mod intake;
 mod keeper;
 
 use std::io;
@@ -23,11 +26,13 @@ use crate::http::DataPlane;
 use crate::ids::{Lane, NodeId};
 use crate::store::{OpenError, Options, SqliteDocket, SqliteReader, SqliteStore};
 
+use crawler::Crawler;
 use desk::ControlPlane;
 pub use drain::Hurry;
 
 use drain::Drain;
 use examiner::Examiner;
+use intake::Intake;
 use keeper::{Duty, Keeper};
 
 /// How often in a row another process may publish while this one starts.
@@ -88,6 +93,8 @@ pub struct Node {
     data_plane: DataPlane,
     keeper: Keeper,
     examiner: Examiner,
+    intake: Intake,
+    crawler: Crawler,
     notifier: Notifier,
     control: ControlPlane,
 }
@@ -129,12 +136,14 @@ impl Node {
         publisher.follow_content()?;
         let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), (control, review), watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
-        let keeper = Keeper::start(exchange.clone(), store.clone(), publisher)?;
+        let keeper = Keeper::start(exchange.clone(), store.clone(), publisher.clone())?;
         let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone())?;
+        let intake = Intake::start(exchange.clone(), docket.clone())?;
+        let crawler = Crawler::start(exchange.clone(), store.clone(), docket.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
-        Ok(Self { exchange, store, docket, data_plane, keeper, examiner, notifier, control })
+        Ok(Self { exchange, store, docket, data_plane, keeper, examiner, intake, crawler, notifier, control })
     }
 
     /// Where the data plane listens.
@@ -190,7 +199,7 @@ impl Node {
     /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts; notices to DSPs, sent or kept) →
     /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
     pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
-        let Self { exchange, store, docket, data_plane, keeper, examiner, notifier, control } = self;
+        let Self { exchange, store, docket, data_plane, keeper, examiner, intake, crawler, notifier, control } = self;
         let drain = Drain { clock: &exchange.clock, hurry };
         drain.phase("not_ready", || {
             control.stand(Stand::Draining);
@@ -205,6 +214,8 @@ impl Node {
             drain.bounded(name, move || work(&duty));
         };
         drain.bounded("stop_housekeeping", move || {
+            intake.stop();
+            crawler.stop();
             examiner.stop();
             keeper.stop();
         });

@@ -11,6 +11,7 @@ use super::eligibility::{Invitation, Invited, Offer};
 use super::fit;
 use super::native;
 use super::pod::{Position, guarantees};
+use super::unreviewed::Unreviewed;
 use crate::ids::AuctionId;
 use crate::market::Market;
 use crate::market::demand::{Advertiser, Creative, CreativeState};
@@ -66,6 +67,8 @@ pub struct CheckedAnswer<'r> {
     pub accepted: Vec<AcceptedBid<'r>>,
     /// Bids that do not.
     pub rejected: Vec<RejectedBid<'r>>,
+    /// Those of them whose creative nobody has reviewed.
+    pub unreviewed: Vec<Unreviewed<'r>>,
 }
 
 /// Checks a DSP's answer against what it was asked. What counts borrows from the body's copy in the arena.
@@ -115,7 +118,10 @@ pub fn check<'r>(
             };
             match context.bid(bid, words, grouped) {
                 Ok(accepted) => answer.accepted.push(accepted),
-                Err((offer, reason)) => answer.rejected.push(RejectedBid { offer, reason, words: Some(words) }),
+                Err((offer, reason)) => {
+                    answer.unreviewed.extend(offer.and_then(|offer| Unreviewed::of(bid, offer, reason)));
+                    answer.rejected.push(RejectedBid { offer, reason, words: Some(words) });
+                }
             }
         }
     }

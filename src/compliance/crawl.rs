@@ -223,7 +223,8 @@ impl Fetcher {
 }
 
 /// Whether a host is a domain or under it.
-fn is_under(host: &str, domain: &str) -> bool {
+#[must_use]
+pub fn is_under(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 

@@ -41,6 +41,7 @@ impl Office<'_> {
     pub fn examine(&self, record: &Record, checks: &[Check<'_>]) -> Result<Vec<Finding>, Refusal> {
         let registered = self.registered_findings(&record.submission)?;
         let mut findings = registered.clone();
+        findings.extend(Self::page_assumed(record));
         for check in checks {
             // What a registration says already is not told twice.
             let known = |found: &Finding| registered.iter().any(|it| it.code == found.code && it.rule == found.rule);

@@ -88,10 +88,14 @@ pub struct Report {
     pub resources: Vec<Resource>,
     /// What it shows as text, a line for each part: for the words' check.
     pub text: String,
+    /// Pages that its links name, each once, in the order of the markup; not those that the click macro stands for.
+    pub pages: Vec<String>,
 }
 
 /// Files of one creative that are told; one with more is too large to be reviewed.
 const MOST_RESOURCES: usize = 200;
+/// Pages that are told.
+const MOST_PAGES: usize = 32;
 
 /// Checks a submission's markup.
 #[must_use]
@@ -115,6 +119,19 @@ pub fn report(submission: &Submission, rules: &Rules) -> Report {
     }
     checker.ends();
     checker.report()
+}
+
+/// The pages that the links of a markup name, each once, in its order; none where only the click macro stands there.
+#[must_use]
+pub fn pages(submission: &Submission) -> Vec<String> {
+    let limits = Limits { bytes: submission.markup.len(), ..Rules::default().limits };
+    report(submission, &Rules { limits, ..Rules::default() }).pages
+}
+
+/// The length that a VAST or DAAST document says its first ad has, in whole seconds, at least one; `None`: it says none.
+#[must_use]
+pub fn duration_s(markup: &str) -> Option<u32> {
+    vast::duration_ms(markup).and_then(|ms| u32::try_from(ms.div_ceil(1_000).max(1)).ok())
 }
 
 /// Whether a submission leads to an app: a store, a package, or a link that an app opens (R-APP). It then names its registered app.
@@ -152,6 +169,7 @@ struct Checker<'c> {
     trackers: BTreeSet<String>,
     resources: BTreeSet<Resource>,
     text: String,
+    pages: Vec<String>,
     /// The exchange's click macro was found.
     click: bool,
     /// Pieces of HTML that were read: the banner, and what scripts write.
@@ -168,6 +186,7 @@ impl<'c> Checker<'c> {
             trackers,
             resources,
             text: String::new(),
+            pages: Vec::new(),
             click: false,
             fragments: 0,
         }
@@ -182,7 +201,7 @@ impl<'c> Checker<'c> {
 
     fn report(self) -> Report {
         let findings = self.findings.told(&checks::MORE);
-        Report { findings, resources: self.resources.into_iter().collect(), text: self.text }
+        Report { findings, resources: self.resources.into_iter().collect(), text: self.text, pages: self.pages }
     }
 
     /// Whether some placement takes what was submitted, and it says what it must.
@@ -279,6 +298,7 @@ impl<'c> Checker<'c> {
 
     /// Where a click leads.
     fn link(&mut self, url: &str, place: &dyn Fn() -> String) {
+        self.names(url);
         self.app(url, place);
         let landing = &self.submission.landing_page;
         let target = Target::of(url);
@@ -295,6 +315,17 @@ impl<'c> Checker<'c> {
                 self.say(checks::UNCOUNTED.at(place(), url));
             }
             Target::Secure(_) => self.say(checks::ELSEWHERE.over(place(), url, landing)),
+        }
+    }
+
+    /// Notes a page that a link names.
+    fn names(&mut self, url: &str) {
+        if let Target::Secure(page) | Target::Insecure(page) = Target::of(url)
+            && !url.contains(urls::UNKNOWN)
+            && self.pages.len() < MOST_PAGES
+            && self.pages.iter().all(|known| known != page.as_str())
+        {
+            self.pages.push(page.into());
         }
     }
 

@@ -1,12 +1,14 @@
 //! Where steps of the docket are taken: submissions, verdicts, suspensions, messages. The partner API, the admin API, the crawler and the
 //! examiner all come here; each step says who took it and why, and what it does to other subjects is taken with it in one commit.
 
+mod bid;
 mod message;
 mod submit;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verdict;
 
+pub use bid::Heard;
 pub use message::{Message, MessageState};
 pub use submit::{Became, Receipt};
 pub use verdict::{Moved, Verdict, label_zh};

@@ -175,6 +175,7 @@ impl Core {
         if let Some(counts) = self.exchange.metrics.dsps.get(invitation.dsp.id) {
             checked.rejected.iter().for_each(|bid| counts.rejected[bid.reason.index()].one());
         }
+        self.hand_over(market, clearing.invited(), &checked.unreviewed);
         clearing.answered(tag, checked);
         rejected
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::answer::{BadRequest, Reply, bid_body, no_bid_body};
 use super::live::{Live, Open, Rehearsal};
 use super::trace::Trace;
+use super::unreviewed::Sieve;
 use super::{Exchange, left_ms};
 use crate::auction::NoBid;
 use crate::auction::admission::admit;
@@ -60,6 +61,7 @@ pub struct Core {
     pub(super) sheet: RefCell<Sheet>,
     arenas: Arenas,
     pub(super) bidders: Bidders,
+    pub(super) sieve: RefCell<Sieve>,
 }
 
 /// One request as it came in.
@@ -87,6 +89,7 @@ impl Core {
             sheet: RefCell::default(),
             arenas: Arenas::default(),
             bidders,
+            sieve: RefCell::default(),
             exchange,
         }
     }

@@ -72,8 +72,11 @@ impl Collector for Scrape {
         reasons(&mut encoder, "pmpx_clicks", "Clicks by how they were taken", "answer", metrics.clicks.iter())?;
         reasons(&mut encoder, "pmpx_billing_notices", "Billing notices by answer", "answer", metrics.notices.iter())?;
         reasons(&mut encoder, "pmpx_shed", "Requests refused at the door", "at", metrics.shed.iter())?;
+        let help = "Creatives that DSPs bid with and nobody has reviewed, by what came of them";
+        reasons(&mut encoder, "pmpx_unreviewed_bids", help, "outcome", metrics.unreviewed.iter())?;
         let help = "Requests to the partner API by how they ended";
         reasons(&mut encoder, "pmpx_partner_requests", help, "answer", metrics.partners.iter())?;
+        self.landing(&mut encoder)?;
         let billed = ["PDB", "BPG", "PD"].into_iter().zip(metrics.billed_micro_yuan.iter().map(super::Counter::get));
         reasons(&mut encoder, "pmpx_billed_micro_yuan", "Billed amounts in micro-yuan", "method", billed)?;
         let reloads = ["ok", "refused"].into_iter().zip(metrics.reloads.iter().map(super::Counter::get));
@@ -121,6 +124,18 @@ impl Scrape {
             number(&mut family, &[("media", STRANGERS), ("outcome", label)], strangers)?;
         }
         Ok(())
+    }
+
+    fn landing(&self, encoder: &mut DescriptorEncoder) -> Written {
+        let landing = &self.metrics.landing;
+        let help = "What browsers saw of landing pages";
+        reasons(encoder, "pmpx_landing_looks", help, "seen", landing.looks.iter())?;
+        reasons(encoder, "pmpx_landing_verdicts", "Verdicts on landing pages", "verdict", landing.verdicts.iter())?;
+        let help = "Looks at landing pages that could not be scanned for malware";
+        number(&mut counter(encoder, "pmpx_landing_unscanned", help)?, &[], landing.unscanned.get())?;
+        let help = "By how much the landing page that waits longest for its look is overdue";
+        let overdue = landing.overdue_seconds.load(Ordering::Relaxed);
+        gauge(encoder, "pmpx_landing_overdue_seconds", help, Some(overdue))
     }
 
     fn notices(&self, encoder: &mut DescriptorEncoder) -> Written {

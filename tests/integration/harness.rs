@@ -275,6 +275,28 @@ impl Pmpx {
         self.send(Request::get(path_of(url)).body(Full::default()).unwrap())
     }
 
+    /// Sends the same request on that many connections at once, `each` times on each.
+    pub(crate) fn auctions(&self, media: &str, body: &Value, (connections, each): (usize, usize)) -> Vec<Answer> {
+        let body = Bytes::from(body.to_string());
+        self.runtime.block_on(async {
+            let mut flying = tokio::task::JoinSet::new();
+            for _ in 0..connections {
+                let (client, body, media) =
+                    (Client::new(&self.address().to_string(), 1).unwrap(), body.clone(), media.to_owned());
+                flying.spawn(async move {
+                    let mut answers = Vec::with_capacity(each);
+                    for _ in 0..each {
+                        let request = auction(&media).body(Full::new(body.clone())).unwrap();
+                        answers.push(client.send(request).await.unwrap_or_else(|why| panic!("{why}")));
+                    }
+                    answers
+                });
+            }
+            let all = tokio::time::timeout(PATIENCE, flying.join_all()).await.expect("answers in time");
+            all.into_iter().flatten().collect()
+        })
+    }
+
     /// Gets a URL over that many connections at once.
     pub(crate) fn get_at_once(&self, url: &str, times: usize) -> Vec<Answer> {
         let path = path_of(url);

@@ -11,12 +11,14 @@
 //! - `company`: two processes on one data folder, and what one knows of the other.
 //! - `orders`: a version of an order in the market, at midnight, at two processes, and to the statement.
 //! - `content`: what reviews decide, from the docket to the bid and the beacon; `advertisers`: the same of advertisers and their documents.
+//! - `unreviewed`: bids with content that nobody has reviewed, on their way into the queue.
 //! - `sealed_days`: what becomes of a day when it is over, and of its detail when its time is.
 //! - `disk`: full, read-only or failing while the binary serves, and well again; backups and a restore drill.
 //! - `beacons`: pixels and clicks as browsers send them, and each display once, from however many sides it is told.
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `landing`: landing pages that change, are infected, and what follows.
 //! - `partners`: the partner API of a running node, as each partner uses it.
 //! - `viewability`: the snippet in a real browser.
 //! - `tidy`: the rules of the house that a compiler does not know.
@@ -54,6 +56,8 @@ mod json;
 #[cfg(test)]
 mod kill_switches;
 #[cfg(test)]
+mod landing;
+#[cfg(test)]
 mod life_of_a_charge;
 #[cfg(test)]
 mod markup;
@@ -79,5 +83,7 @@ mod sealed_days;
 mod statement;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod unreviewed;
 #[cfg(test)]
 mod viewability;

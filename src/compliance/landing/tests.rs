@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::life::MOST_ROUNDS;
 use super::*;
-use crate::compliance::crawl::Agent;
+use crate::market::policy::landing::Watch;
 
 const MISSES: u32 = 3;
 const CONFIRM_MS: u64 = 60_000;
@@ -18,7 +19,14 @@ fn watch() -> Watch {
 
 fn sight(agent: Agent, page: u8) -> Sight {
     let sha256 = format!("{page:02x}").repeat(32);
-    Sight { agent, at_ms: 0, route: vec!["https://shop.example/".into()], content_type: "text/html".into(), sha256 }
+    Sight {
+        agent,
+        at_ms: 0,
+        route: vec!["https://shop.example/".into()],
+        content_type: "text/html".into(),
+        sha256,
+        also: Vec::new(),
+    }
 }
 
 fn same(agent: Agent) -> Look {
@@ -57,24 +65,37 @@ impl Life {
     }
 
     fn used(&mut self, version: u32, now: Standpoint) {
-        if let Some(standing) = used(self.state, &self.record, ("milk-9", version), now) {
+        self.used_from(version, None, now);
+    }
+
+    fn used_from(&mut self, version: u32, from_ms: Option<u64>, now: Standpoint) {
+        let lead = Lead { crid: "milk-9", version, from_ms };
+        if let Some(standing) = used(self.state, &self.record, &lead, now) {
             (self.state, self.record) = (standing.state, standing.record);
         }
     }
 
-    fn round(&mut self, looks: [fn(Agent) -> Look; 3], infected: Option<&str>) -> Option<u64> {
+    fn round(&mut self, looks: [fn(Agent) -> Look; 3], infected: Option<&str>) -> Again {
         self.at += 600_000;
         let looks = Agent::ALL.iter().zip(looks).map(|(agent, look)| (*agent, look(*agent))).collect();
-        let round = Round { at: UnixMillis(self.at), looks, apart: Vec::new(), infected: infected.map(str::to_owned) };
+        let infected = infected.map(str::to_owned);
+        let (apart, matches) = (None, Vec::new());
+        let round = Round { at: UnixMillis(self.at), looks, apart, infected, unscanned: None, matches, more: false };
         let standing = seen(self.state, &self.record, &round, &watch());
         (self.state, self.record) = (standing.state, standing.record);
-        standing.again_ms
+        standing.again
+    }
+
+    fn decide(&mut self, verdict: Verdict) -> bool {
+        let standing = decided(self.state, &self.record, verdict);
+        if let Ok(standing) = &standing {
+            (self.state, self.record) = (standing.state, standing.record.clone());
+        }
+        standing.is_ok()
     }
 
     fn confirm(&mut self) {
-        if let Some(standing) = confirmed(self.state, &self.record) {
-            (self.state, self.record) = (standing.state, standing.record);
-        }
+        self.decide(Verdict::Confirmed);
     }
 
     fn owed(&mut self) -> Vec<Deed> {
@@ -86,16 +107,16 @@ impl Life {
 #[test]
 fn r_landing_frozen_a_change_that_stays_stops_the_page_and_an_odd_answer_does_not() {
     let mut life = Life::frozen();
-    assert_eq!(life.round([same; 3], None), None);
-    assert_eq!(life.round([other; 3], None), Some(CONFIRM_MS));
+    assert_eq!(life.round([same; 3], None), Again::Usual);
+    assert_eq!(life.round([other; 3], None), Again::After(CONFIRM_MS));
     assert_eq!((life.state, life.owed()), (PageState::Doubted, vec![]));
-    assert_eq!(life.round([same; 3], None), None);
+    assert_eq!(life.round([same; 3], None), Again::Usual);
     assert_eq!(life.state, PageState::Watched, "one odd answer is no verdict");
     life.round([other; 3], None);
     // Nobody answers: it is still in doubt.
-    assert_eq!(life.round([none; 3], None), Some(2 * CONFIRM_MS));
+    assert_eq!(life.round([none; 3], None), Again::After(2 * CONFIRM_MS));
     assert_eq!(life.state, PageState::Doubted);
-    assert_eq!(life.round([other; 3], None), Some(0));
+    assert_eq!(life.round([other; 3], None), Again::Now);
     assert_eq!((life.state, life.owed()), (PageState::Changed, vec![Deed::Suspend, Deed::Violation, Deed::Tell]));
     let stop = life.record.stop.clone().unwrap();
     let digests = |sights: &[Sight]| sights.iter().map(|it| it.sha256[..2].to_owned()).collect::<Vec<_>>();
@@ -113,7 +134,7 @@ fn r_landing_frozen_a_change_that_stays_stops_the_page_and_an_odd_answer_does_no
 #[test]
 fn r_landing_safe_what_is_infected_stays_off_until_a_person_confirms() {
     let mut life = Life::frozen();
-    assert_eq!(life.round([other; 3], Some("Test.Eicar")), Some(0));
+    assert_eq!(life.round([other; 3], Some("Test.Eicar")), Again::Now);
     assert_eq!((life.state, life.owed()), (PageState::Infected, vec![Deed::Suspend, Deed::Tell]), "no violation");
     assert_eq!(life.record.stop.as_ref().unwrap().found, ["Test.Eicar"]);
     life.round([other; 3], Some("Test.Eicar"));
@@ -148,11 +169,11 @@ fn r_malice_a_page_that_changes_for_some_browsers_only_is_cloaked() {
 #[test]
 fn who_does_not_answer_is_told_once_and_is_back_when_it_answers() {
     let mut life = Life::frozen();
-    assert_eq!(life.round([none; 3], None), Some(2 * CONFIRM_MS));
-    assert_eq!(life.round([same, same, none], None), Some(4 * CONFIRM_MS));
+    assert_eq!(life.round([none; 3], None), Again::After(2 * CONFIRM_MS));
+    assert_eq!(life.round([same, same, none], None), Again::After(4 * CONFIRM_MS));
     assert_eq!(life.state, PageState::Watched);
-    assert_eq!(life.round([later; 3], None), Some(CONFIRM_MS), "not asked: it says nothing of the page");
-    assert_eq!((life.record.misses, life.round([none; 3], None)), (2, Some(0)));
+    assert_eq!(life.round([later; 3], None), Again::After(CONFIRM_MS), "not asked: it says nothing of the page");
+    assert_eq!((life.record.misses, life.round([none; 3], None)), (2, Again::Now));
     assert_eq!((life.state, life.owed()), (PageState::Unreachable, vec![Deed::Tell]));
     life.round([none; 3], None);
     assert_eq!((life.state, life.owed()), (PageState::Unreachable, vec![]), "told once");
@@ -163,6 +184,7 @@ fn who_does_not_answer_is_told_once_and_is_back_when_it_answers() {
 #[test]
 fn rounds_that_change_nothing_leave_the_record_as_it_is_but_for_one_a_day() {
     let mut life = Life::frozen();
+    life.round([same; 3], None);
     let before = life.record.clone();
     for _ in 0..143 {
         life.round([same; 3], None);
@@ -170,6 +192,75 @@ fn rounds_that_change_nothing_leave_the_record_as_it_is_but_for_one_a_day() {
     assert_eq!(life.record, before);
     life.round([same; 3], None);
     assert_eq!(life.record.rounds.len(), before.rounds.len() + 1, "a day later");
+}
+
+/// R-LANDING-FROZEN, R-DAMAGE-CHANGE: what was not shown, or was never seen as it was approved, has not changed in its display period.
+#[test]
+fn r_damage_change_only_a_change_while_a_creative_runs_is_a_violation() {
+    let stopped = [Deed::Suspend, Deed::Tell];
+    // Another page from the first look on: it may have changed before the approval.
+    let mut life = Life::frozen();
+    life.round([other; 3], None);
+    life.round([other; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Changed, stopped.to_vec()));
+    // A person knows better.
+    assert!(life.decide(Verdict::Changed));
+    assert_eq!((life.state, life.owed()), (PageState::Changed, vec![Deed::Violation]));
+    // The display period has not begun.
+    let mut life = Life::frozen();
+    life.used_from(1, Some(u64::MAX), Standpoint::Approved);
+    life.round([same; 3], None);
+    life.round([other; 3], None);
+    life.round([other; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Changed, stopped.to_vec()));
+    // It was suspended for something else when the page changed, and resumed before anybody looked.
+    let mut life = Life::frozen();
+    life.round([same; 3], None);
+    life.used(1, Standpoint::Suspended);
+    life.used(1, Standpoint::Approved);
+    life.round([other; 3], None);
+    life.round([other; 3], None);
+    assert_eq!((life.state, life.owed()), (PageState::Changed, stopped.to_vec()));
+}
+
+#[test]
+fn a_doubt_outlives_silence() {
+    let mut life = Life::frozen();
+    life.round([same; 3], None);
+    life.round([other, same, same], None);
+    for _ in 0..MISSES {
+        life.round([none; 3], None);
+    }
+    assert_eq!((life.state, life.owed()), (PageState::Unreachable, vec![Deed::Tell]));
+    // Those that had no doubt see the same; the one that had is not asked.
+    life.round([later, same, same], None);
+    assert_eq!(life.record.doubted, [Agent::Mobile]);
+    life.round([other; 3], None);
+    assert_eq!((life.state, life.record.stop.is_some()), (PageState::Changed, true));
+}
+
+/// R-LANDING-SAFE, R-DAMAGE-CONTENT: what only a person may decide.
+#[test]
+fn r_damage_content_is_owed_only_where_a_person_finds_the_content_unlawful() {
+    let mut life = Life::frozen();
+    for verdict in Verdict::ALL {
+        assert!(!life.decide(verdict), "nothing stands against it: {verdict:?}");
+    }
+    life.round([same, other, same], None);
+    life.round([same, other, same], None);
+    assert!(!life.decide(Verdict::Confirmed), "what is owed is done first");
+    life.owed();
+    assert!(life.decide(Verdict::Unlawful));
+    assert_eq!((life.state, life.owed()), (PageState::Cloaked, vec![Deed::Unlawful]));
+    assert!(life.decide(Verdict::Changed));
+    assert_eq!((life.state, life.owed()), (PageState::Cloaked, vec![Deed::Violation]));
+    life.confirm();
+    assert_eq!((life.state, life.owed(), &life.record.stop), (PageState::Watched, vec![Deed::Resume], &None));
+    life.round([same; 3], Some("Test.Eicar"));
+    life.owed();
+    assert!(!life.decide(Verdict::Changed), "an infection is no change of the page");
+    assert_eq!(life.round([none; 3], Some("Test.Eicar")), Again::Usual, "a stopped page is never asked in haste");
+    assert!(life.decide(Verdict::Unlawful));
 }
 
 #[derive(Clone, Debug)]
@@ -227,12 +318,13 @@ proptest! {
             // No stop without its suspension being owed from that moment, and no verdict but infection without a second look.
             if stopped && !was.is_stopped() && was != PageState::Retired {
                 prop_assert!(life.record.owed.contains(&Deed::Suspend) && life.record.owed.contains(&Deed::Tell), "{}", told);
-                prop_assert!(was == PageState::Doubted || life.state == PageState::Infected, "{}", told);
+                prop_assert!(!before.1.doubted.is_empty() || life.state == PageState::Infected, "{}", told);
             }
             // A violation is a change that was seen twice, with both versions.
             if life.record.owed.contains(&Deed::Violation) && !before.1.owed.contains(&Deed::Violation) {
                 let stop = life.record.stop.as_ref().unwrap();
                 prop_assert!(life.state == PageState::Changed && !stop.before.is_empty(), "{}", told);
+                prop_assert!(before.1.since_ms.is_some() && before.1.runs(UnixMillis(life.at)), "{}", told);
             }
             if let Event::Round(_, true) = event && was != PageState::Retired && before.1.owed.is_empty() {
                 // Infection always stops it, unless nothing was asked.

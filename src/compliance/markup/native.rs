@@ -72,6 +72,7 @@ impl Native<'_, '_> {
         let page = |url: &str| Target::of(url) == Target::Click || same_page(url, landing);
         for (name, url) in [("url", Some(url)), ("fallback", fallback)] {
             let Some(url) = url else { continue };
+            self.checker.names(url);
             let place = format!("{within}.{name}");
             let opens_app = name == "url" && matches!(Target::of(url), Target::App(_));
             if !page(url) && !opens_app {

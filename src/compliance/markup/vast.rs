@@ -152,6 +152,7 @@ impl Document<'_, '_> {
 
     /// R-LANDING-MATCH: the exchange opens the registered page; an ad that names another means another.
     fn through(&mut self, element: &Element) {
+        self.checker.names(&element.text);
         let landing = &self.checker.submission.landing_page;
         let place = format!("{} {}", self.within, element.path);
         let target = Target::of(&element.text);
@@ -243,6 +244,12 @@ impl Document<'_, '_> {
             self.say(&checks::NO_THROUGH, in_line, "");
         }
     }
+}
+
+/// What the first duration of a document says.
+pub(super) fn duration_ms(source: &str) -> Option<u64> {
+    let elements = xml::read(source).ok()?;
+    elements.iter().find(|element| element.name == "Duration").and_then(|element| milliseconds(&element.text))
 }
 
 /// Milliseconds of `HH:MM:SS` or `HH:MM:SS.mmm`.

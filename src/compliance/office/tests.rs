@@ -286,11 +286,13 @@ fn r_review_the_checks_decide_what_goes_to_people() {
     let odd = Submission { crid: "odd".to_owned(), landing_page: "https://elsewhere.example/".to_owned(), ..banner() };
     let app =
         Submission { crid: "app".to_owned(), landing_page: "https://qinghe.example/milk.apk".to_owned(), ..banner() };
-    for submission in [&banner(), &odd, &app] {
+    let tiny =
+        Submission { crid: "tiny".to_owned(), sizes: vec![crate::market::supply::Size { w: 1, h: 1 }], ..banner() };
+    for submission in [&banner(), &odd, &app, &tiny] {
         office.submit(submission, Origin::Submitted, &BY).unwrap();
     }
     let examined = office.tend_creatives(9, &[]).unwrap();
-    assert_eq!((examined.seen, examined.pending, examined.rejected), (3, 1, 2));
+    assert_eq!((examined.seen, examined.pending, examined.rejected), (4, 1, 3));
     let found = |submission: &Submission| -> Vec<String> {
         let (_, _, record) = office.creative(&submission.subject()).unwrap();
         record.findings.iter().map(|finding| format!("{} {}", finding.rule, finding.code)).collect()
@@ -300,6 +302,13 @@ fn r_review_the_checks_decide_what_goes_to_people() {
         (found(&odd), found(&app)),
         (vec!["R-OWN foreign-domain".to_owned()], vec!["R-APP app-not-named".to_owned()])
     );
+    assert_eq!(found(&tiny), ["R-REVIEW size-unknown"]);
+    // What the checks say is told once, and not again as a person's words.
+    let owner = Owner::Buyer(office.buyer("80010001").unwrap());
+    let told = office.messages(owner, false, (0, 9)).unwrap();
+    let about = |name: &str| told.iter().find(|(_, it)| it.about.contains(name)).unwrap().1.en.clone();
+    assert!(about("tiny").contains("no placement shows a banner of this size"), "{}", about("tiny"));
+    assert!(!about("tiny").contains("checks"), "{}", about("tiny"));
     assert_eq!(office.tend_creatives(9, &[]).unwrap().seen, 0, "what is done is not due");
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::Page;
@@ -20,7 +21,8 @@ const WEIGHTS: [u32; 4] = [30, 30, 30, 10];
 const LEAST_PAIRS: u32 = 60;
 
 /// What was compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Aspect {
     /// The brand.
     Brand,
@@ -33,7 +35,8 @@ pub enum Aspect {
 }
 
 /// One thing that the creative states, and how far the page says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reason {
     /// What.
     pub aspect: Aspect,

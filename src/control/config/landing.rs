@@ -13,12 +13,15 @@ use super::names::{address_range, domain};
 use super::reader::{Table, Wrong, read_file};
 use super::sources::Sources;
 use super::transport::authorities;
-use super::units::{bytes, duration_ms, small, text, whole};
+use super::units::{bytes, duration_ms, flag, size, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
-use crate::market::policy::landing::{Blocklists, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch};
+use crate::market::policy::landing::{
+    Blocklists, BrowserTerms, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch,
+};
+use crate::market::supply::Size;
 
-const KEYS: &[&str] = &["schema", "fetch", "rates", "reach", "host", "watch", "malware", "clamd"];
+const KEYS: &[&str] = &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "malware", "clamd", "browser"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -26,6 +29,10 @@ const REACH_KEYS: &[&str] = &["ports", "plain_ports", "plain", "internal", "ca_f
 const HOST_KEYS: &[&str] = &["name", "address"];
 const WATCH_KEYS: &[&str] = &["longest", "shortest", "impressions_a_day", "confirm", "misses"];
 const CLAMD_KEYS: &[&str] = &["socket", "tcp", "within", "largest"];
+const BROWSER_KEYS: &[&str] = &["program", "size", "within", "sandbox"];
+/// A picture's sides, pixels: wide enough for a telephone, and within what the checks of files decode.
+const LEAST_SIDE: u16 = 200;
+const MOST_SIDE: u16 = 4_000;
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 const MIB: usize = 1 << 20;
@@ -37,6 +44,7 @@ pub(super) fn read(sources: &Sources, report: &Report) -> Option<LandingTerms> {
 }
 
 fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
+    let crawl = table.optional("crawl", flag);
     let limits = section(table, "fetch", FETCH_KEYS, limits);
     let rates = section(table, "rates", RATE_KEYS, rates);
     let hosts = table
@@ -48,14 +56,20 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         Some(Some(section)) => clamd(section).map(Some),
         absent => absent.map(|_| None),
     };
+    let browser = match table.optional_section("browser", BROWSER_KEYS) {
+        Some(Some(section)) => browser(section).map(Some),
+        absent => absent.map(|_| None),
+    };
     let (limits, rates, hosts, reach, watch) = (limits?, rates?, hosts?, reach?, watch?);
     Some(LandingTerms {
+        crawl: crawl?.unwrap_or(false),
         limits,
         rates,
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },
         watch,
         blocklists: blocklists?,
         clamd: clamd?,
+        browser: browser?,
     })
 }
 
@@ -201,6 +215,32 @@ fn clamd(table: Table<'_>) -> Option<Clamd> {
         }
     };
     Some(Clamd { at, within: within?, largest: largest?.unwrap_or(8 * MIB) })
+}
+
+fn browser(table: Table<'_>) -> Option<BrowserTerms> {
+    let program = table.required("program", path);
+    let size = table.optional("size", picture);
+    let within = time(table, "within", (1_000, 5 * MINUTE_MS), Duration::from_secs(45));
+    let sandbox = table.optional("sandbox", flag);
+    if sandbox == Some(Some(false)) {
+        table.report().warning(
+            table.place_of("sandbox"),
+            "pages run in a browser without its own sandbox: let another one hold it, such as a container".to_owned(),
+        );
+    }
+    Some(BrowserTerms {
+        program: program?,
+        size: size?.unwrap_or(Size { w: 390, h: 1_600 }),
+        within: within?,
+        sandbox: sandbox?.unwrap_or(true),
+    })
+}
+
+fn picture(value: &DeValue<'_>) -> Result<Size, Wrong> {
+    let sides = LEAST_SIDE..=MOST_SIDE;
+    let given = size(value)?;
+    let fits = sides.contains(&given.w) && sides.contains(&given.h);
+    if fits { Ok(given) } else { Err(format!("must have {LEAST_SIDE} to {MOST_SIDE} pixels a side")) }
 }
 
 /// A path that means the same wherever the program was started.

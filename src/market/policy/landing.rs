@@ -9,10 +9,13 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use super::super::network::AddressRange;
+use super::super::supply::Size;
 
 /// All of `landing.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LandingTerms {
+    /// Whether a running node looks at landing pages: it asks hosts on the internet for them.
+    pub crawl: bool,
     /// What one fetch may take.
     pub limits: Limits,
     /// What all fetches together may take.
@@ -25,6 +28,8 @@ pub struct LandingTerms {
     pub blocklists: Arc<Blocklists>,
     /// Who scans for malware besides; `None`: nobody.
     pub clamd: Option<Clamd>,
+    /// Who takes pictures of pages; `None`: nobody.
+    pub browser: Option<BrowserTerms>,
 }
 
 /// What one fetch may take, with all its redirects.
@@ -164,4 +169,17 @@ pub struct Clamd {
     pub within: Duration,
     /// The most bytes that it is sent of one file; its own `StreamMaxLength` must not be below.
     pub largest: usize,
+}
+
+/// The browser that takes pictures of pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserTerms {
+    /// Chromium.
+    pub program: PathBuf,
+    /// The picture's width and height, pixels.
+    pub size: Size,
+    /// A picture is there within this, from the browser's start.
+    pub within: Duration,
+    /// Whether pages run inside Chromium's own sandbox. It does not work for root.
+    pub sandbox: bool,
 }

@@ -33,7 +33,7 @@ fn a_folder_without_landing_toml_has_what_the_example_says() {
 fn what_landing_toml_says_applies_with_its_lists() {
     let text = "schema = 1\n[fetch]\nredirects = 2\nwhole = \"5s\"\n[reach]\nplain = [\"80010001/qinghe-dairy\"]\n\
         [[host]]\nname = \"Qinghe.example\"\naddress = \"203.0.113.7\"\n[malware]\nblocklists = [\"ours.list\"]\n\
-        [clamd]\ntcp = \"127.0.0.1:3310\"\n";
+        [clamd]\ntcp = \"127.0.0.1:3310\"\n[browser]\nprogram = \"/usr/bin/chromium\"\nsize = \"400x900\"\n";
     let files = [("landing.toml", text), ("ours.list", "evil.example # since May\n")];
     let market = with(&files).unwrap().market;
     let terms = &market.terms.landing;
@@ -41,6 +41,9 @@ fn what_landing_toml_says_applies_with_its_lists() {
     assert_eq!(terms.reach.hosts["qinghe.example"], std::net::IpAddr::from([203, 0, 113, 7]));
     assert_eq!(terms.blocklists.hosts, ["evil.example"]);
     assert_eq!(terms.clamd.as_ref().unwrap().at, ClamdAt::Tcp("127.0.0.1:3310".parse().unwrap()));
+    let browser = terms.browser.as_ref().unwrap();
+    assert_eq!((browser.size.w, browser.size.h, browser.within), (400, 900, Duration::from_secs(45)));
+    assert!(browser.sandbox, "only a setting takes it away");
     let sources = |list: &str| {
         let mut all = example();
         all.insert("ours.list".to_owned(), list.as_bytes().to_vec());
@@ -80,6 +83,15 @@ fn problems_have_their_file_and_line() {
         (
             "schema = 1\n[reach]\ninternal = [\"127.0.0.1\"]\n",
             "config/landing.toml:3: landing pages may lead to internal addresses: for rehearsals and tests only (R-MALICE)",
+        ),
+        ("schema = 1\n[browser]\nsize = \"400x900\"\n", "config/landing.toml:2: `program` is missing from browser"),
+        (
+            "schema = 1\n[browser]\nprogram = \"/usr/bin/chromium\"\nsize = \"4001x900\"\n",
+            "config/landing.toml:4: `size` must have 200 to 4000 pixels a side",
+        ),
+        (
+            "schema = 1\n[browser]\nprogram = \"/usr/bin/chromium\"\nsandbox = false\n",
+            "config/landing.toml:4: pages run in a browser without its own sandbox: let another one hold it, such as a container",
         ),
         (
             "schema = 1\n[fetch]\nredirect = 2\n",

@@ -1,0 +1,46 @@
+//! What is counted of landing pages.
+
+use std::sync::atomic::AtomicU64;
+
+use super::{Counter, Reasons};
+
+/// How a kind of browser saw a page, in the order of `Landing::looks`.
+const LOOKS: [&str; 4] = ["same", "other", "none", "later"];
+/// How a page came to stand, in the order of `Landing::verdicts`.
+const VERDICTS: [&str; 4] = ["changed", "cloaked", "infected", "unreachable"];
+
+/// Counts of the crawler.
+#[derive(Debug)]
+pub struct Landing {
+    /// Looks, by what was seen.
+    pub looks: Reasons,
+    /// Verdicts, by what they were.
+    pub verdicts: Reasons,
+    /// Looks at pages that could not be scanned for malware.
+    pub unscanned: Counter,
+    /// By how much the page that waits longest is overdue, seconds; 0 where this process does not look at pages.
+    pub overdue_seconds: AtomicU64,
+}
+
+impl Default for Landing {
+    fn default() -> Self {
+        Self {
+            looks: Reasons::new(LOOKS),
+            verdicts: Reasons::new(VERDICTS),
+            unscanned: Counter::default(),
+            overdue_seconds: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Landing {
+    /// One more look that saw that, by its name.
+    pub fn look(&self, seen: &str) {
+        LOOKS.iter().position(|it| *it == seen).into_iter().for_each(|place| self.looks.one(place));
+    }
+
+    /// One more verdict, by its name; others are not counted.
+    pub fn verdict(&self, verdict: &str) {
+        VERDICTS.iter().position(|it| *it == verdict).into_iter().for_each(|place| self.verdicts.one(place));
+    }
+}

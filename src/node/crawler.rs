@@ -1,0 +1,346 @@
+//! Landing pages under watch: the process that leads looks at those that are due, on a thread and a runtime of its own, and does what follows.
+//!
+//! What a verdict demands stands in the page's record before any of it is done, and doing it again changes nothing: what a process that ends in
+//! between leaves undone, the next one does.
+
+mod deeds;
+mod follow;
+mod traffic;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use crate::clock::{Chance, UnixMillis};
+use crate::compliance::crawl::{Fetcher, SystemResolver, Target};
+use crate::compliance::landing::{
+    self, Again, CRAWLER, Looker, Offered, PageState, Record, RoundError, Standing, Watched,
+};
+use crate::compliance::office::{Office, Refusal};
+use crate::control::publish::Publisher;
+use crate::event::{Docket, DocketError, Owner, Step, StoreUnavailable, Subject, SubjectKind, Taken};
+use crate::exchange::Exchange;
+use crate::market::Market;
+use crate::market::policy::landing::LandingTerms;
+use crate::store::{SqliteDocket, SqliteStore};
+
+use follow::Seen;
+use traffic::Traffic;
+
+/// How often it is looked which pages are due, and what became of creatives.
+const LOOK: Duration = Duration::from_millis(500);
+/// Steps and creatives that are read at once.
+const PAGE: u32 = 256;
+/// How often a page's step is judged again because another came in between.
+const ATTEMPTS: u32 = 16;
+
+/// Why a page waits for its next turn.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Round(#[from] RoundError),
+    #[error(transparent)]
+    Office(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreUnavailable),
+    #[error(transparent)]
+    Docket(#[from] DocketError),
+    #[error("violation: {0}")]
+    Violation(#[from] crate::settlement::office::Refusal),
+    #[error("the landing pages' authorities cannot be used: {0}")]
+    Authorities(#[from] rustls::Error),
+}
+
+/// The running crawler.
+pub(super) struct Crawler {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Crawler {
+    pub(super) fn start(
+        exchange: Arc<Exchange>,
+        store: Arc<SqliteStore>,
+        docket: Arc<SqliteDocket>,
+        publisher: Arc<Publisher>,
+    ) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let work = move || {
+            let post = Rc::new(Post {
+                exchange,
+                store,
+                docket,
+                publisher,
+                fetcher: RefCell::default(),
+                busy: RefCell::default(),
+                chance: RefCell::new(Chance::unpredictable()),
+                traffic: RefCell::default(),
+            });
+            let local = LocalSet::new();
+            // Fetches under way end with the set; what they would have found is found again.
+            runtime.block_on(local.run_until(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = post.run() => {}
+                }
+            }));
+            // A name that is still being resolved holds up no end.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("pmpx-crawler".into()).spawn(work)?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends after the commit that it is in.
+    pub(super) fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// Where the crawler works.
+struct Post {
+    exchange: Arc<Exchange>,
+    store: Arc<SqliteStore>,
+    docket: Arc<SqliteDocket>,
+    publisher: Arc<Publisher>,
+    /// By the terms that it was made by.
+    fetcher: RefCell<Option<(Arc<LandingTerms>, Rc<Fetcher>)>>,
+    /// Pages that are being looked at.
+    busy: RefCell<BTreeSet<String>>,
+    chance: RefCell<Chance>,
+    traffic: RefCell<Traffic>,
+}
+
+impl Post {
+    async fn run(self: Rc<Self>) {
+        let (mut seen, mut more, mut failed) = (Seen::default(), false, false);
+        loop {
+            tokio::time::sleep(if more { Duration::ZERO } else { LOOK }).await;
+            more = false;
+            if !self.store.leads() {
+                seen = Seen::default();
+                self.exchange.metrics.landing.overdue_seconds.store(0, Ordering::Relaxed);
+                continue;
+            }
+            // What is owed is done whether pages are looked at or not.
+            let crawls = self.market().terms.landing.crawl;
+            let followed = match crawls {
+                true => self.follow(&mut seen),
+                false => Ok(false),
+            };
+            if !crawls {
+                seen = Seen::default();
+            }
+            let begun = self.begin(crawls);
+            match followed.and_then(|more| begun.map(|()| more)) {
+                Ok(again) => (more, failed) = (again, false),
+                Err(error) => {
+                    if !std::mem::replace(&mut failed, true) {
+                        tracing::error!(%error, "landing pages wait; they are tried again");
+                    }
+                }
+            }
+        }
+    }
+
+    fn market(&self) -> Arc<Market> {
+        self.exchange.market.load_full()
+    }
+
+    fn office<'o>(&'o self, market: &'o Market) -> Office<'o> {
+        Office { docket: &*self.docket, market, now: self.exchange.clock.now() }
+    }
+
+    /// Starts with what is due, as far as there are connections for it.
+    fn begin(self: &Rc<Self>, crawls: bool) -> Result<(), Trouble> {
+        let market = self.market();
+        let most = market.terms.landing.rates.connections;
+        let busy = self.busy.borrow().len();
+        if crawls && busy >= most {
+            return Ok(());
+        }
+        let now = self.exchange.clock.now();
+        let limit = if crawls { u32::try_from(most).unwrap_or(u32::MAX) } else { PAGE };
+        let due = self.docket.due(SubjectKind::Page, now, limit)?;
+        let longest = due.first().and_then(|kept| kept.step.due).filter(|_| crawls);
+        let overdue_ms = longest.map_or(0, |due| now.0.saturating_sub(due.0));
+        self.exchange.metrics.landing.overdue_seconds.store(overdue_ms / 1_000, Ordering::Relaxed);
+        let fetcher = self.fetcher(&market.terms.landing)?;
+        let mut resting = Vec::new();
+        for kept in due {
+            let name = kept.step.subject.name.clone();
+            let page = Watched::read(&kept);
+            if !crawls && page.as_ref().is_ok_and(|page| page.record.owed.is_empty()) {
+                let shortest = whole_ms(fetcher.terms().watch.shortest);
+                resting.push((kept.step.subject, Some(now.plus_ms(shortest))));
+                continue;
+            }
+            if self.busy.borrow().len() >= most || !self.busy.borrow_mut().insert(name.clone()) {
+                continue;
+            }
+            let (post, fetcher) = (self.clone(), fetcher.clone());
+            tokio::task::spawn_local(async move {
+                let visited = match page {
+                    Ok(page) => post.visit(page, &fetcher).await,
+                    Err(error) => Err(error.into()),
+                };
+                if let Err(error) = visited {
+                    tracing::error!(page = name, %error, "a landing page waits for its next turn");
+                    let again = post.exchange.clock.now().plus_ms(whole_ms(fetcher.terms().watch.confirm));
+                    if let Err(error) = post.later(&kept.step.subject, kept.seq, Some(again)) {
+                        tracing::error!(page = name, %error, "it could not be put off");
+                    }
+                }
+                post.busy.borrow_mut().remove(&name);
+            });
+        }
+        Ok(self.docket.put_off(&resting)?)
+    }
+
+    /// The fetcher by the terms in force; its budget begins anew with other terms.
+    fn fetcher(&self, terms: &Arc<LandingTerms>) -> Result<Rc<Fetcher>, Trouble> {
+        let mut kept = self.fetcher.borrow_mut();
+        if let Some((of, fetcher)) = &*kept
+            && **of == **terms
+        {
+            return Ok(fetcher.clone());
+        }
+        let made = Fetcher::new((**terms).clone(), Arc::new(SystemResolver), self.exchange.clock.clone())?;
+        let fetcher = Rc::new(made);
+        *kept = Some((terms.clone(), fetcher.clone()));
+        Ok(fetcher)
+    }
+
+    /// Does what is owed of a page, or looks at it.
+    async fn visit(&self, page: Watched, fetcher: &Fetcher) -> Result<(), Trouble> {
+        let Watched { seq, state, record, owner, due } = page;
+        let (market, watch) = (self.market(), &fetcher.terms().watch);
+        if !record.owed.is_empty() {
+            let entered = self.perform(&market, state, &record)?;
+            let standing = landing::done(state, &record, entered, watch);
+            self.take((seq, due), owner, &standing, "what follows is done")?;
+            return Ok(());
+        }
+        if state == PageState::Retired {
+            return self.later(&record.subject(), seq, None);
+        }
+        let domains = self.domains(&market, &record.account, &record.advertiser)?;
+        let plain = fetcher.terms().reach.plain.contains(&format!("{}/{}", record.account, record.advertiser));
+        let target = Target { url: &record.url, domains: &domains, plain };
+        let looker = Looker { fetcher, docket: &*self.docket, clock: &self.exchange.clock };
+        let offered = self.offered(&market, &record)?;
+        let round = looker.look((state, &record), &target, &offered).await?;
+        let standing = landing::seen(state, &record, &round, watch);
+        let (counts, told) = (&self.exchange.metrics.landing, landing::told(&round));
+        round.looks.iter().for_each(|(_, look)| counts.look(look.label()));
+        if let Some(why) = &round.unscanned {
+            counts.unscanned.one();
+            tracing::warn!(page = record.url, why, "a landing page could not be scanned for malware");
+        }
+        if (standing.state, &standing.record) == (state, &record) {
+            tracing::debug!(page = record.url, told, "a landing page is as it was");
+            return self.later(&record.subject(), seq, self.due(&standing, due));
+        }
+        let is_verdict = standing.state != state;
+        let verdict = standing.state.label();
+        if self.take((seq, due), owner, &standing, &told)? && is_verdict {
+            counts.verdict(verdict);
+        }
+        Ok(())
+    }
+
+    /// What the creatives state that were not compared with the page as it was last seen (R-LANDING-MATCH).
+    fn offered(&self, market: &Market, record: &Record) -> Result<Vec<Offered>, Trouble> {
+        let office = self.office(market);
+        let current = record.current().map(|sight| sight.sha256.as_str());
+        let is_compared = |crid: &str, version: u32| {
+            let of = |it: &landing::Matched| (it.crid.as_str(), it.version) == (crid, version);
+            record.matches.iter().any(|it| of(it) && Some(it.sha256.as_str()) == current)
+        };
+        let mut offered = Vec::new();
+        for it in record.uses.iter().filter(|it| !is_compared(&it.crid, it.version)) {
+            let name = format!("{}/{}", record.account, it.crid);
+            let subject = Subject { kind: SubjectKind::Creative, name, version: it.version };
+            let submission = office.creative(&subject)?.2.submission;
+            offered.push(Offered {
+                crid: it.crid.clone(),
+                version: it.version,
+                offer: submission.offer,
+                app: submission.app,
+            });
+        }
+        Ok(offered)
+    }
+
+    /// Moves when a page is looked at again, where nobody took a step of it meanwhile: what that asks for is not put off.
+    fn later(&self, subject: &Subject, seq: u64, due: Option<UnixMillis>) -> Result<(), Trouble> {
+        self.docket.put_off(&[(subject.clone(), due)])?;
+        if self.docket.standing(subject)?.is_some_and(|kept| kept.seq != seq) {
+            self.docket.put_off(&[(subject.clone(), Some(self.exchange.clock.now()))])?;
+        }
+        Ok(())
+    }
+
+    /// Takes a page's step, after the one that was known and when it was due then; whether nobody came in between.
+    fn take(
+        &self,
+        (after, before): (u64, Option<UnixMillis>),
+        owner: Owner,
+        standing: &Standing,
+        reason: &str,
+    ) -> Result<bool, Trouble> {
+        let due = self.due(standing, before);
+        let body = serde_json::to_string(&standing.record).map_err(|error| StoreUnavailable(error.to_string()))?;
+        let step = Step {
+            subject: standing.record.subject(),
+            owner,
+            state: standing.state.code(),
+            due,
+            at: self.exchange.clock.now(),
+            actor: CRAWLER.to_owned(),
+            reason: reason.to_owned(),
+            body,
+        };
+        match self.docket.take(&[Taken { step, after }]) {
+            Ok(_) => {
+                let (page, state) = (&standing.record.url, standing.state.label());
+                let owed: Vec<_> = standing.record.owed.iter().map(|deed| deed.label()).collect();
+                tracing::info!(page, state, owed = owed.join(" "), reason, "landing page");
+                Ok(true)
+            }
+            Err(DocketError::Overtaken { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// When a page is looked at again.
+    fn due(&self, standing: &Standing, before: Option<UnixMillis>) -> Option<UnixMillis> {
+        let now = self.exchange.clock.now();
+        match standing.again {
+            Again::Now => Some(now),
+            Again::After(ms) => Some(now.plus_ms(ms)),
+            Again::AsBefore => before,
+            Again::Never => None,
+            Again::Usual => {
+                let market = self.market();
+                let served = self.traffic.borrow_mut().of(&standing.record, &market, &self.store, now);
+                let draw = u16::try_from(self.chance.borrow_mut().below(1_000)).unwrap_or(0);
+                Some(now.plus_ms(landing::interval(&market.terms.landing.watch, served, draw)))
+            }
+        }
+    }
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
