@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p pmpx --bench shelves`.
 //!
-//! Before the timings it prints how many bytes each creative holds (Linux), with and without macros in its markup.
+//! Before the timings it prints how many bytes each creative holds (Linux); bytes do not depend on the profile: `--profile dev` tells them too.
 //!
 //! - `creative`: a lookup by buyer and `crid`, of one that is there and one that is not, each another one than before.
 //! - `verdict`: from a creative that was read to the market that shows it, with nothing and with 4,096 creatives beside the large shelf.
@@ -22,6 +22,7 @@ use pmpx::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion};
 use pmpx::market::Market;
 use pmpx::market::content::{Content, Shelf};
 use pmpx::market::demand::{Approved, Creative, CreativeState, CreativeTexts};
+use pmpx::market::shared::Shared;
 use pmpx::market::supply::{Format, Size};
 use pmpx::markup::digest;
 
@@ -41,14 +42,11 @@ fn creative(number: u32, markup: &str) -> Creative {
         format: Format::Banner,
         sizes: [Size { w: 640, h: 100 }].into(),
         duration_s: None,
-        categories: Arc::default(),
+        categories: Shared::default(),
         markup: None,
         monitors: None,
-        review: Some(Box::new(Approved {
-            attributes: Some(Arc::default()),
-            shown: (0, u32::MAX),
-            markup: Some(digest::print(markup)),
-        })),
+        review: Some(Arc::new(Approved { attributes: Some(Box::default()), shown: (0, u32::MAX) })),
+        print: Some(digest::print(markup)),
     }
 }
 
@@ -61,7 +59,7 @@ fn resident() -> Option<u64> {
 /// A shelf, and what it holds for each creative once what it was made from is gone.
 fn weighed(markup: &str) -> (Shelf, Option<u64>) {
     let before = resident();
-    let shelf = Shelf::new((0..COUNT).map(|number| creative(number, markup)).collect());
+    let shelf = Shelf::new((0..COUNT).map(|number| creative(number, markup)));
     let grown = resident().zip(before).map(|(after, before)| after.saturating_sub(before) / u64::from(COUNT));
     (shelf, grown)
 }
@@ -70,7 +68,7 @@ fn weighed(markup: &str) -> (Shelf, Option<u64>) {
 fn content(criterion: &mut Criterion) {
     let (plain, bytes) = weighed("<a href=\"__CLICK_URL__\"><img src=\"https://cdn.qinghe.example/1.jpg\"></a>");
     println!("{COUNT} reviewed creatives: {} bytes each at most, without macros of values", bytes.unwrap_or_default());
-    let (base, recent) = (Arc::new(plain), Shelf::new((0..RECENT).map(|it| creative(it * 7, "newer")).collect()));
+    let (base, recent) = (Arc::new(plain), Shelf::new((0..RECENT).map(|it| creative(it * 7, "newer"))));
     let market = common::example().showing(Content::new(base.clone(), Arc::default(), Arc::default()));
     let mut group = criterion.benchmark_group("content");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));

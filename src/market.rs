@@ -19,6 +19,7 @@ pub mod partner;
 pub mod plan;
 pub mod policy;
 pub mod rates;
+pub mod shared;
 pub mod supply;
 mod suspension;
 pub mod targeting;

@@ -358,8 +358,7 @@ fn classified(bid: &Bid<'_>, creative: &Creative, advertiser: &Advertiser) -> Re
 
 /// R-REVIEW: whether the markup is the one that was approved, but for the values of its macros.
 fn is_approved(creative: &Creative, markup: &str) -> bool {
-    let print = creative.review.as_ref().and_then(|review| review.markup.as_ref());
-    print.is_some_and(|print| digest::is_as_approved(print, markup))
+    creative.print.as_ref().is_some_and(|print| digest::is_as_approved(print, markup))
 }
 
 /// What a fallback shows on an imp: its size and markup. It is held to the same rules as a bid (R-FALLBACK): approved,

@@ -4,116 +4,18 @@
 //! a small one of what has changed since. The small one comes first; then the large one; then the config.
 
 mod advertisers;
+mod shelf;
+
+pub use shelf::{Shelf, ShelfDraft};
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::sync::Arc;
 
 use super::barred::Barred;
-use super::demand::{Advertiser, Creative, CreativeState, CreativeTextsDraft};
-use super::lookup::Lookup;
+use super::demand::{Advertiser, Creative, CreativeState};
 use super::supply::{Format, Media, Prohibitions, Size};
-use super::{Catalog, Fit, Market, Marks, Table, named};
+use super::{Catalog, Fit, Market, Table, named};
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, MediaId};
-
-/// Some creatives with their indexes; immutable.
-#[derive(Debug, Default)]
-pub struct Shelf {
-    /// By id, ascending; no id twice.
-    creatives: Vec<Creative>,
-    known: Marks<CreativeId>,
-    crids: Lookup,
-    /// The rows of approved ones.
-    by_fit: HashMap<Fit, Vec<u32>>,
-}
-
-impl Shelf {
-    /// Of creatives in any order; of two with one id the later one stays. What several of them have in common is kept once.
-    #[must_use]
-    pub fn new(mut creatives: Vec<Creative>) -> Self {
-        creatives.reverse();
-        creatives.sort_by_key(|it| it.id);
-        creatives.dedup_by_key(|it| it.id);
-        pack(&mut creatives);
-        let mut by_fit: HashMap<Fit, Vec<u32>> = HashMap::new();
-        for (row, creative) in (0_u32..).zip(&creatives) {
-            for size in creative.fitting_sizes() {
-                by_fit.entry((creative.buyer, creative.format, size)).or_default().push(row);
-            }
-        }
-        by_fit.values_mut().for_each(Vec::shrink_to_fit);
-        Self {
-            known: creatives.iter().map(|it| it.id).collect(),
-            crids: Lookup::new(creatives.iter().map(|it| named(it.buyer.0, it.crid()))),
-            creatives,
-            by_fit,
-        }
-    }
-
-    /// This shelf with another one's creatives in place of its own.
-    #[must_use]
-    pub fn merged(&self, newer: &Self) -> Self {
-        let kept = self.creatives.iter().filter(|it| !newer.known.has(it.id));
-        Self::new(kept.chain(&newer.creatives).cloned().collect())
-    }
-
-    /// All of them, by id.
-    pub fn iter(&self) -> std::slice::Iter<'_, Creative> {
-        self.creatives.iter()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.creatives.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.creatives.is_empty()
-    }
-
-    fn get(&self, id: CreativeId) -> Option<&Creative> {
-        if !self.known.has(id) {
-            return None;
-        }
-        self.creatives.get(self.creatives.binary_search_by_key(&id, |it| it.id).ok()?)
-    }
-
-    fn named(&self, hash: u64, buyer: BuyerId, crid: &str) -> Option<&Creative> {
-        let is = |row: usize| self.creatives.get(row).is_some_and(|it| it.buyer == buyer && it.crid() == crid);
-        self.creatives.get(self.crids.find(hash, is)?)
-    }
-
-    fn fitting(&self, fit: Fit) -> impl Iterator<Item = &Creative> {
-        let rows = self.by_fit.get(&fit).map_or(&[][..], Vec::as_slice);
-        rows.iter().filter_map(|row| self.creatives.get(*row as usize))
-    }
-}
-
-/// Gives creatives their texts from one piece of memory, and one list to all that have the same.
-fn pack(creatives: &mut [Creative]) {
-    let mut texts = CreativeTextsDraft::default();
-    creatives.iter().for_each(|it| texts.add(it.crid(), it.landing_page()));
-    let (mut sizes, mut categories, mut attributes) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for (creative, texts) in creatives.iter_mut().zip(texts.finish()) {
-        creative.texts = texts;
-        creative.sizes = once(&mut sizes, &creative.sizes);
-        creative.categories = once(&mut categories, &creative.categories);
-        if let Some(list) = creative.review.as_mut().and_then(|review| review.attributes.as_mut()) {
-            *list = once(&mut attributes, list);
-        }
-    }
-}
-
-fn once<T: Eq + Hash>(made: &mut HashSet<Arc<[T]>>, list: &Arc<[T]>) -> Arc<[T]> {
-    if let Some(kept) = made.get(list) {
-        return Arc::clone(kept);
-    }
-    made.insert(Arc::clone(list));
-    Arc::clone(list)
-}
 
 /// What is reviewed, as one snapshot.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
 use super::agreement::{Cooperation, Party};
+use super::shared::Shared;
 use super::supply::{Format, Size};
 use crate::clock::{ShanghaiDay, UnixMillis};
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, DspId};
@@ -250,28 +251,28 @@ pub struct Creative {
     /// What kind of ad it is.
     pub format: Format,
     /// The sizes that were approved; empty for audio and native. Kept once for all creatives that have the same.
-    pub sizes: Arc<[Size]>,
+    pub sizes: Shared<Size>,
     /// Its length in seconds, for video and audio.
     pub duration_s: Option<u32>,
     /// Its categories beside the advertiser's. Kept once for all creatives that have the same.
-    pub categories: Arc<[String]>,
+    pub categories: Shared<String>,
     /// The exchange's copy of the markup; needed to serve it as a fallback (R-FALLBACK).
     pub markup: Option<Box<str>>,
     /// Who counts it besides the exchange (R-STATS).
     pub monitors: Option<Box<Monitors>>,
-    /// What else was approved, where it is known.
-    pub review: Option<Box<Approved>>,
+    /// What else was approved, where it is known. Kept once for all creatives that have the same.
+    pub review: Option<Arc<Approved>>,
+    /// The markup that was approved, where it is known.
+    pub print: Option<Print>,
 }
 
 /// What was approved of a creative beside what every creative has (R-REVIEW).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Approved {
     /// Its creative attributes (AdCOM 1.0, list Creative Attributes); `None`: nobody said.
-    pub attributes: Option<Arc<[i32]>>,
+    pub attributes: Option<Box<[i32]>>,
     /// From when until when it is shown, Unix seconds; the end is not part of it.
     pub shown: (u32, u32),
-    /// The markup that was approved.
-    pub markup: Option<Print>,
 }
 
 impl Approved {
@@ -310,7 +311,8 @@ impl Monitors {
 /// The texts that every creative has. Those of a whole market are one piece of memory: there may be a million creatives.
 #[derive(Clone)]
 pub struct CreativeTexts {
-    all: Arc<str>,
+    /// Behind a thin pointer: there is one in each creative, and this one is soon in a core's cache.
+    all: Arc<Box<str>>,
     start: u32,
     crid: u16,
     page: u16,
@@ -320,9 +322,10 @@ impl CreativeTexts {
     /// The texts of one creative. Beyond 65,535 bytes a text is cut; config allows far less.
     #[must_use]
     pub fn new(crid: &str, landing_page: &str) -> Self {
-        let mut texts = CreativeTextsDraft::default();
-        texts.add(crid, landing_page);
-        texts.finish().pop().unwrap_or_else(|| Self { all: Arc::default(), start: 0, crid: 0, page: 0 })
+        let mut draft = CreativeTextsDraft::default();
+        let mut texts = draft.add(crid, landing_page);
+        draft.finish([&mut texts]);
+        texts
     }
 
     fn split(&self) -> (&str, &str) {
@@ -332,36 +335,31 @@ impl CreativeTexts {
     }
 }
 
-/// The texts of many creatives, as they come.
+/// The texts of many creatives, as they come: so that none of them is a piece of memory of its own.
 #[derive(Debug, Default)]
 pub struct CreativeTextsDraft {
     all: String,
-    lengths: Vec<(u16, u16)>,
+    /// What stands in for the whole until it is there.
+    nothing: Arc<Box<str>>,
 }
 
 impl CreativeTextsDraft {
-    /// Those of the next creative.
-    pub fn add(&mut self, crid: &str, landing_page: &str) {
+    /// Those of the next creative, to be read once [`CreativeTextsDraft::finish`] has had them.
+    pub fn add(&mut self, crid: &str, landing_page: &str) -> CreativeTexts {
+        let start = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         let mut put = |text: &str| {
             let text = &text[..text.floor_char_boundary(u16::MAX.into())];
             self.all.push_str(text);
             text.len() as u16
         };
-        let lengths = (put(crid), put(landing_page));
-        self.lengths.push(lengths);
+        let (crid, page) = (put(crid), put(landing_page));
+        CreativeTexts { all: Arc::clone(&self.nothing), start, crid, page }
     }
 
-    /// All of them, in order.
-    #[must_use]
-    pub fn finish(self) -> Vec<CreativeTexts> {
-        let all: Arc<str> = self.all.into();
-        let mut next = 0;
-        let texts = self.lengths.into_iter().map(|(crid, page)| {
-            let start = next;
-            next += u32::from(crid) + u32::from(page);
-            CreativeTexts { all: Arc::clone(&all), start, crid, page }
-        });
-        texts.collect()
+    /// Makes texts readable that came from here.
+    pub fn finish<'t>(self, texts: impl IntoIterator<Item = &'t mut CreativeTexts>) {
+        let all: Arc<Box<str>> = Arc::new(self.all.into());
+        texts.into_iter().for_each(|it| it.all = Arc::clone(&all));
     }
 }
 

@@ -19,6 +19,7 @@ use crate::market::demand::{
     Advertiser, Approved, Buyer, Creative, CreativeTextsDraft, Dsp, Monitors as CreativeMonitors,
 };
 use crate::market::rates::Rates;
+use crate::market::shared::Shared;
 use crate::market::supply::{Media, MediaKey, Placement, Prohibitions, Property, TrafficCurve};
 use crate::market::targeting::{Conditions, Place};
 use crate::market::{ExchangeTerms, Parts};
@@ -205,16 +206,15 @@ fn creatives_of(
         |entry: &MonitorEntry| CreativeMonitors { impression: urls(&entry.impression), click: urls(&entry.click) };
     let (mut sizes, mut categories) = (HashSet::new(), HashSet::new());
     let mut texts = CreativeTextsDraft::default();
-    folder.creatives.entries.iter().for_each(|creative| texts.add(&creative.crid, &creative.landing_page));
-    let entries = folder.creatives.entries.iter().zip(texts.finish());
-    for (((creative, texts), owner), id) in entries.zip(owners).zip(&numbers.creatives) {
+    let entries = folder.creatives.entries.iter();
+    for ((creative, owner), id) in entries.zip(owners).zip(&numbers.creatives) {
         let Some((buyer, advertiser)) = *owner else { continue };
         parts.creatives.push(Creative {
             id: *id,
             version: creative.version,
             buyer: numbers.buyers[buyer],
             advertiser: numbers.advertisers[advertiser],
-            texts,
+            texts: texts.add(&creative.crid, &creative.landing_page),
             state: creative.state,
             format: creative.format,
             sizes: shared(&mut sizes, &creative.sizes),
@@ -222,28 +222,26 @@ fn creatives_of(
             categories: shared(&mut categories, &creative.categories),
             markup: creative.markup.as_deref().map(Box::from),
             monitors: creative.monitors.as_deref().map(monitors).filter(CreativeMonitors::is_told).map(Box::new),
-            review: approved(creative).map(Box::new),
+            review: approved(creative).map(Arc::new),
+            print: creative.markup.as_deref().map(digest::print),
         });
     }
+    texts.finish(parts.creatives.iter_mut().map(|it| &mut it.texts));
 }
 
 /// What the config says of its approval; `None`: nothing, as of most.
 fn approved(creative: &CreativeEntry) -> Option<Approved> {
-    let known = creative.attributes.is_some() || creative.markup.is_some();
-    known.then(|| Approved {
-        attributes: creative.attributes.as_deref().map(Arc::from),
-        shown: (0, u32::MAX),
-        markup: creative.markup.as_deref().map(digest::print),
-    })
+    let attributes = creative.attributes.as_deref()?;
+    Some(Approved { attributes: Some(attributes.into()), shown: (0, u32::MAX) })
 }
 
 /// The same list as one that was made before, where there is one.
-fn shared<T: Clone + Eq + Hash>(made: &mut HashSet<Arc<[T]>>, list: &[T]) -> Arc<[T]> {
+fn shared<T: Clone + Eq + Hash>(made: &mut HashSet<Shared<T>>, list: &[T]) -> Shared<T> {
     if let Some(kept) = made.get(list) {
-        return Arc::clone(kept);
+        return kept.clone();
     }
-    let list: Arc<[T]> = list.into();
-    made.insert(Arc::clone(&list));
+    let list = Shared::from(list);
+    made.insert(list.clone());
     list
 }
 

@@ -21,7 +21,7 @@ use crate::event::{Docket, KeptStep, StoreUnavailable, Subject, SubjectKind, Wan
 use crate::ids::{BuyerId, CreativeId, CreativeVersion, IdBook, IdKind, MediaId};
 use crate::market::Market;
 use crate::market::agreement::MonitorList;
-use crate::market::content::{Advertisers, Content, Shelf, was_live};
+use crate::market::content::{Advertisers, Content, Shelf, ShelfDraft, was_live};
 use crate::market::demand::{Creative, CreativeState};
 use crate::market::supply::Prohibitions;
 use crate::store::Registry;
@@ -157,7 +157,7 @@ impl Review {
 
     /// What the market shows.
     pub(super) fn content(&self) -> Content {
-        let recent = self.recent.values().map(|(_, creative)| creative.clone()).collect();
+        let recent = self.recent.values().map(|(_, creative)| creative.clone());
         let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
         let content = content.prohibiting(Arc::clone(&self.prohibited)).barring(self.words.barred());
         content.advertising(Arc::clone(&self.shown))
@@ -208,9 +208,6 @@ impl Review {
             let after = self.docket.last_step()?;
             self.troubles.clear();
             let (standing, stopped) = self.read_all(market)?;
-            let of = |(name, version): (String, CreativeVersion)| Some((standing.get(&name)?.1.id, version));
-            let stopped = stopped.into_iter().filter_map(of).collect();
-            let creatives = standing.into_values().map(|(_, creative)| creative).collect();
             let prohibited = self.read_prohibitions()?;
             let advertisers = self.read_advertisers(market, today)?;
             match self.save_numbers() {
@@ -222,7 +219,7 @@ impl Review {
             self.book.forget_names(IdKind::Creative);
             self.building = None;
             self.recent.clear();
-            self.rest_on(Shelf::new(creatives));
+            self.rest_on(standing.finish());
             self.stopped = Arc::new(stopped);
             self.prohibited = Arc::new(prohibited);
             self.show_advertisers(advertisers);
@@ -234,25 +231,36 @@ impl Review {
         Ok(())
     }
 
-    /// The version of each creative that stands, by its name, and all that were stopped.
+    /// The version of each creative that stands, and all that were stopped.
     fn read_all(&mut self, market: &Market) -> Result<AllRead, StoreUnavailable> {
-        let mut standing: HashMap<String, (Rank, Creative)> = HashMap::new();
+        let mut ranks: HashMap<CreativeId, Rank> = HashMap::new();
+        let mut standing = ShelfDraft::default();
         let mut stopped = Vec::new();
         let reading = Reading::of(market);
         let mut above = 0;
         loop {
             let page = self.docket.list(SubjectKind::Creative, &Wanted::default(), above, PAGE)?;
-            let Some(last) = page.last() else { return Ok((standing, stopped)) };
+            let Some(last) = page.last() else {
+                let of = |(name, version): (String, CreativeVersion)| {
+                    let id: CreativeId = self.book.find(&name)?;
+                    ranks.contains_key(&id).then_some((id, version))
+                };
+                return Ok((standing, stopped.into_iter().filter_map(of).collect()));
+            };
             above = last.seq;
             for kept in page {
                 let Some(rank) = rank(&kept) else { continue };
-                let name = kept.step.subject.name.clone();
+                let name = &kept.step.subject.name;
                 stopped.extend(stopped_version(&kept).map(|version| (name.clone(), version)));
-                if standing.get(&name).is_some_and(|(other, _)| *other > rank) {
+                let known = self.book.find::<CreativeId>(name).and_then(|id| ranks.get(&id));
+                if known.is_some_and(|other| *other > rank) {
                     continue;
                 }
                 match reading.creative(&kept, &mut self.book, None) {
-                    Ok(creative) => drop(standing.insert(name, (rank, creative))),
+                    Ok(creative) => {
+                        ranks.insert(creative.id, rank);
+                        standing.put(creative);
+                    }
                     Err(wrong) => self.tell(&kept, &wrong),
                 }
             }
@@ -398,8 +406,8 @@ impl Review {
     }
 }
 
-/// Which creatives stand, by name, and which versions of which were stopped.
-type AllRead = (HashMap<String, (Rank, Creative)>, Vec<(String, CreativeVersion)>);
+/// Which creatives stand, and which versions of which were stopped.
+type AllRead = (ShelfDraft, HashSet<(CreativeId, CreativeVersion)>);
 
 /// The version of a step that stopped it.
 fn stopped_version(kept: &KeptStep) -> Option<CreativeVersion> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::UnixMillis;
 use crate::ids::{AdvertiserId, CreativeVersion};
 use crate::market::demand::CreativeTexts;
+use crate::market::shared::Shared;
 use crate::market::{ExchangeTerms, Parts, Suspensions};
 
 const BUYER: BuyerId = BuyerId(7);
@@ -20,15 +21,16 @@ fn creative(id: u32, version: u16, state: CreativeState) -> Creative {
         format: Format::Banner,
         sizes: [SIZE].into(),
         duration_s: None,
-        categories: Arc::default(),
+        categories: Shared::default(),
         markup: None,
         monitors: None,
         review: None,
+        print: None,
     }
 }
 
 fn shelf(creatives: &[(u32, u16, CreativeState)]) -> Arc<Shelf> {
-    Arc::new(Shelf::new(creatives.iter().map(|(id, version, state)| creative(*id, *version, *state)).collect()))
+    Arc::new(Shelf::new(creatives.iter().map(|(id, version, state)| creative(*id, *version, *state))))
 }
 
 fn market(
@@ -104,5 +106,5 @@ fn a_merged_shelf_has_the_newer_ones_and_the_rest() {
     let all: Vec<_> = merged.iter().map(|it| (it.id.0, it.version.0, it.crid().to_owned())).collect();
     assert_eq!(all, [(1, 1, "crid-1".to_owned()), (2, 1, "crid-2".to_owned()), (3, 2, "crid-3".to_owned())]);
     let one = merged.iter().next().unwrap();
-    assert!(merged.iter().all(|it| Arc::ptr_eq(&it.sizes, &one.sizes)), "lists are kept once");
+    assert!(merged.iter().all(|it| it.sizes.is(&one.sizes)), "lists are kept once");
 }

@@ -1,6 +1,7 @@
 //! A creative's record in the docket, as the market has it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::clock::ShanghaiDay;
 use crate::compliance::creative::{Record, Submission, Told};
@@ -85,7 +86,8 @@ impl<'r> Reading<'r> {
             categories: submission.categories.clone().into(),
             markup: is_fallback.then(|| submission.markup.as_str().into()),
             monitors: Some(monitors).filter(Monitors::is_told).map(Box::new),
-            review: Some(Box::new(approved(&submission))),
+            review: Some(Arc::new(approved(&submission))),
+            print: Some(digest::print(&submission.markup)),
         })
     }
 }
@@ -98,7 +100,6 @@ fn approved(submission: &Submission) -> Approved {
             submission.display_from_ms.map_or(0, |ms| seconds(ms.div_ceil(1_000))),
             submission.display_until_ms.map_or(u32::MAX, |ms| seconds(ms / 1_000)),
         ),
-        markup: Some(digest::print(&submission.markup)),
     }
 }
 
