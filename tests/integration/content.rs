@@ -135,6 +135,22 @@ fn r_refuse_a_suspended_version_is_void_though_a_newer_one_runs() {
     assert_eq!((bill(&pmpx, &second), bill(&pmpx, &newer)), (410, 200));
 }
 
+/// R-REVIEW: what is approved is shown from the first moment of its display period to the last, and not beside it.
+#[test]
+fn r_review_a_creative_is_accepted_within_its_display_period_only() {
+    let pmpx = only_paopao();
+    let period = [30, 90].map(|second| Some(moment(NOON).0 + second * 1_000));
+    let shown = Submission { display_from_ms: period[0], display_until_ms: period[1], ..submission(2) };
+    take(&pmpx, shown, CreativeState::Approved);
+    until(&pmpx, 2, CreativeState::Approved);
+    let status = |now: &str| {
+        pmpx.set_clock(&format!("2026-11-22T{now}+08:00"));
+        pmpx.auction("citypages", &top()).status.as_u16()
+    };
+    let told = ["12:00:29", "12:00:30", "12:01:29", "12:01:30"].map(status);
+    assert_eq!(told, [204, 200, 200, 204]);
+}
+
 /// What is approved and what is suspended is known before a restarted node serves.
 #[test]
 fn r_review_verdicts_outlive_a_restart() {
