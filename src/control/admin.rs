@@ -259,6 +259,8 @@ pub(in crate::control) fn router(state: Arc<ControlState>) -> Router {
         .route("/reviews/creatives/{account}/{crid}/{version}", get(pages::creative))
         .route("/reviews/registrations", get(pages::registrations))
         .route("/reviews/spot-checks", get(pages::spot_checks))
+        .route("/reviews/pages", get(pages::landing_pages))
+        .route("/reviews/pages/{account}/{advertiser}/{url}", get(pages::landing_page))
         .route("/reviews/style.css", get(|| async { answer::asset("text/css; charset=utf-8", review::STYLE) }))
         .route("/reviews/script.js", get(|| async { answer::asset("text/javascript; charset=utf-8", review::SCRIPT) }))
         .merge(reviews::routes())

@@ -5,6 +5,7 @@
 
 mod deeds;
 mod follow;
+mod pictures;
 mod traffic;
 
 use std::cell::RefCell;
@@ -32,6 +33,7 @@ use crate::market::Market;
 use crate::market::policy::landing::LandingTerms;
 use crate::store::{SqliteDocket, SqliteStore};
 
+use super::browser::Browser;
 use follow::Seen;
 use traffic::Traffic;
 
@@ -82,6 +84,8 @@ impl Crawler {
                 publisher,
                 fetcher: RefCell::default(),
                 busy: RefCell::default(),
+                browser: RefCell::default(),
+                pictured: RefCell::default(),
                 chance: RefCell::new(Chance::unpredictable()),
                 traffic: RefCell::default(),
             });
@@ -117,6 +121,10 @@ struct Post {
     fetcher: RefCell<Option<(Arc<LandingTerms>, Rc<Fetcher>)>>,
     /// Pages that are being looked at.
     busy: RefCell<BTreeSet<String>>,
+    /// By the terms that it was made by.
+    browser: RefCell<Option<(Arc<LandingTerms>, Rc<Browser>)>>,
+    /// Pages that wait for their picture.
+    pictured: RefCell<BTreeSet<String>>,
     chance: RefCell<Chance>,
     traffic: RefCell<Traffic>,
 }
@@ -197,6 +205,7 @@ impl Post {
                     Ok(page) => post.visit(page).await,
                     Err(error) => Err(error.into()),
                 };
+                let visited = visited.and_then(|()| post.picture(&kept.step.subject, &fetcher));
                 if let Err(error) = visited {
                     tracing::error!(page = name, %error, "a landing page waits for its next turn");
                     let again = post.exchange.clock.now().plus_ms(confirm_ms);

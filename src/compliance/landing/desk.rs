@@ -2,6 +2,7 @@
 
 use super::{Again, CRAWLER, Deed, PageState, Record, Standing, Watched, decided};
 use crate::compliance::digest_of;
+use crate::compliance::finding::Finding;
 use crate::compliance::office::{By, Office, Refusal, written};
 use crate::event::{Owner, Step, Subject, SubjectKind, Taken, Wanted};
 
@@ -130,11 +131,17 @@ impl Office<'_> {
         Ok(self.docket.put_off(&[(subject.clone(), Some(self.now))])?)
     }
 
-    /// Keeps a picture of a page: the SHA-256 of what the docket has, and of the sight that it is of ([`Record::current`]). Whether it was new.
+    /// Keeps a picture of a page: the SHA-256 of what the docket has, and of the sight that it is of ([`Record::current`]); and how the page behaved
+    /// when it was taken. Whether any of it was new.
     ///
     /// # Errors
     /// [`Refusal::Malformed`] for a digest that is none, and those of [`Office::page`].
-    pub fn picture_page(&self, subject: &Subject, screenshot: &str, of: &str) -> Result<bool, Refusal> {
+    pub fn picture_page(
+        &self,
+        subject: &Subject,
+        (screenshot, of): (&str, &str),
+        reached: &[Finding],
+    ) -> Result<bool, Refusal> {
         if digest_of(screenshot).is_none() || digest_of(of).is_none() {
             return Err(Refusal::Malformed(
                 "a picture of a page is named by SHA-256, 64 hexadecimal digits".to_owned(),
@@ -144,10 +151,12 @@ impl Office<'_> {
         let (places, ()) = self.take(|| {
             let page = self.page(subject)?;
             let (screenshot, pictured) = (Some(screenshot.to_owned()), Some(of.to_owned()));
-            if (&page.record.screenshot, &page.record.pictured) == (&screenshot, &pictured) {
+            if (&page.record.screenshot, &page.record.pictured, page.record.reached.as_slice())
+                == (&screenshot, &pictured, reached)
+            {
                 return Ok((Vec::new(), ()));
             }
-            let record = Record { screenshot, pictured, ..page.record.clone() };
+            let record = Record { screenshot, pictured, reached: reached.to_vec(), ..page.record.clone() };
             let standing = Standing { state: page.state, record, again: Again::AsBefore };
             Ok((vec![self.page_step(&page, &standing, &by)?], ()))
         })?;

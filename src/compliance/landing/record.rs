@@ -7,6 +7,7 @@ use super::{Look, Matched, PageState, Round, Standpoint, subject};
 use crate::clock::UnixMillis;
 use crate::compliance::crawl::Agent;
 use crate::compliance::digest_text;
+use crate::compliance::finding::Finding;
 use crate::compliance::office::{Refusal, body_of};
 use crate::event::{Docket, KeptStep, Owner, Subject};
 
@@ -155,6 +156,9 @@ pub struct Record {
     /// What the picture is of: the SHA-256 of [`Record::current`] when it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pictured: Option<String>,
+    /// What a person should know of how it behaved when its picture was taken, with its scripts: where it reached for, and was not let.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<Finding>,
     /// Rounds in a row in which some kind of browser got no answer.
     #[serde(default)]
     pub misses: u32,
@@ -191,6 +195,7 @@ impl Record {
             matches: Vec::new(),
             screenshot: None,
             pictured: None,
+            reached: Vec::new(),
             misses: 0,
             doubted: Vec::new(),
             since_ms: None,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::guard::Frames;
 use super::{ControlState, Shared, answer};
+use crate::compliance::landing::{self, PageState};
 use crate::compliance::office::{Office, Refusal};
 use crate::control::review::page;
 use crate::control::review::stage::Liberties;
@@ -70,4 +71,19 @@ pub(super) async fn registrations(state: Shared) -> Response {
 
 pub(super) async fn spot_checks(state: Shared) -> Response {
     drawn(state, |_, office| page::spot_checks(office)).await
+}
+
+pub(super) async fn landing_pages(state: Shared, asked: Query1) -> Response {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let wanted = asked.state.as_deref().and_then(PageState::from_label);
+    drawn(state, move |_, office| page::pages(office, wanted, asked.cursor.unwrap_or(0))).await
+}
+
+pub(super) async fn landing_page(
+    state: Shared,
+    named: Result<Path<(String, String, String)>, PathRejection>,
+) -> Response {
+    let Ok(Path((account, advertiser, url))) = named else { return answer::not_found("no such page") };
+    let subject = landing::subject(&account, &advertiser, &url);
+    drawn(state, move |state, office| page::page(office, &state.stage, &subject, super::reviews::page_verbs)).await
 }

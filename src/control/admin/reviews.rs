@@ -1,8 +1,9 @@
-//! `/api/v1/reviews`: what people decide of creatives, advertisers, documents and apps, and what they decide by. Each change takes an
+//! `/api/v1/reviews` and `/api/v1/pages`: what people decide of creatives, advertisers, documents, apps and landing pages, and what they decide by. Each change takes an
 //! `Idempotency-Key` and is a step of the docket, with who and why: a subject's history is its audit.
 
 mod creatives;
 mod enter;
+mod pages;
 mod registrations;
 mod spot_checks;
 
@@ -52,6 +53,10 @@ pub(super) fn routes() -> Router<Arc<ControlState>> {
         )
         .route("/api/v1/reviews/apps", get(registrations::apps).post(enter::app).layer(registration))
         .route("/api/v1/reviews/apps/{account}/{advertiser}/{app}/{version}/{verb}", post(registrations::judge_app))
+        .route("/api/v1/pages", get(pages::list))
+        .route("/api/v1/pages/{account}/{advertiser}/{url}", get(pages::one))
+        .route("/api/v1/pages/{account}/{advertiser}/{url}/{verb}", post(pages::decide))
+        .route("/api/v1/pages/{account}/{advertiser}/{url}/evidence/{sha256}", get(pages::evidence))
         .route("/api/v1/reviews/spot-checks", get(spot_checks::list))
         .route("/api/v1/reviews/spot-checks/{number}/{verb}", post(spot_checks::decide))
 }
@@ -105,6 +110,11 @@ fn refused(refusal: &Refusal) -> Outcome {
         value["error"]["message_zh"] = Value::from(zh.as_str());
     }
     (status, value)
+}
+
+/// What a person may ask of a landing page as it stands.
+pub(super) fn page_verbs(page: &crate::compliance::landing::Watched) -> Vec<&'static str> {
+    pages::verbs(page.state, &page.record)
 }
 
 /// A refusal as a response.

@@ -5,6 +5,7 @@ mod changes;
 mod finance;
 mod month;
 mod operators;
+mod pages;
 mod reviews;
 
 use std::collections::HashMap;

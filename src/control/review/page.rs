@@ -1,7 +1,9 @@
-//! The pages for reviewers: the queue, one creative with its checks, advertisers with their documents, spot checks. In Chinese and English at once.
+//! The pages for reviewers: the queue, one creative with its checks, advertisers with their documents, spot checks, landing pages. In Chinese and English at once.
 
+mod landing;
 mod lists;
 
+pub(in crate::control) use landing::{page, pages};
 pub(in crate::control) use lists::{queue, registrations, spot_checks};
 
 use std::fmt::Write;
@@ -13,7 +15,7 @@ use crate::compliance::digest_of;
 use crate::compliance::finding::{Finding, Weight};
 use crate::compliance::office::{Office, Refusal, body_of, label_zh, state_of};
 use crate::control::view::segment;
-use crate::event::{KeptStep, StoreUnavailable, Subject, SubjectKind};
+use crate::event::{KeptStep, StoreUnavailable, Subject};
 use crate::market::demand::CreativeState;
 
 /// Steps of a history that the page shows.
@@ -25,6 +27,7 @@ fn whole(title: &str, here: &str, main: &str) -> String {
         ("/reviews", "审核 Reviews"),
         ("/reviews/registrations", "资质 Qualifications"),
         ("/reviews/spot-checks", "抽查 Spot checks"),
+        ("/reviews/pages", "落地页 Landing pages"),
         ("/", "首页 Dashboard"),
     ];
     let link = |(path, name): (&str, &str)| {
@@ -82,7 +85,7 @@ pub(in crate::control) fn creative(
         ),
         None => write!(main, "<p class=\"hint\">预览端口未启用 · the review listener is off</p>"),
     };
-    main.push_str(&screenshot(office, stage, &record)?);
+    main.push_str(&landing::of_creative(office, stage, &record)?);
     let _ = write!(main, "<h3>代码 · markup</h3><pre>{}</pre></div><div>", text(&record.submission.markup));
     main.push_str(&facts(&record));
     main.push_str(&findings("自动检查 · checks", &record.findings));
@@ -107,29 +110,6 @@ fn shown(office: &Office<'_>, stage: &Stage, record: &Record, liberties: Liberti
     let made = stage.show(digests, liberties, |shown_as| Some(document(&record.submission, shown_as)));
     let _ = office;
     made.map_err(|error| Refusal::Unavailable(StoreUnavailable(format!("no randomness: {error}"))))
-}
-
-/// The landing page's screenshot, where the docket has one: `screenshot` of what is known of the page is the SHA-256 of a picture.
-fn screenshot(office: &Office<'_>, stage: &Stage, record: &Record) -> Result<String, Refusal> {
-    let it = &record.submission;
-    let name = format!("{}/{} {}", it.account, it.advertiser, it.landing_page);
-    let page = office.docket.standing(&Subject { kind: SubjectKind::Page, name, version: 0 })?;
-    let mut html = format!("<h3>落地页 · landing page</h3><p>{}</p>", text(&it.landing_page));
-    let known = page.map(|kept| serde_json::from_str::<serde_json::Value>(&kept.step.body).unwrap_or_default());
-    let digest = known.as_ref().and_then(|known| digest_of(known.get("screenshot")?.as_str()?));
-    let Some(digest) = digest else {
-        html.push_str("<p class=\"hint\">没有截图 · no screenshot</p>");
-        return Ok(html);
-    };
-    let url = file_url(stage, digest)?;
-    if let Some(url) = url {
-        let _ = write!(
-            html,
-            "<iframe title=\"landing page\" sandbox=\"\" referrerpolicy=\"no-referrer\" src=\"{}\"></iframe>",
-            text(&url)
-        );
-    }
-    Ok(html)
 }
 
 /// Where a file is shown for a while.

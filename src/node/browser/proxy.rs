@@ -45,6 +45,8 @@ const HEAD: Duration = Duration::from_secs(15);
 const MOST_REFUSED: usize = 32;
 /// The name beside the token.
 const USER: &str = "pmpx";
+/// Whom Chromium asks by itself, whatever it is told: nobody leads there.
+const OWN_HOSTS: [&str; 2] = ["accounts.google.com", "update.googleapis.com"];
 /// What concerns one connection only (RFC 9110 §7.6.1), or the proxy.
 const OWN_HEADERS: [HeaderName; 9] = [
     header::CONNECTION,
@@ -196,6 +198,9 @@ impl Gate {
             return Ok(answer);
         }
         let host = request.uri().host().unwrap_or_default().to_ascii_lowercase();
+        if OWN_HOSTS.contains(&host.as_str()) {
+            return Err(Cut);
+        }
         if *request.method() != Method::CONNECT {
             let asked = format!("http://{host}:{}/", request.uri().port_u16().unwrap_or(80));
             return self.plain(request, &host, &asked).await.map_err(|denied| self.refuse(denied.finding(&asked)));

@@ -190,6 +190,8 @@ async fn the_proxy_serves_its_browser_only_and_leads_nowhere_inside() {
     let heavy =
         |found: &Finding| (&*found.code, found.weight) == ("page-internal", crate::compliance::finding::Weight::Person);
     assert!(refused.iter().all(heavy) && refused.len() == 18, "{refused:#?}");
+    assert_eq!(said(&open, "CONNECT update.googleapis.com:443 HTTP/1.1\r\nHost: x", true).await, "");
+    assert_eq!(open.refused().len(), 18, "what a browser asks by itself is not the page's");
     // Other ports and ways, and what is on a blocklist.
     let other_port = format!("CONNECT shop.example:{} HTTP/1.1\r\nHost: x", port.wrapping_add(1).max(1));
     let post = format!("POST http://shop.example:{port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0");
