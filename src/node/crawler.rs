@@ -205,7 +205,10 @@ impl Post {
                     Ok(page) => post.visit(page).await,
                     Err(error) => Err(error.into()),
                 };
-                let visited = visited.and_then(|()| post.picture(&kept.step.subject, &fetcher));
+                // Where no fetcher can be made, nothing was looked at.
+                let fetcher = post.fetcher(&post.market().terms.landing).ok().filter(|_| crawls);
+                let pictured = |fetcher| post.picture(&kept.step.subject, &fetcher);
+                let visited = visited.and_then(|()| fetcher.map_or(Ok(()), pictured));
                 if let Err(error) = visited {
                     tracing::error!(page = name, %error, "a landing page waits for its next turn");
                     let again = post.exchange.clock.now().plus_ms(confirm_ms);

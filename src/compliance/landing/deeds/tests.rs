@@ -126,9 +126,9 @@ fn a_person_decides_by_what_was_seen_and_once() {
         assert_eq!((due.len(), due[0].step.actor.as_str(), due[0].step.reason.as_str()), (1, BY.actor, BY.reason));
         // A picture is kept once, and puts nothing off.
         let digest = "ab".repeat(32);
-        assert!(office.picture_page(&page, &digest, &digest).unwrap());
-        assert!(!office.picture_page(&page, &digest, &digest).unwrap());
-        assert!(matches!(office.picture_page(&page, "ab", &digest), Err(Refusal::Malformed(_))));
+        assert!(office.picture_page(&page, (&digest, &digest), &[]).unwrap());
+        assert!(!office.picture_page(&page, (&digest, &digest), &[]).unwrap());
+        assert!(matches!(office.picture_page(&page, ("ab", &digest), &[]), Err(Refusal::Malformed(_))));
         let Watched { record, due, .. } = office.page(&page).unwrap();
         assert_eq!((record.screenshot, due), (Some(digest), Some(noon())));
         office.docket.put_off(&[(page.clone(), None)]).unwrap();
