@@ -71,7 +71,7 @@ fn kind(token: &str) -> &'static str {
     let is_text = value.len() < token.len();
     if !is_text && token.starts_with(|it: char| it.is_ascii_digit()) {
         "number"
-    } else if is_text && !value.is_empty() && mask::is_opaque(value) {
+    } else if is_text && !value.is_empty() && (mask::is_opaque(value) || mask::is_decimal(value)) {
         "value"
     } else {
         "code"

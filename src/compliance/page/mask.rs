@@ -320,11 +320,18 @@ pub(super) fn is_opaque(value: &str) -> bool {
         && !value.contains("//")
 }
 
-/// A moment in seconds or milliseconds since 1970: 2001 to 2096.
+/// A moment in seconds or milliseconds since 1970, with or without parts of one: 2001 to 2096.
 fn is_moment(value: &str) -> bool {
-    matches!(value.len(), 10 | 13)
-        && value.bytes().all(|it| it.is_ascii_digit())
-        && matches!(value.as_bytes()[0], b'1'..=b'3')
+    let whole = if is_decimal(value) { value.split_once('.').map_or(value, |(whole, _)| whole) } else { value };
+    matches!(whole.len(), 10 | 13)
+        && whole.bytes().all(|it| it.is_ascii_digit())
+        && matches!(whole.as_bytes()[0], b'1'..=b'3')
+}
+
+/// A number with a point in it.
+pub(super) fn is_decimal(value: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    value.split_once('.').is_some_and(|(whole, part)| digits(whole) && digits(part))
 }
 
 /// A UUID.

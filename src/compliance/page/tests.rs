@@ -91,6 +91,21 @@ fn r_landing_frozen_what_the_fetches_had_different_may_be_so_and_nothing_more() 
     assert!(frozen.varying().iter().any(|it| it == "text: Batch {#}"), "{:?}", frozen.varying());
 }
 
+/// Numbers with a point that a server writes into code as text: moments by rule, others where they were seen to vary.
+#[test]
+fn r_landing_frozen_decimals_in_code_vary_where_they_were_seen_to() {
+    let page = |moment: &str, seed: &str, price: &str| {
+        read(&format!("<p>Milk</p><script>var at = \"{moment}\", seed = \"{seed}\", price = \"{price}\";</script>"))
+    };
+    let fetches =
+        [page("1795373912.2148461", "0.8289842971561743", "9.9"), page("1795373912.9", "0.27703063947752", "9.9")];
+    let frozen = Fingerprint::learn(&fetches).unwrap();
+    let is_changed = |page: &Page| frozen.compare(page).standing == Standing::Changed;
+    assert!(!is_changed(&page("1795373999.25", "0.5", "9.9")));
+    assert!(is_changed(&page("1795373999.25", "0.5", "99.9")), "the price never varied");
+    assert!(is_changed(&page("1795373999.25", "evil.example", "9.9")), "no number");
+}
+
 #[test]
 fn r_landing_frozen_a_change_is_a_finding_in_two_languages() {
     let frozen = Fingerprint::learn(&[read("<p>青禾鲜牛奶</p><a href=/a>x</a>")]).unwrap();
