@@ -26,6 +26,8 @@ coded! {
         SpotCheck = 8, "spot-check";
         /// A file that a buyer uploaded, by `ACCOUNT/SHA256`.
         Upload = 9, "upload";
+        /// A buyer's account (R-IDLE), by its ACCOUNT ID: when it was used.
+        Account = 11, "account";
     }
 }
 
