@@ -3,6 +3,7 @@
 //! Rooms decide from what they are given and say why, in Chinese and English; what happened is kept in the [`Docket`](crate::event::Docket).
 //! Verdicts go into the market, where the hot plane looks them up.
 
+pub mod account;
 pub mod check;
 pub mod crawl;
 pub mod creative;

@@ -332,7 +332,8 @@ impl<'r> Round<'r, '_> {
         if self.market.deal_state(deal) != DealState::Active {
             return Err(Cause::DealSuspended);
         }
-        if self.market.buyers.get(deal.buyer).is_none() || self.market.buyer_is_suspended(deal.buyer) {
+        let stopped = |buyer| self.market.buyer_is_suspended(buyer) || self.market.buyer_is_idle(buyer, admitted.day);
+        if self.market.buyers.get(deal.buyer).is_none() || stopped(deal.buyer) {
             return Err(Cause::BuyerSuspended);
         }
         // R-RATE: a guaranteed order keeps its signed price; a preferred deal takes the card of the impression's day.

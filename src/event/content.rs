@@ -28,6 +28,8 @@ coded! {
         Upload = 9, "upload";
         /// How much of a day's share of impressions before review is reserved (R-REVIEW), by `DEAL/DAY`.
         Allowance = 10, "allowance";
+        /// A buyer's account (R-IDLE), by its ACCOUNT ID: when it was used.
+        Account = 11, "account";
     }
 }
 

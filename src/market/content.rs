@@ -15,6 +15,7 @@ use super::barred::Barred;
 use super::demand::{Advertiser, Creative, CreativeState};
 use super::supply::{Format, Media, Prohibitions, Size};
 use super::{Catalog, Fit, Market, Table, named};
+use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, BuyerId, CreativeId, CreativeVersion, MediaId};
 
 /// What is reviewed, as one snapshot.
@@ -31,6 +32,8 @@ pub struct Content {
     barred: Arc<HashMap<MediaId, Barred>>,
     /// Those of whom the docket has a word, as they stand by it and by the config.
     advertisers: Arc<Advertisers>,
+    /// The last day on which each buyer's account was used or verified.
+    used: Arc<HashMap<BuyerId, ShanghaiDay>>,
 }
 
 /// Advertisers by id, each behind a pointer of its own: one that changes copies none of the others.
@@ -40,8 +43,8 @@ impl Content {
     /// A base, what has changed since it was built, and the versions that were stopped where another one stands.
     #[must_use]
     pub fn new(base: Arc<Shelf>, recent: Arc<Shelf>, stopped: Arc<HashSet<(CreativeId, CreativeVersion)>>) -> Self {
-        let (prohibited, barred, advertisers) = (Arc::default(), Arc::default(), Arc::default());
-        Self { base, recent, stopped, prohibited, barred, advertisers }
+        let (prohibited, barred, advertisers, used) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Self { base, recent, stopped, prohibited, barred, advertisers, used }
     }
 
     /// With the advertisers of whom the docket has a word (R-QUALIFY).
@@ -60,6 +63,12 @@ impl Content {
     #[must_use]
     pub fn barring(self, barred: Arc<HashMap<MediaId, Barred>>) -> Self {
         Self { barred, ..self }
+    }
+
+    /// With the last day on which each buyer's account was used or verified.
+    #[must_use]
+    pub fn using(self, used: Arc<HashMap<BuyerId, ShanghaiDay>>) -> Self {
+        Self { used, ..self }
     }
 
     /// The base.
@@ -152,6 +161,13 @@ impl Market {
     #[must_use]
     pub fn barred(&self, media: &Media) -> Option<&Barred> {
         self.content.barred.get(&media.id)
+    }
+
+    /// Whether a buyer's account was unused for so long that it must be verified before it is used (R-IDLE). One that nobody has noted yet is not.
+    #[must_use]
+    pub fn buyer_is_idle(&self, buyer: BuyerId, day: ShanghaiDay) -> bool {
+        let last = self.content.used.get(&buyer);
+        last.is_some_and(|last| last.0.saturating_add(self.terms.content.idle_days) < day.0)
     }
 
     /// Whether a version that was won may not be shown any more: it, or the creative as it stands, was suspended or rejected (R-REFUSE).

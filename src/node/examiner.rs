@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::clock::{Chance, ShanghaiDay};
 use crate::compliance::examine::Rooms;
 use crate::compliance::office::{Office, Refusal};
+use crate::event::Ledger;
 use crate::exchange::Exchange;
 use crate::store::{SqliteDocket, SqliteStore};
 
@@ -20,6 +21,9 @@ const BEAT: Duration = Duration::from_millis(250);
 const CREATIVES: u32 = 8;
 /// Documents that one beat looks at.
 const DOCUMENTS: u32 = 64;
+
+/// How often it is looked whose accounts are used.
+const HOUR_MS: u64 = 3_600_000;
 
 /// The running examiner.
 pub(super) struct Examiner {
@@ -34,8 +38,16 @@ impl Examiner {
         docket: Arc<SqliteDocket>,
     ) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let mut round =
-            Round { exchange, store, docket, chance: Chance::unpredictable(), rooms: None, drawn: None, failed: false };
+        let mut round = Round {
+            exchange,
+            store,
+            docket,
+            chance: Chance::unpredictable(),
+            rooms: None,
+            drawn: None,
+            accounts: None,
+            failed: false,
+        };
         let run = move || round.run(&stopped);
         let thread = std::thread::Builder::new().name("pmpx-examiner".into()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })
@@ -59,6 +71,8 @@ struct Round {
     rooms: Option<(u64, ShanghaiDay, Rooms)>,
     /// The day whose spot checks are drawn.
     drawn: Option<ShanghaiDay>,
+    /// When accounts were last looked at, and in which generation.
+    accounts: Option<(u64, u64)>,
     /// Whether the last beat failed: told once.
     failed: bool,
 }
@@ -105,6 +119,14 @@ impl Round {
         }
         if tended.expired + tended.told > 0 {
             tracing::info!(expired = tended.expired, told = tended.told, "documents end");
+        }
+        let hour = (office.now.0 / HOUR_MS, market.generation);
+        if self.accounts != Some(hour) {
+            // R-IDLE. What was delivered late in an hour is in the books by the next one.
+            let before = ShanghaiDay(day.0.saturating_sub(1));
+            let sums = self.store.snapshot()?.day_sums(before, day, None)?;
+            office.tend_accounts(&sums.iter().map(|sum| sum.key.buyer).collect())?;
+            self.accounts = Some(hour);
         }
         let today = office.now.shanghai_day();
         if self.drawn != Some(today) {

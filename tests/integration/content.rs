@@ -2,8 +2,9 @@
 
 use loadtest::dsp::Temper;
 use pmpx::auction::BidRejection;
+use pmpx::clock::UnixMillis;
 use pmpx::compliance::creative::{Origin, Record, Submission};
-use pmpx::event::{Cause, Docket, Measure, Owner, Step, Taken};
+use pmpx::event::{Cause, Docket, Measure, Owner, Step, Subject, SubjectKind, Taken};
 use pmpx::exchange::Exchange;
 use pmpx::ids::BuyerId;
 use pmpx::market::Market;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::company::Second;
 use crate::harness::{NOON, Pmpx, bids, moment, top};
-use crate::partners::put;
+use crate::partners::{get, put};
 
 const CRID: &str = "paopao-banner-1";
 
@@ -268,4 +269,30 @@ fn r_category_an_ad_that_says_a_prohibited_word_is_neither_accepted_nor_offered_
     everywhere("no word is prohibited", &|market| barred(market, CRID).is_none());
     assert_eq!(answers(), [200, 200]);
     second.node.stop(std::time::Duration::ZERO);
+}
+
+/// R-IDLE: the deals of an account that nobody used for long are not offered, for the buyer's reason, until a person has verified it.
+#[test]
+fn r_idle_an_unused_account_does_not_trade_until_it_is_verified() {
+    let pmpx = only_paopao();
+    let subject = Subject { kind: SubjectKind::Account, name: "80010003".into(), version: 0 };
+    pmpx.wait_until("the node has noted it", || pmpx.docket().standing(&subject).unwrap().is_some());
+    assert_eq!(pmpx.auction("citypages", &top()).status, 200);
+    let kept = pmpx.docket().standing(&subject).unwrap().unwrap();
+    let long_ago = Step { at: UnixMillis(kept.step.at.0 - 181 * 86_400_000), ..kept.step };
+    pmpx.docket().take(&[Taken { step: long_ago, after: kept.seq }]).unwrap();
+    let is_idle = || {
+        let market = pmpx.exchange().market.load_full();
+        let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
+        market.buyer_is_idle(buyer, moment(NOON).shanghai_day())
+    };
+    pmpx.wait_until("it is idle", is_idle);
+    assert_eq!(get(&pmpx, "buyer-80010003.demo-80010003-partner-secret", "/me").1["state"], "idle");
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    assert_eq!(pmpx.events()["PD-2026-PAOPAO"]["buyer_suspended"], 1);
+    let (status, told) =
+        pmpx.control("/api/v1/reviews/accounts/80010003/verify", Some(&json!({ "reason": "the licence was seen" })));
+    assert_eq!((status, &told["idle"]), (200, &json!(false)), "{told}");
+    pmpx.wait_until("it trades again", || !is_idle());
+    assert_eq!(pmpx.auction("citypages", &top()).status, 200);
 }

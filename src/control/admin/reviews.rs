@@ -1,6 +1,7 @@
 //! `/api/v1/reviews` and `/api/v1/pages`: what people decide of creatives, advertisers, documents, apps and landing pages, and what they decide by. Each change takes an
 //! `Idempotency-Key` and is a step of the docket, with who and why: a subject's history is its audit.
 
+mod accounts;
 mod creatives;
 mod enter;
 mod pages;
@@ -40,6 +41,8 @@ pub(super) fn routes() -> Router<Arc<ControlState>> {
         .route("/api/v1/reviews/creatives", post(enter::creatives).layer(submission))
         .route("/api/v1/reviews/creatives/{account}/{crid}/{version}", get(creatives::one))
         .route("/api/v1/reviews/creatives/{account}/{crid}/{version}/{verb}", post(creatives::decide))
+        .route("/api/v1/reviews/accounts", get(accounts::list))
+        .route("/api/v1/reviews/accounts/{account}/verify", post(accounts::verify))
         .route("/api/v1/reviews/advertisers", get(registrations::advertisers).post(enter::advertiser))
         .route("/api/v1/reviews/advertisers/{account}/{advertiser}", get(registrations::advertiser))
         .route(

@@ -18,7 +18,8 @@ use crate::market::policy::content::{
 
 const USUAL: &str = include_str!("content/usual.toml");
 
-const KEYS: &[&str] = &["schema", "document", "industry", "reason", "trackers", "expiry", "spot_checks", "limits"];
+const KEYS: &[&str] =
+    &["schema", "document", "industry", "reason", "trackers", "expiry", "accounts", "spot_checks", "limits"];
 const DOCUMENT_KEYS: &[&str] = &["id", "zh", "en", "forms", "ends_by_number", "shown", "contract"];
 const INDUSTRY_KEYS: &[&str] = &["id", "zh", "en", "categories", "documents", "excluded", "of_all"];
 const REASON_KEYS: &[&str] = &["code", "rule", "zh", "en"];
@@ -29,6 +30,9 @@ const MOST_STARS: usize = 3;
 const USUAL_TRACKERS: u32 = 4;
 /// When a document's end is told beforehand where nothing is said, days.
 const USUAL_NOTICE: [u32; 3] = [30, 7, 1];
+
+/// After how many unused days an account is verified again where nothing is said (R-IDLE).
+const USUAL_IDLE_DAYS: u32 = 180;
 
 /// The terms, or `None` when they are refused.
 pub(super) fn read(given: Option<&str>, report: &Report) -> Option<ContentTerms> {
@@ -43,6 +47,7 @@ pub(super) fn read(given: Option<&str>, report: &Report) -> Option<ContentTerms>
         tracker_hosts: own.trackers.hosts,
         most_trackers: own.trackers.most,
         expiry_notice_days: own.notice,
+        idle_days: own.idle_days,
         spot_checks: own.spot_checks,
         limits: own.limits,
     };
@@ -76,6 +81,7 @@ struct Lists {
     reasons: Option<Vec<Reason>>,
     trackers: Trackers,
     notice: Vec<u32>,
+    idle_days: u32,
     spot_checks: SpotChecks,
     limits: Limits,
 }
@@ -104,6 +110,10 @@ fn lists(table: Table<'_>, whole: bool) -> Option<Lists> {
         Some(section) => section.list("notice_days", small(1_u32, 365)).map(values),
         None => Some(USUAL_NOTICE.to_vec()),
     };
+    let idle_days = match table.optional_section("accounts", &["idle_days"])? {
+        Some(section) => section.optional("idle_days", small(1_u32, 3_650)).map(|days| days.unwrap_or(USUAL_IDLE_DAYS)),
+        None => Some(USUAL_IDLE_DAYS),
+    };
     let spot_checks = match table.optional_section("spot_checks", &["share", "most"])? {
         Some(section) => spot_checks(section),
         None => Some(SpotChecks::default()),
@@ -119,6 +129,7 @@ fn lists(table: Table<'_>, whole: bool) -> Option<Lists> {
         reasons,
         trackers: trackers?,
         notice,
+        idle_days: idle_days?,
         spot_checks: spot_checks?,
         limits: limits?,
     })

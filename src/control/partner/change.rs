@@ -14,9 +14,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::caller::Caller;
 use super::problem::Problem;
 use super::{Answered, closing, ended_early};
-use crate::compliance::office::{Office, Refusal};
+use crate::compliance::office::{By, Office, Refusal};
 use crate::control::admin::{ControlState, answer, idempotency};
 use crate::market::Market;
+use crate::market::partner::Partner;
 
 /// When it is worth asking again where people must decide first.
 const MINUTES_OF_REVIEW: u32 = 10;
@@ -113,6 +114,28 @@ pub(super) async fn change(
     sent: Whole,
     work: impl FnOnce(&ControlState, &Caller, &[u8]) -> Done + Send + 'static,
 ) -> Answered {
+    change_of((state, true), caller, sent, work).await
+}
+
+/// The same for what is no use of the account: an idle one may do it too.
+pub(super) async fn note(
+    state: Arc<ControlState>,
+    caller: Caller,
+    sent: Whole,
+    work: impl FnOnce(&ControlState, &Caller, &[u8]) -> Done + Send + 'static,
+) -> Answered {
+    change_of((state, false), caller, sent, work).await
+}
+
+async fn change_of(
+    (state, is_use): (Arc<ControlState>, bool),
+    caller: Caller,
+    sent: Whole,
+    work: impl FnOnce(&ControlState, &Caller, &[u8]) -> Done + Send + 'static,
+) -> Answered {
+    let work = move |state: &ControlState, caller: &Caller, body: &[u8]| {
+        if is_use { used(state, caller, || work(state, caller, body)) } else { work(state, caller, body) }
+    };
     let scope = caller.actor();
     let claim = idempotency::claim(&state, Some(&scope), &sent.headers, &sent.asked, &sent.body);
     let claim = match claim {
@@ -135,6 +158,29 @@ pub(super) async fn change(
         response
     });
     done.await.map_err(|_| ended_early())
+}
+
+/// R-IDLE: does what uses a buyer's account, and notes that it was used; one that is idle is verified first.
+fn used(state: &ControlState, caller: &Caller, work: impl FnOnce() -> Done) -> Done {
+    if !matches!(caller.partner, Partner::Buyer(_)) {
+        return work();
+    }
+    let market = state.market();
+    let office = office(state, &market);
+    if office.account(&caller.name)?.is_idle {
+        let days = office.terms().idle_days;
+        let en = format!(
+            "your account was not used for more than {days} days: the exchange verifies it again before it is used; you may read meanwhile"
+        );
+        let zh = format!("您的账户已超过 {days} 天未使用：须由平台重新核验后方可使用，期间仍可查询");
+        return Err(Problem::new(StatusCode::FORBIDDEN, "idle", en, zh).rule("R-IDLE"));
+    }
+    let done = work()?;
+    let by = By { actor: &caller.actor(), reason: &format!("by key {}", caller.key_id) };
+    if let Err(error) = office.use_account(&caller.name, &by) {
+        tracing::error!(%error, "that an account was used could not be noted; its next use is");
+    }
+    Ok(done)
 }
 
 /// A body in its form.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::caller::Caller;
-use super::change::{Sent, change, office};
+use super::change::{Sent, note, office};
 use super::docket::below_owner;
 use super::lists::{Page, page};
 use super::problem::Problem;
@@ -60,7 +60,7 @@ pub(super) async fn acknowledge(
     sent: Sent,
 ) -> Answered {
     let (Path(id), whole) = (id?, sent.anything(LARGEST_BODY).await?);
-    change(state.0, caller, whole, move |state, caller, _| {
+    note(state.0, caller, whole, move |state, caller, _| {
         let owner = caller.owner().ok_or_else(Problem::not_found)?;
         let name = match owner {
             Owner::Buyer(buyer) => format!("buyer-{}/{id}", buyer.0),

@@ -29,6 +29,9 @@ pub(super) async fn me(state: Shared, caller: Caller) -> Result<Json<Value>, Pro
         "limits": { "requests_a_second": A_SECOND, "burst": BURST, "in_flight": IN_FLIGHT },
     });
     if let Partner::Buyer(id) = caller.partner {
+        if market.buyer_is_idle(id, state.exchange().clock.now().shanghai_day()) {
+            value["state"] = Value::from("idle");
+        }
         let own = market.all_advertisers().filter(|advertiser| advertiser.buyer == id);
         let own = own.map(|it| {
             json!({

@@ -4,6 +4,7 @@
 //! effect at once whatever the number of creatives; the large one is built anew on a thread of its own when the small one has grown.
 //! Numbers of new names are durable before they are served.
 
+mod accounts;
 mod advertisers;
 mod prohibitions;
 mod read;
@@ -68,6 +69,8 @@ pub(super) struct Review {
     /// Advertisers of whom the docket has a word.
     advertisers: advertisers::Known,
     shown: Arc<Advertisers>,
+    /// When buyers' accounts were last used.
+    used: Arc<HashMap<BuyerId, ShanghaiDay>>,
     building: Option<(u64, JoinHandle<Shelf>)>,
     /// Large shelves that requests may still read: freed here, they cost no request anything.
     retired: Vec<Arc<Shelf>>,
@@ -144,6 +147,7 @@ impl Review {
             words: words::MediaWords::default(),
             advertisers: advertisers::Known::new(),
             shown: Arc::default(),
+            used: Arc::default(),
             building: None,
             retired: Vec::new(),
             troubles: BTreeMap::new(),
@@ -160,7 +164,7 @@ impl Review {
         let recent = self.recent.values().map(|(_, creative)| creative.clone());
         let content = Content::new(Arc::clone(&self.base), Arc::new(Shelf::new(recent)), Arc::clone(&self.stopped));
         let content = content.prohibiting(Arc::clone(&self.prohibited)).barring(self.words.barred());
-        content.advertising(Arc::clone(&self.shown))
+        content.advertising(Arc::clone(&self.shown)).using(Arc::clone(&self.used))
     }
 
     /// Takes over what is new, at most a batch of it. Tells whether there was anything.
@@ -195,6 +199,7 @@ impl Review {
         self.look_at(&creatives, market)?;
         let advertisers = advertisers::names_of(&steps);
         let changed = self.refresh_advertisers(&advertisers, market, today)? || changed;
+        let changed = self.take_accounts(&steps) || changed;
         self.after = last;
         self.build_where_large();
         Ok(built || changed || self.docket.last_step()? > last)
@@ -216,6 +221,7 @@ impl Review {
                 Err(_) => continue,
             }
             self.look_at_since(after, market)?;
+            self.read_accounts()?;
             self.book.forget_names(IdKind::Creative);
             self.building = None;
             self.recent.clear();
@@ -287,6 +293,7 @@ impl Review {
         // Their industries' documents, and what the config says of them, may be others.
         self.turn_advertisers(market, today)?;
         self.seen = Some(Seen::of(market, today));
+        self.read_accounts()?;
         Ok(())
     }
 

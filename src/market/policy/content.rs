@@ -27,6 +27,8 @@ pub struct ContentTerms {
     pub most_trackers: u32,
     /// So many days before a document's end its buyer is told, each once.
     pub expiry_notice_days: Vec<u32>,
+    /// An account that was unused for more days than these is verified again before it is used (R-IDLE).
+    pub idle_days: u32,
     /// Which approved creatives are checked again.
     pub spot_checks: SpotChecks,
     /// Bounds.
