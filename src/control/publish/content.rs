@@ -249,7 +249,8 @@ impl Review {
             let Some(last) = page.last() else {
                 let of = |(name, version): (String, CreativeVersion)| {
                     let id: CreativeId = self.book.find(&name)?;
-                    ranks.contains_key(&id).then_some((id, version))
+                    // What stands is judged by its own state: beside one that was only ever rejected, the config's goes on.
+                    ranks.get(&id).filter(|(_, standing)| *standing != u32::from(version.0)).map(|_| (id, version))
                 };
                 return Ok((standing, stopped.into_iter().filter_map(of).collect()));
             };

@@ -6,7 +6,7 @@ use super::*;
 use crate::compliance::creative::{Origin, Record, tests::banner};
 use crate::compliance::prohibitions::{Edit, EditError, Prohibitions as Wanted, edit as edit_prohibitions, present};
 use crate::event::{Docket, DocketError, Owner, Step, Subject, SubjectKind, Taken};
-use crate::ids::{BuyerId, CreativeId};
+use crate::ids::{BuyerId, CreativeId, CreativeVersion};
 use crate::market::demand::CreativeState;
 use crate::market::supply::{Format, Prohibitions, Size};
 
@@ -90,6 +90,21 @@ fn r_review_a_verdict_is_served_by_all_and_outlives_markets() {
         [Some((3, Approved)), Some((2, Suspended))]
     );
     assert_eq!(stands(&bench.publisher, ACCOUNT, "new-1").unwrap().2, number);
+}
+
+/// R-REVIEW: beside a version of the docket that was only ever rejected the config's creative goes on, at the process that saw it and at one that
+/// starts later, whatever the versions' numbers are.
+#[test]
+fn r_review_a_rejected_version_stops_nothing_that_it_did_not_replace() {
+    let bench = Bench::new();
+    decide(&bench, "paopao-banner-1", 1, Rejected);
+    let late = bench.beside(bench.folder.path(), false).unwrap();
+    for publisher in [&bench.publisher, &late] {
+        publisher.follow_content().unwrap();
+        let (version, state, id) = stands(publisher, ACCOUNT, "paopao-banner-1").unwrap();
+        let market = publisher.exchange().market.load_full();
+        assert_eq!((version, state, market.is_stopped(id, CreativeVersion(1))), (1, Approved, false));
+    }
 }
 
 #[test]
