@@ -213,6 +213,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_landing_verdicts", "counter", "verdict"),
     ("pmpx_landing_unscanned", "counter", ""),
     ("pmpx_landing_overdue_seconds", "gauge", ""),
+    ("pmpx_landing_held", "gauge", ""),
     ("pmpx_dsp_requests", "counter", "dsp,outcome"),
     ("pmpx_dsp_seconds", "histogram", "dsp"),
     ("pmpx_dsp_breaker", "gauge", "dsp"),

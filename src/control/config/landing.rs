@@ -13,21 +13,23 @@ use super::names::{address_range, domain};
 use super::reader::{Table, Wrong, read_file};
 use super::sources::Sources;
 use super::transport::authorities;
-use super::units::{bytes, duration_ms, flag, size, small, text, whole};
+use super::units::{bytes, duration_ms, flag, percent, size, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
 use crate::market::policy::landing::{
-    Blocklists, BrowserTerms, Clamd, ClamdAt, LandingTerms, Limits, Rates, Reach, Watch,
+    Blocklists, BrowserTerms, Clamd, ClamdAt, Guard, LandingTerms, Limits, Rates, Reach, Watch,
 };
 use crate::market::supply::Size;
 
-const KEYS: &[&str] = &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "malware", "clamd", "browser"];
+const KEYS: &[&str] =
+    &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "guard", "malware", "clamd", "browser"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
 const REACH_KEYS: &[&str] = &["ports", "plain_ports", "plain", "internal", "ca_file"];
 const HOST_KEYS: &[&str] = &["name", "address"];
 const WATCH_KEYS: &[&str] = &["longest", "shortest", "impressions_a_day", "confirm", "misses"];
+const GUARD_KEYS: &[&str] = &["sites", "share", "window", "hold", "witnesses"];
 const CLAMD_KEYS: &[&str] = &["socket", "tcp", "within", "largest"];
 const BROWSER_KEYS: &[&str] = &["program", "size", "within", "sandbox"];
 /// A picture's sides, pixels: wide enough for a telephone, and within what the checks of files decode.
@@ -51,6 +53,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         .tables("host", HOST_KEYS, |host| Some((host.required("name", domain)?, host.required("address", address)?)));
     let reach = section(table, "reach", REACH_KEYS, |section| reach(section, sources));
     let watch = section(table, "watch", WATCH_KEYS, watch);
+    let guard = section(table, "guard", GUARD_KEYS, guard);
     let blocklists = section(table, "malware", &["blocklists"], |section| blocklists(section, sources));
     let clamd = match table.optional_section("clamd", CLAMD_KEYS) {
         Some(Some(section)) => clamd(section).map(Some),
@@ -67,6 +70,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         rates,
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },
         watch,
+        guard: guard?,
         blocklists: blocklists?,
         clamd: clamd?,
         browser: browser?,
@@ -184,6 +188,28 @@ fn watch(table: Table<'_>) -> Option<Watch> {
         return None;
     }
     Some(watch)
+}
+
+fn guard(table: Table<'_>) -> Option<Guard> {
+    let usual = Guard::default();
+    let sites = table.optional("sites", small(2_u32, 1_000));
+    let share = table.optional("share", percent);
+    let window = time(table, "window", (MINUTE_MS, DAY_MS), usual.window);
+    let hold = time(table, "hold", (1_000, 7 * DAY_MS), usual.hold);
+    let witnesses = table.optional("witnesses", small(0_u32, 64));
+    let guard = Guard {
+        sites: sites?.unwrap_or(usual.sites),
+        share_bp: share?.map_or(usual.share_bp, crate::money::Margin::basis_points),
+        window: window?,
+        hold: hold?,
+        witnesses: witnesses?.unwrap_or(usual.witnesses),
+    };
+    if guard.witnesses > 0 && guard.witnesses + 1 < guard.sites {
+        let message = "`witnesses` must be 0 or at least one less than `sites`: else nobody could tell so many";
+        table.report().error(table.place, message);
+        return None;
+    }
+    Some(guard)
 }
 
 fn blocklists(table: Table<'_>, sources: &Sources) -> Option<Arc<Blocklists>> {
