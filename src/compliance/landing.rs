@@ -6,6 +6,7 @@
 
 mod deeds;
 mod desk;
+mod guard;
 mod interval;
 mod life;
 mod matches;
@@ -16,7 +17,8 @@ mod round;
 mod tests;
 
 pub use deeds::{CRAWLER, Shown, claim, resume, stop_one, suspend, tell, tell_unlawful, use_of};
-pub use desk::{Decided, Listed, Verdict};
+pub use desk::{Decided, HeldPages, Listed, Verdict};
+pub use guard::{Cause, Held, Mark, Moment, Odd, PATIENCE, Recent, Ruling, Saw, rule, site};
 pub use interval::interval;
 pub use life::{decided, done, seen, used};
 pub use matches::{Matched, Offered};
@@ -211,6 +213,10 @@ pub struct Round {
     pub unproven: bool,
     /// Why some of it could not be scanned for malware: it is not known to be clean.
     pub unscanned: Option<String>,
+    /// What other pages that were seen are known by.
+    pub marks: Vec<Mark>,
+    /// What the guard says of a verdict that this round would lead to.
+    pub ruling: Ruling,
     /// How well the page says what creatives state that were not compared with it before.
     pub matches: Vec<Matched>,
     /// Whether more creatives are still to be compared with it.

@@ -1,6 +1,7 @@
 //! Where steps of the docket are taken: submissions, verdicts, suspensions, messages. The partner API, the admin API, the crawler and the
 //! examiner all come here; each step says who took it and why, and what it does to other subjects is taken with it in one commit.
 
+mod aired;
 mod allowance;
 mod bid;
 mod message;
@@ -9,6 +10,7 @@ mod submit;
 pub(crate) mod tests;
 mod verdict;
 
+pub use aired::{Aired, OnAir};
 pub use bid::Heard;
 pub use message::{Message, MessageState};
 pub use submit::{Became, Receipt};

@@ -26,6 +26,8 @@ pub struct Landing {
     pub files_changed: Counter,
     /// By how much the page that waits longest is overdue, seconds; 0 where this process does not look at pages.
     pub overdue_seconds: AtomicU64,
+    /// Pages of which the guard lets no verdict be taken; 0 where this process does not look at pages.
+    pub held: AtomicU64,
 }
 
 impl Default for Landing {
@@ -37,6 +39,7 @@ impl Default for Landing {
             files: Reasons::new(FILES),
             files_changed: Counter::default(),
             overdue_seconds: AtomicU64::new(0),
+            held: AtomicU64::new(0),
         }
     }
 }

@@ -139,7 +139,9 @@ impl Scrape {
         number(&mut counter(encoder, "pmpx_creative_files_changed", help)?, &[], landing.files_changed.get())?;
         let help = "By how much the landing page that waits longest for its look is overdue";
         let overdue = landing.overdue_seconds.load(Ordering::Relaxed);
-        gauge(encoder, "pmpx_landing_overdue_seconds", help, Some(overdue))
+        gauge(encoder, "pmpx_landing_overdue_seconds", help, Some(overdue))?;
+        let help = "Landing pages that are other ones, of which no verdict is taken because too many are at once";
+        gauge(encoder, "pmpx_landing_held", help, Some(landing.held.load(Ordering::Relaxed)))
     }
 
     fn notices(&self, encoder: &mut DescriptorEncoder) -> Written {

@@ -5,6 +5,7 @@
 
 mod deeds;
 mod follow;
+mod guard;
 mod pictures;
 mod traffic;
 
@@ -35,6 +36,7 @@ use crate::store::{SqliteDocket, SqliteStore};
 
 use super::browser::Browser;
 use follow::Seen;
+use guard::Lately;
 use traffic::Traffic;
 
 /// How often it is looked which pages are due, and what became of creatives.
@@ -88,6 +90,7 @@ impl Crawler {
                 pictured: RefCell::default(),
                 chance: RefCell::new(Chance::unpredictable()),
                 traffic: RefCell::default(),
+                lately: RefCell::default(),
             });
             let local = LocalSet::new();
             // Fetches under way end with the set; what they would have found is found again.
@@ -127,6 +130,8 @@ struct Post {
     pictured: RefCell<BTreeSet<String>>,
     chance: RefCell<Chance>,
     traffic: RefCell<Traffic>,
+    /// What was seen of pages lately, by their names in the docket.
+    lately: RefCell<Lately>,
 }
 
 impl Post {
@@ -138,7 +143,9 @@ impl Post {
             more = false;
             if !self.store.leads() {
                 seen = Seen::default();
+                self.lately.take();
                 self.exchange.metrics.landing.overdue_seconds.store(0, Ordering::Relaxed);
+                self.exchange.metrics.landing.held.store(0, Ordering::Relaxed);
                 continue;
             }
             // What is owed is done whether pages are looked at or not.
@@ -148,11 +155,12 @@ impl Post {
                 tracing::info!("landing pages {is}");
             }
             let followed = match crawls {
-                true => self.follow(&mut seen),
+                true => self.recall().and_then(|()| self.follow(&mut seen)),
                 false => Ok(false),
             };
             if !crawls {
                 seen = Seen::default();
+                self.lately.take();
             }
             let begun = self.begin(crawls);
             match followed.and_then(|more| begun.map(|()| more)) {
@@ -239,6 +247,7 @@ impl Post {
     /// Does what is owed of a page, or looks at it.
     async fn visit(&self, page: Watched) -> Result<(), Trouble> {
         let Watched { seq, state, record, owner, due } = page;
+        self.tell_held(state, &record);
         let market = self.market();
         let watch = &market.terms.landing.watch;
         if !record.owed.is_empty() {
@@ -267,8 +276,8 @@ impl Post {
             return self.later(&standing.record.subject(), seq, self.due(&standing, due));
         }
         let offered = self.offered(&market, &record)?;
-        let round = looker.look((state, &record), &target, &offered).await?;
-        let standing = landing::seen(state, &record, &round, watch);
+        let mut round = looker.look((state, &record), &target, &offered).await?;
+        let standing = self.guarded((state, &record), &mut round)?;
         let (counts, told) = (&self.exchange.metrics.landing, landing::told(&round));
         round.looks.iter().for_each(|(_, look)| counts.look(look.label()));
         if let Some(why) = &round.unscanned {
@@ -344,6 +353,7 @@ impl Post {
                 let (page, state) = (&standing.record.url, standing.state.label());
                 let owed: Vec<_> = standing.record.owed.iter().map(|deed| deed.label()).collect();
                 tracing::info!(page, state, owed = owed.join(" "), reason, "landing page");
+                self.tell_held(standing.state, &standing.record);
                 Ok(true)
             }
             Err(DocketError::Overtaken { .. }) => Ok(false),

@@ -1,5 +1,6 @@
 //! Landing pages of a running node: from the page that changes to the bid that stops, the money that it costs and the words that its buyer reads.
 
+mod guard;
 mod pictures;
 mod site;
 

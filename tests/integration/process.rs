@@ -215,6 +215,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_creative_files", "counter", "seen"),
     ("pmpx_creative_files_changed", "counter", ""),
     ("pmpx_landing_overdue_seconds", "gauge", ""),
+    ("pmpx_landing_held", "gauge", ""),
     ("pmpx_dsp_requests", "counter", "dsp,outcome"),
     ("pmpx_dsp_seconds", "histogram", "dsp"),
     ("pmpx_dsp_breaker", "gauge", "dsp"),

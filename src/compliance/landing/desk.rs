@@ -1,6 +1,7 @@
 //! Pages as reviewers see them, and what they decide of them.
 
 use super::{Again, CRAWLER, Deed, PageState, Record, Standing, Watched, decided};
+use crate::clock::UnixMillis;
 use crate::compliance::digest_of;
 use crate::compliance::finding::Finding;
 use crate::compliance::office::{By, Office, Refusal, written};
@@ -15,11 +16,13 @@ pub enum Verdict {
     Unlawful,
     /// That it is another page is a change without permission, where that was left to a person: R-DAMAGE-CHANGE. It stays stopped.
     Changed,
+    /// The guard holds a verdict back, and it is the page after all: the next look that sees another page decides (R-LANDING-FROZEN).
+    Released,
 }
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 3] = [Self::Confirmed, Self::Unlawful, Self::Changed];
+    pub const ALL: [Self; 4] = [Self::Confirmed, Self::Unlawful, Self::Changed, Self::Released];
 
     /// Its name on the API.
     #[must_use]
@@ -28,6 +31,7 @@ impl Verdict {
             Self::Confirmed => "confirmed",
             Self::Unlawful => "unlawful",
             Self::Changed => "changed",
+            Self::Released => "released",
         }
     }
 
@@ -60,7 +64,76 @@ pub struct Listed {
     pub next: Option<u64>,
 }
 
+/// Pages of which the guard lets no verdict be taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldPages {
+    /// The pages, who is held longest first.
+    pub pages: Vec<Watched>,
+    /// Whether there may be more than were gone through.
+    pub more: bool,
+}
+
+impl HeldPages {
+    /// Since when the first of them is held; `None`: none is.
+    #[must_use]
+    pub fn since(&self) -> Option<UnixMillis> {
+        self.pages.iter().filter_map(|page| Some(UnixMillis(page.record.held.as_ref()?.since_ms))).min()
+    }
+
+    /// Why, in English, each cause once.
+    #[must_use]
+    pub fn why(&self) -> Vec<&'static str> {
+        let words = self.pages.iter().filter_map(|page| Some(page.record.held.as_ref()?.cause.words()));
+        words.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// Pages in doubt that are gone through at once to find those that are held.
+const MOST_DOUBTED: u32 = 10_000;
+/// Pages that are read at once.
+const AT_ONCE: u32 = 256;
+
 impl Office<'_> {
+    /// Pages of which the guard lets no verdict be taken, among the 10,000 that are in doubt longest.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub fn held_pages(&self) -> Result<HeldPages, Refusal> {
+        let (mut held, mut above, mut gone) = (HeldPages::default(), 0, 0);
+        loop {
+            let listed = self.pages(Some(PageState::Doubted), None, (above, AT_ONCE))?;
+            held.pages.extend(listed.pages.into_iter().filter(|page| page.record.held.is_some()));
+            gone += AT_ONCE;
+            match listed.next {
+                Some(next) if gone < MOST_DOUBTED => above = next,
+                next => {
+                    held.more = next.is_some();
+                    break;
+                }
+            }
+        }
+        held.pages.sort_by_key(|page| page.record.held.as_ref().map(|held| held.since_ms));
+        Ok(held)
+    }
+
+    /// A person says that it is the pages, of all that are held: the next look at each decides. How many there were.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`]: some may be released.
+    pub fn release_pages(&self, by: &By<'_>) -> Result<usize, Refusal> {
+        self.knows(&[], by)?;
+        let mut released = 0;
+        for page in self.held_pages()?.pages {
+            match self.confirm_page(&page.record.subject(), Verdict::Released, None, by) {
+                Ok(_) => released += 1,
+                // It was released, or is as it was again, meanwhile.
+                Err(Refusal::Rule { .. } | Refusal::Taken(_) | Refusal::Unknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(released)
+    }
+
     /// At most `limit` pages whose last step is above a place, of one state or owner or all; who waits longest comes first.
     ///
     /// # Errors

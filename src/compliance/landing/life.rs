@@ -1,8 +1,10 @@
 //! What follows for a page: from what becomes of its creatives, from what was seen of it, from what a person decides. Pure.
 
+use super::guard::alike;
 use super::record::noted;
 use super::{
-    Again, Deed, Lead, Look, MOST_USES, PageState, Record, Round, Sight, Standing, Standpoint, Stop, Use, Verdict,
+    Again, Deed, Held, Lead, Look, MOST_USES, Odd, PageState, Record, Round, Ruling, Sight, Standing, Standpoint, Stop,
+    Use, Verdict,
 };
 use crate::compliance::crawl::Agent;
 use crate::compliance::office::Refusal;
@@ -35,7 +37,7 @@ pub fn used(state: PageState, record: &Record, lead: &Lead<'_>, now: Standpoint)
         (PageState::Retired, Some(stop)) => stop.state,
         (PageState::Retired, None) => {
             (next.frozen, next.latest) = (Vec::new(), Vec::new());
-            (next.misses, next.doubted) = (0, Vec::new());
+            (next.misses, next.doubted, next.odd, next.held) = (0, Vec::new(), None, None);
             if held { PageState::Watched } else { PageState::Awaited }
         }
         (PageState::Awaited, _) if held => PageState::Watched,
@@ -126,6 +128,7 @@ fn follow(state: PageState, record: &Record, round: &Round, (watch, confirm_ms):
     if !record.is_held() {
         merge(&mut record.frozen, sights());
         record.doubted.clear();
+        (record.odd, record.held) = (None, None);
         return unless_unreachable((state, PageState::Awaited), record, (watch, confirm_ms));
     }
     judged(state, record, round, (watch, confirm_ms))
@@ -143,6 +146,9 @@ fn judged(state: PageState, mut record: Record, round: &Round, (watch, confirm_m
         merge(&mut record.frozen, new.into_iter());
         record.doubted.retain(|agent| !same(*agent));
         record.latest.retain(|sight| !same(sight.agent));
+        if record.doubted.is_empty() {
+            (record.odd, record.held) = (None, None);
+        }
         let certain = record.doubted.is_empty() && Agent::ALL.into_iter().any(same);
         if certain && record.runs(round.at) {
             record.since_ms = record.since_ms.or(Some(round.at.0));
@@ -151,11 +157,18 @@ fn judged(state: PageState, mut record: Record, round: &Round, (watch, confirm_m
         return unless_unreachable((state, next), record, (watch, confirm_ms));
     }
     let after: Vec<_> = others.iter().filter_map(|(_, look)| look.sight().cloned()).collect();
+    record.odd = Some(odd(record.odd, round));
     if record.doubted.is_empty() {
         record.doubted = others.iter().map(|(agent, _)| *agent).collect();
         record.latest = after;
         return Standing { state: PageState::Doubted, record, again: Again::After(confirm_ms) };
     }
+    let unproven = match &round.ruling {
+        Ruling::Take => round.unproven,
+        Ruling::Unproven => true,
+        Ruling::Wait => return waiting(record, after, None, (watch, confirm_ms, round)),
+        Ruling::Hold(held) => return waiting(record, after, Some(held), (watch, confirm_ms, round)),
+    };
     let before = others.iter().filter_map(|(agent, _)| record.frozen_for(*agent).cloned()).collect();
     let cloaked = Agent::ALL.into_iter().any(same);
     let told = |(agent, look): &&(Agent, Look)| {
@@ -166,8 +179,32 @@ fn judged(state: PageState, mut record: Record, round: &Round, (watch, confirm_m
     let state = if cloaked { PageState::Cloaked } else { PageState::Changed };
     let stop = Stop { state, at_ms: round.at.0, before, after, found, entered: Vec::new() };
     // What is cloaked a person judges; so is what was another page from the first look on, or while nothing was shown, or is not proven.
-    let in_display = record.since_ms.is_some() && record.runs(round.at) && !round.unproven;
+    let in_display = record.since_ms.is_some() && record.runs(round.at) && !unproven;
     stopped(record, stop, state == PageState::Changed && in_display)
+}
+
+/// What a page shows that is another one: since when is kept, and what it shows as long as that is the same.
+fn odd(known: Option<Odd>, round: &Round) -> Odd {
+    let since_ms = known.as_ref().map_or(round.at.0, |odd| odd.since_ms);
+    match known.filter(|odd| odd.marks == round.marks || alike(&odd.marks, &round.marks)) {
+        Some(odd) => odd,
+        None => Odd { since_ms, at_ms: round.at.0, marks: round.marks.clone() },
+    }
+}
+
+/// A page of which the guard lets no verdict be taken: it stays in doubt. It is looked at again soon, and the less soon the longer that lasts.
+fn waiting(
+    mut record: Record,
+    after: Vec<Sight>,
+    held: Option<&Held>,
+    (watch, confirm_ms, round): (&Watch, u64, &Round),
+) -> Standing {
+    merge(&mut record.latest, after.into_iter());
+    record.held = held.cloned().or(record.held);
+    let lasts_ms = record.held.as_ref().map_or(0, |held| round.at.0.saturating_sub(held.since_ms));
+    let shortest_ms = u64::try_from(watch.shortest.as_millis()).unwrap_or(u64::MAX);
+    let again = Again::After((lasts_ms / 8).min(shortest_ms).max(confirm_ms));
+    Standing { state: PageState::Doubted, record, again }
 }
 
 fn stopped(mut record: Record, stop: Stop, is_violation: bool) -> Standing {
@@ -175,7 +212,7 @@ fn stopped(mut record: Record, stop: Stop, is_violation: bool) -> Standing {
     if state != PageState::Infected {
         record.latest.clone_from(&stop.after);
     }
-    (record.misses, record.doubted) = (0, Vec::new());
+    (record.misses, record.doubted, record.held) = (0, Vec::new(), None);
     record.stop = Some(stop);
     record.owed = vec![Deed::Suspend, Deed::Violation, Deed::Tell];
     record.owed.retain(|deed| *deed != Deed::Violation || is_violation);
@@ -246,6 +283,7 @@ pub fn decided(state: PageState, record: &Record, verdict: Verdict) -> Result<St
             let latest = std::mem::take(&mut record.latest);
             merge(&mut record.frozen, latest.into_iter());
             (record.misses, record.doubted, record.since_ms) = (0, Vec::new(), None);
+            (record.odd, record.held) = (None, None);
             record.owed.extend(resumes.then_some(Deed::Resume));
             let state = match state {
                 PageState::Retired => PageState::Retired,
@@ -254,6 +292,16 @@ pub fn decided(state: PageState, record: &Record, verdict: Verdict) -> Result<St
             };
             Ok(Standing { state, record, again: Again::Now })
         }
+        (Verdict::Released, _) => match &mut record.held {
+            Some(held) if !held.released => {
+                held.released = true;
+                Ok(Standing { state, record, again: Again::Now })
+            }
+            _ => {
+                let (en, zh) = ("no verdict on this page is held back", "该页面没有被暂缓的处理");
+                refused("R-LANDING-FROZEN", en, zh)
+            }
+        },
         (Verdict::Unlawful, Some(_)) => {
             record.owed.push(Deed::Unlawful);
             Ok(Standing { state, record, again: Again::Now })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Look, Matched, PageState, Round, Standpoint, subject};
+use super::{Held, Look, Matched, Odd, PageState, Round, Standpoint, subject};
 use crate::clock::UnixMillis;
 use crate::compliance::crawl::Agent;
 use crate::compliance::digest_text;
@@ -169,6 +169,12 @@ pub struct Record {
     /// page is no change in the display period (R-LANDING-FROZEN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
+    /// What it shows since it is another page, by which the guard knows it again at other sites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd: Option<Odd>,
+    /// Why no verdict is taken of it, though it is another page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// What stopped it, if it is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
@@ -199,6 +205,8 @@ impl Record {
             misses: 0,
             doubted: Vec::new(),
             since_ms: None,
+            odd: None,
+            held: None,
             stop: None,
             owed: Vec::new(),
             rounds: Vec::new(),

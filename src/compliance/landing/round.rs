@@ -6,7 +6,8 @@ mod tests;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Look, Matched, Offered, PageState, Record, Round, Sight};
+use super::guard::MOST_MARKS;
+use super::{Look, Mark, Matched, Offered, PageState, Record, Round, Ruling, Sight};
 use crate::clock::{Clock, UnixMillis};
 use crate::compliance::crawl::{Agent, Document, Fetch, Fetcher, Meaning, Target};
 use crate::compliance::finding::{Finding, Language};
@@ -23,6 +24,9 @@ const MOST_TOLD: usize = 20;
 const LONGEST_TOLD: usize = 400;
 /// Creatives that one round compares with the page.
 const MOST_MATCHED: usize = 32;
+/// Codes of findings: it leads to a host that is not its advertiser's, or its name is resolved to an internal address.
+const OUTSIDE: &str = "page-outside";
+const INTERNAL: &str = "page-internal";
 
 /// Why a page could not be looked at; it says nothing of the page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +115,7 @@ impl Looker<'_> {
         let at = self.clock.now();
         let place = Place { state, record, target };
         let (mut looks, mut seen, mut harm) = (Vec::new(), Vec::new(), Harm::default());
-        let mut unproven = false;
+        let (mut unproven, mut marks) = (false, Vec::new());
         for agent in Agent::ALL {
             let fetch = self.fetcher.fetch(target, agent).await;
             let before = harm.infected.is_some();
@@ -122,11 +126,15 @@ impl Looker<'_> {
                 Ok(first) if is_harmful => Look::Same(self.kept(&first)?),
                 Ok(first) => {
                     let look = self.judged(&place, &first, &mut harm).await?;
+                    if let (Look::Other(..), Ok(page)) = (&look, &first.page) {
+                        marks.extend(Mark::of(page));
+                    }
                     seen.push(first);
                     look
                 }
                 Err(refused) => {
-                    unproven |= refused.finding.code == "page-internal";
+                    unproven |= refused.finding.code == INTERNAL;
+                    marks.extend(refused.leads());
                     refused.against(record.frozen_for(agent))
                 }
             };
@@ -140,7 +148,10 @@ impl Looker<'_> {
         });
         let of = of.filter(|_| harm.infected.is_none());
         let (matches, more) = of.map_or_else(Default::default, |of| matched(record, offered, of));
-        Ok(Round { at, looks, apart, infected: harm.infected, unproven, unscanned: harm.unscanned, matches, more })
+        marks.truncate(MOST_MARKS);
+        let Harm { infected, unscanned } = harm;
+        let ruling = Ruling::Take;
+        Ok(Round { at, looks, apart, infected, unproven, unscanned, marks, ruling, matches, more })
     }
 
     /// What is harmful of a fetch: where it led, what its page leads to, its bytes.
@@ -192,7 +203,16 @@ impl Looker<'_> {
             // What cannot be read as a page cannot be what it is held to.
             (None, Err(finding)) => Ok(Look::None(finding.code.to_string())),
             (None, Ok(_)) => Ok(Look::Same(self.learned(place, seen, harm).await?)),
-            (Some(found), _) => Ok(Look::Other(Some(self.learned(place, seen, harm).await?), found)),
+            (Some(found), _) => {
+                // Of a page that is held, what is there already is not kept at each look.
+                let latest = record.latest.iter().find(|sight| sight.agent == seen.agent);
+                if let Some(sight) = latest.filter(|_| record.held.as_ref().is_some_and(|held| !held.released))
+                    && self.differences(record, sight, seen)?.is_empty()
+                {
+                    return Ok(Look::Other(Some(sight.clone()), found));
+                }
+                Ok(Look::Other(Some(self.learned(place, seen, harm).await?), found))
+            }
         }
     }
 
@@ -270,6 +290,12 @@ struct Refused {
 }
 
 impl Refused {
+    /// Where it leads, if that is another host's page.
+    fn leads(&self) -> Option<Mark> {
+        let to = self.meaning == Meaning::Elsewhere && [OUTSIDE, INTERNAL].contains(&&*self.finding.code);
+        to.then(|| Mark::Leads(self.finding.found.clone()))
+    }
+
     /// What it says of a page of which that was frozen: to lead elsewhere is another page.
     fn against(self, frozen: Option<&Sight>) -> Look {
         let Self { meaning, finding } = self;

@@ -51,13 +51,19 @@ struct Life {
     record: Record,
     at: u64,
     unproven: bool,
+    marks: Vec<Mark>,
+    ruling: Ruling,
 }
 
 impl Life {
+    fn new(state: PageState) -> Self {
+        let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
+        Self { state, record, at: 1, unproven: false, marks: Vec::new(), ruling: Ruling::Take }
+    }
+
     /// Approved and seen once.
     fn frozen() -> Self {
-        let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
-        let mut life = Self { state: PageState::Awaited, record, at: 1, unproven: false };
+        let mut life = Self::new(PageState::Awaited);
         life.used(1, Standpoint::Pending);
         life.round([same; 3], None);
         life.used(1, Standpoint::Approved);
@@ -88,6 +94,8 @@ impl Life {
             infected,
             unproven: self.unproven,
             unscanned: None,
+            marks: self.marks.clone(),
+            ruling: self.ruling.clone(),
             matches,
             more: false,
         };
@@ -240,6 +248,76 @@ fn r_damage_change_only_a_change_while_a_creative_runs_is_a_violation() {
     assert_eq!((life.state, life.owed()), (PageState::Changed, stopped.to_vec()));
 }
 
+/// R-DAMAGE-CHANGE: while the guard holds a verdict back, the page stays in doubt, with what it shows; then it is judged, or is as it was.
+#[test]
+fn r_damage_change_a_verdict_that_is_held_back_is_not_taken_and_not_lost() {
+    let held = |cause, since_ms| Held { cause, since_ms, sites: vec!["b.example".into()], released: false };
+    let begin = || {
+        let mut life = Life::frozen();
+        life.round([same; 3], None);
+        life.marks = vec![Mark::Bytes("02".into())];
+        life.round([other; 3], None);
+        life
+    };
+    let mut life = begin();
+    let first = life.record.odd.clone().unwrap();
+    assert_eq!((first.since_ms, first.marks.as_slice()), (life.at, &life.marks[..]));
+    life.ruling = Ruling::Wait;
+    assert_eq!(life.round([other; 3], None), Again::After(CONFIRM_MS));
+    assert_eq!((life.state, life.record.held.clone(), life.owed()), (PageState::Doubted, None, vec![]));
+    life.ruling = Ruling::Hold(held(Cause::Many, life.at));
+    assert_eq!(life.round([other; 3], None), Again::After(75_000), "an eighth of the time that it lasts");
+    let record = life.record.clone();
+    assert_eq!(life.round([other; 3], None), Again::After(150_000));
+    assert_eq!((life.state, &life.record), (PageState::Doubted, &record), "nothing new is written");
+    for _ in 0..20 {
+        life.round([other; 3], None);
+    }
+    assert_eq!(life.round([other; 3], None), Again::After(600_000), "no less often than the busiest page");
+    life.marks = vec![Mark::Bytes("03".into())];
+    life.round([other; 3], None);
+    let odd = life.record.odd.clone().unwrap();
+    assert_eq!((odd.since_ms, odd.at_ms, odd.marks.as_slice()), (first.since_ms, life.at, &life.marks[..]));
+    // The cause is another one now.
+    let other_cause = held(Cause::SamePage, life.at);
+    life.ruling = Ruling::Hold(other_cause.clone());
+    life.round([other; 3], None);
+    assert_eq!(life.record.held, Some(other_cause));
+    // As it was again.
+    let mut back = Life { record: life.record.clone(), marks: Vec::new(), ruling: Ruling::Take, ..life };
+    assert_eq!((back.round([same; 3], None), back.state), (Again::Usual, PageState::Watched));
+    assert_eq!((back.record.odd.clone(), back.record.held.clone(), back.owed()), (None, None, vec![]));
+    // Or judged: with a violation, where it is the page.
+    for (ruling, owed) in [
+        (Ruling::Take, vec![Deed::Suspend, Deed::Violation, Deed::Tell]),
+        (Ruling::Unproven, vec![Deed::Suspend, Deed::Tell]),
+    ] {
+        let mut life = begin();
+        life.ruling = Ruling::Hold(held(Cause::SamePage, life.at));
+        life.round([other; 3], None);
+        life.ruling = ruling;
+        life.round([other; 3], None);
+        assert_eq!((life.state, life.record.held.clone(), life.owed()), (PageState::Changed, None, owed));
+        assert!(life.record.odd.is_some(), "others that show the same are known by it");
+    }
+    // A person releases what is held, once; or takes the page as it is.
+    let mut life = begin();
+    assert!(!life.decide(Verdict::Released), "nothing is held");
+    life.ruling = Ruling::Hold(held(Cause::Many, life.at));
+    life.round([other; 3], None);
+    let mut confirmed = Life { record: life.record.clone(), marks: Vec::new(), ruling: Ruling::Take, ..life };
+    assert!(confirmed.decide(Verdict::Released) && !confirmed.decide(Verdict::Released));
+    assert!(confirmed.state == PageState::Doubted && confirmed.record.held.as_ref().unwrap().released);
+    confirmed.confirm();
+    assert_eq!((confirmed.state, &confirmed.record.odd, &confirmed.record.held), (PageState::Watched, &None, &None));
+    // What is infected is stopped, whatever else is held back.
+    let mut life = begin();
+    life.ruling = Ruling::Hold(held(Cause::Many, life.at));
+    life.round([other; 3], None);
+    life.round([other; 3], Some("Test.Eicar"));
+    assert_eq!((life.state, &life.record.held), (PageState::Infected, &None));
+}
+
 #[test]
 fn a_doubt_outlives_silence() {
     let mut life = Life::frozen();
@@ -307,8 +385,7 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #[test]
     fn every_life_of_a_page_keeps_the_rules(events in prop::collection::vec(event(), 1..60)) {
-        let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
-        let mut life = Life { state: PageState::Retired, record, at: 1, unproven: false };
+        let mut life = Life::new(PageState::Retired);
         for event in events {
             let before = (life.state, life.record.clone());
             match event.clone() {

@@ -42,6 +42,15 @@ impl Office<'_> {
             .map(|granted| u32::try_from(granted).unwrap_or(0))
     }
 
+    /// How much of a day of a deal is reserved, at all processes.
+    ///
+    /// # Errors
+    /// See [`Office::reserve`].
+    pub fn reserved(&self, deal: &Deal, day: ShanghaiDay) -> Result<u32, Refusal> {
+        let kept = self.docket.standing(&share_of(deal, day))?;
+        Ok(kept.as_ref().map(body_of::<Share>).transpose()?.map_or(0, |it| it.reserved))
+    }
+
     /// Gives back what was reserved and not won.
     ///
     /// # Errors
@@ -60,7 +69,7 @@ impl Office<'_> {
         by: &By<'_>,
         change: impl Fn(u32) -> i64,
     ) -> Result<i64, Refusal> {
-        let subject = Subject { kind: SubjectKind::Allowance, name: format!("{}/{day}", deal.wire), version: 0 };
+        let subject = share_of(deal, day);
         let judge = || {
             let kept = self.docket.standing(&subject)?;
             let reserved = kept.as_ref().map(body_of::<Share>).transpose()?.map_or(0, |it| it.reserved);
@@ -75,6 +84,10 @@ impl Office<'_> {
         };
         self.take(judge).map(|(_, change)| change)
     }
+}
+
+fn share_of(deal: &Deal, day: ShanghaiDay) -> Subject {
+    Subject { kind: SubjectKind::Allowance, name: format!("{}/{day}", deal.wire), version: 0 }
 }
 
 #[cfg(test)]

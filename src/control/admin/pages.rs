@@ -38,6 +38,7 @@ pub(super) struct Asked {
     state: Option<String>,
     cursor: Option<u64>,
     show: Option<String>,
+    on_air: bool,
 }
 
 type Query1 = Result<Query<Asked>, QueryRejection>;
@@ -46,7 +47,7 @@ pub(super) async fn queue(state: Shared, asked: Query1) -> Response {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     let wanted = CreativeState::ALL.into_iter().find(|it| Some(it.label()) == asked.state.as_deref());
     let wanted = wanted.unwrap_or(CreativeState::PendingReview);
-    drawn(state, move |_, office| page::queue(office, wanted, asked.cursor.unwrap_or(0))).await
+    drawn(state, move |_, office| page::queue(office, wanted, (asked.cursor.unwrap_or(0), asked.on_air))).await
 }
 
 pub(super) async fn creative(

@@ -57,6 +57,7 @@ pub(super) fn routes() -> Router<Arc<ControlState>> {
         .route("/api/v1/reviews/apps", get(registrations::apps).post(enter::app).layer(registration))
         .route("/api/v1/reviews/apps/{account}/{advertiser}/{app}/{version}/{verb}", post(registrations::judge_app))
         .route("/api/v1/pages", get(pages::list))
+        .route("/api/v1/pages/held/release", post(pages::release))
         .route("/api/v1/pages/{account}/{advertiser}/{url}", get(pages::one))
         .route("/api/v1/pages/{account}/{advertiser}/{url}/{verb}", post(pages::decide))
         .route("/api/v1/pages/{account}/{advertiser}/{url}/evidence/{sha256}", get(pages::evidence))

@@ -4,6 +4,7 @@ mod breaches;
 mod changes;
 mod finance;
 mod month;
+mod on_air;
 mod operators;
 mod pages;
 mod reviews;
@@ -57,7 +58,8 @@ fn docket() -> Arc<MemoryDocket> {
 impl Plane {
     async fn on(bench: Bench) -> Self {
         let readiness = Arc::new(Readiness::default());
-        let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), docket(), readiness));
+        let docket = bench.docket.clone();
+        let state = Arc::new(ControlState::new(bench.publisher.clone(), bench.ledger(), docket, readiness));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -13,16 +13,16 @@ use super::names::{address_range, domain};
 use super::reader::{Table, Wrong, read_file};
 use super::sources::Sources;
 use super::transport::authorities;
-use super::units::{bytes, duration_ms, flag, size, small, text, whole};
+use super::units::{bytes, duration_ms, flag, percent, size, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
 use crate::market::policy::landing::{
-    Blocklists, BrowserTerms, Clamd, ClamdAt, FileTerms, LandingTerms, Limits, Rates, Reach, Watch,
+    Blocklists, BrowserTerms, Clamd, ClamdAt, FileTerms, Guard, LandingTerms, Limits, Rates, Reach, Watch,
 };
 use crate::market::supply::Size;
 
 const KEYS: &[&str] =
-    &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "files", "malware", "clamd", "browser"];
+    &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "guard", "files", "malware", "clamd", "browser"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -30,6 +30,7 @@ const REACH_KEYS: &[&str] = &["ports", "plain_ports", "plain", "internal", "ca_f
 const HOST_KEYS: &[&str] = &["name", "address"];
 const WATCH_KEYS: &[&str] = &["longest", "shortest", "impressions_a_day", "confirm", "misses"];
 const FILE_KEYS: &[&str] = &["most", "whole", "tries", "pause", "again", "kept_a_day"];
+const GUARD_KEYS: &[&str] = &["sites", "share", "window", "hold", "witnesses"];
 const CLAMD_KEYS: &[&str] = &["socket", "tcp", "within", "largest"];
 const BROWSER_KEYS: &[&str] = &["program", "size", "within", "sandbox"];
 /// A picture's sides, pixels: wide enough for a telephone, and within what the checks of files decode.
@@ -54,6 +55,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
     let reach = section(table, "reach", REACH_KEYS, |section| reach(section, sources));
     let watch = section(table, "watch", WATCH_KEYS, watch);
     let files = section(table, "files", FILE_KEYS, files);
+    let guard = section(table, "guard", GUARD_KEYS, guard);
     let blocklists = section(table, "malware", &["blocklists"], |section| blocklists(section, sources));
     let clamd = match table.optional_section("clamd", CLAMD_KEYS) {
         Some(Some(section)) => clamd(section).map(Some),
@@ -71,6 +73,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },
         watch,
         files: files?,
+        guard: guard?,
         blocklists: blocklists?,
         clamd: clamd?,
         browser: browser?,
@@ -206,6 +209,28 @@ fn files(table: Table<'_>) -> Option<FileTerms> {
         again: again?,
         kept_a_day: kept_a_day?.map_or(usual.kept_a_day, |it| it as u64),
     })
+}
+
+fn guard(table: Table<'_>) -> Option<Guard> {
+    let usual = Guard::default();
+    let sites = table.optional("sites", small(2_u32, 1_000));
+    let share = table.optional("share", percent);
+    let window = time(table, "window", (MINUTE_MS, DAY_MS), usual.window);
+    let hold = time(table, "hold", (1_000, 7 * DAY_MS), usual.hold);
+    let witnesses = table.optional("witnesses", small(0_u32, 64));
+    let guard = Guard {
+        sites: sites?.unwrap_or(usual.sites),
+        share_bp: share?.map_or(usual.share_bp, crate::money::Margin::basis_points),
+        window: window?,
+        hold: hold?,
+        witnesses: witnesses?.unwrap_or(usual.witnesses),
+    };
+    if guard.witnesses > 0 && guard.witnesses + 1 < guard.sites {
+        let message = "`witnesses` must be 0 or at least one less than `sites`: else nobody could tell so many";
+        table.report().error(table.place, message);
+        return None;
+    }
+    Some(guard)
 }
 
 fn blocklists(table: Table<'_>, sources: &Sources) -> Option<Arc<Blocklists>> {

@@ -67,7 +67,7 @@ pub(in crate::control) struct Bench {
     broken: Arc<Mutex<bool>>,
     booked: Arc<Mutex<Vec<String>>>,
     store: MemoryStore,
-    docket: Arc<MemoryDocket>,
+    pub(in crate::control) docket: Arc<MemoryDocket>,
     rival: flaky::Rival,
 }
 

@@ -73,6 +73,7 @@ pub(in crate::control) fn creative(
         subject.version,
         label(state)
     );
+    main.insert_str(0, &lists::note(&office.aired(&kept, &record)?));
     let path = page_of(&record);
     let _ = match &shown {
         Some(url) => write!(

@@ -24,6 +24,8 @@ pub struct LandingTerms {
     pub reach: Reach,
     /// When a page is fetched again.
     pub watch: Watch,
+    /// When no verdict is taken because too many pages are other ones at once.
+    pub guard: Guard,
     /// How files that markup names are fetched.
     pub files: FileTerms,
     /// What is known to be harmful.
@@ -171,6 +173,34 @@ impl Default for FileTerms {
             pause: Duration::from_secs(60),
             again: Duration::from_secs(6 * 3_600),
             kept_a_day: 1 << 30,
+        }
+    }
+}
+
+/// When pages of unrelated sites that are other ones at once are more likely this side's fault than theirs, and no verdict is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// So many parties that have nothing to do with each other are not as they were, 2 or more.
+    pub sites: u32,
+    /// And they are more than this share of those that were looked at since, basis points.
+    pub share_bp: u16,
+    /// What was seen before that says nothing any more.
+    pub window: Duration,
+    /// A page that shows what an unrelated one shows, while the others are as they were, is stopped after this without a word of an operator, and
+    /// without a violation.
+    pub hold: Duration,
+    /// Pages of others that are looked at when one is another page: whether it is the page or the line that it is seen over.
+    pub witnesses: u32,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            sites: 4,
+            share_bp: 5_000,
+            window: Duration::from_secs(3_600),
+            hold: Duration::from_secs(2 * 3_600),
+            witnesses: 8,
         }
     }
 }

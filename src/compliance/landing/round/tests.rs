@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::compliance::crawl::SystemResolver;
 use crate::compliance::creative::Offer;
-use crate::compliance::landing::{Standpoint, Use};
+use crate::compliance::landing::{Cause, Held, Standpoint, Use};
 use crate::market::network::AddressRange;
 use crate::market::policy::landing::{Blocklists, Clamd, ClamdAt, LandingTerms, Rates, Reach};
 use crate::store::MemoryDocket;
@@ -162,6 +162,31 @@ async fn r_landing_frozen_what_varies_is_learned_and_not_kept_again() {
     assert!(String::from_utf8(bytes).unwrap().contains("99元"), "what was found is evidence");
 }
 
+/// R-LANDING-FROZEN: what a page shows whose verdict is held back is kept once, however often it is looked at, and another thing again.
+#[tokio::test]
+async fn r_landing_frozen_what_a_held_page_shows_is_not_kept_at_each_look() {
+    let site = Site::start().await;
+    site.page(MILK);
+    let mut record = site.frozen().await;
+    site.page("<p>请先登录公共无线网络</p><script>var token = '{n}';</script>");
+    let first = site.look(site.terms(), PageState::Doubted, &record).await;
+    assert!(matches!(&first.marks[..], [Mark::Bytes(_), Mark::Text(_, 10), ..]), "{:?}", first.marks);
+    record.latest = first.looks.iter().map(|(_, look)| look.sight().unwrap().clone()).collect();
+    let sights = |round: &Round| round.looks.iter().map(|(_, look)| look.sight().unwrap().clone()).collect::<Vec<_>>();
+    let again = site.look(site.terms(), PageState::Doubted, &record).await;
+    assert_ne!(sights(&again), record.latest, "the evidence of a verdict is of its own look");
+    let held = Held { cause: Cause::Many, since_ms: 1, sites: Vec::new(), released: false };
+    record.held = Some(held.clone());
+    let again = site.look(site.terms(), PageState::Doubted, &record).await;
+    assert_eq!((labels(&again), sights(&again)), (vec!["other"; 3], record.latest.clone()));
+    assert_eq!(found(&again.looks[0].1), found(&first.looks[0].1), "compared with what was frozen all the same");
+    // A person says that it is the page: what the verdict rests on is of its own look again.
+    record.held = Some(Held { released: true, ..held });
+    assert_ne!(sights(&site.look(site.terms(), PageState::Doubted, &record).await), record.latest);
+    site.page(MILK);
+    assert_eq!(labels(&site.look(site.terms(), PageState::Doubted, &record).await), ["same"; 3]);
+}
+
 /// R-MALICE: each kind of browser is held to what was frozen for it; what they see apart is told to the reviewer.
 #[tokio::test]
 async fn r_malice_cloaking_shows_between_kinds_of_browsers() {
@@ -197,6 +222,7 @@ async fn r_damage_change_a_redirect_is_a_change_and_an_internal_address_is_not_p
         site.put(move |_| Answer::To(url.clone()));
         let round = site.look(site.terms(), PageState::Watched, &frozen).await;
         assert_eq!((labels(&round), round.unproven), (vec!["other"; 3], unproven));
+        assert_eq!(round.marks, vec![Mark::Leads(told.to_owned()); 3], "known again at other sites");
         assert!(found(&round.looks[0].1)[0].contains(told), "{:?}", round.looks);
     }
     site.put(|_| Answer::Status(500));

@@ -1,16 +1,16 @@
 //! The queue, one review, and what is decided of it.
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::changes::{Acting, Asking, change, parsed};
-use super::{Asked, Query1, Shared, answer, bad, done, page, step_line, subject_line, told};
+use super::{Asked, Shared, answer, bad, done, page, step_line, subject_line, told};
 use crate::compliance::creative::Record;
-use crate::compliance::office::{By, Moved, Office, Refusal, Verdict, body_of, state_of};
+use crate::compliance::office::{Aired, By, Moved, Office, Refusal, Verdict, body_of, state_of};
 use crate::event::{KeptStep, Subject, SubjectKind, Wanted};
 use crate::market::demand::CreativeState;
 
@@ -23,7 +23,22 @@ pub(super) fn subject(account: &str, crid: &str, version: u32) -> Subject {
     Subject { kind: SubjectKind::Creative, name: format!("{account}/{crid}"), version }
 }
 
-pub(super) async fn queue(state: Shared, asked: Query1) -> Response {
+/// Which page of the queue.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Listed {
+    cursor: Option<u64>,
+    limit: Option<usize>,
+    state: Option<String>,
+    buyer: Option<String>,
+    /// Only what is on the air before its review.
+    on_air: bool,
+}
+
+pub(super) async fn queue(state: Shared, asked: Result<Query<Listed>, QueryRejection>) -> Response {
+    let on_air = asked.as_ref().is_ok_and(|Query(asked)| asked.on_air);
+    let asked =
+        asked.map(|Query(it)| Query(Asked { cursor: it.cursor, limit: it.limit, state: it.state, buyer: it.buyer }));
     let (asked, above, most) = match Asked::of(asked) {
         Ok(asked) => asked,
         Err(response) => return *response,
@@ -33,26 +48,48 @@ pub(super) async fn queue(state: Shared, asked: Query1) -> Response {
         let known: Vec<_> = CreativeState::ALL.iter().map(|state| state.label()).collect();
         return *bad(&format!("`state` must be one of {}", known.join(", ")));
     };
+    if on_air && wanted != CreativeState::PendingReview {
+        return *bad("`on_air` tells of what waits for its review: leave `state` out, or say pending_review");
+    }
     told(state, move |_, office| {
-        let wanted = Wanted { state: Some(wanted.code()), owner: asked.owner(office)? };
+        let owner = asked.owner(office)?;
+        if on_air {
+            let found = office.on_air(owner, above, most as usize - 1)?;
+            let items = found.versions.iter().map(|(kept, record, aired)| line(kept, record, aired));
+            let items = items.collect::<Result<Vec<_>, _>>()?;
+            return Ok(json!({ "items": items, "next_cursor": found.next }));
+        }
+        let wanted = Wanted { state: Some(wanted.code()), owner };
         let found = office.docket.list(SubjectKind::Creative, &wanted, above, most)?;
-        page(found, most, |kept| kept.seq, line)
+        page(
+            found,
+            most,
+            |kept| kept.seq,
+            |kept| {
+                let record = body_of(kept)?;
+                line(kept, &record, &office.aired(kept, &record)?)
+            },
+        )
     })
     .await
 }
 
 /// A review in a list.
-fn line(kept: &KeptStep) -> Result<Value, Refusal> {
-    let record: Record = body_of(kept)?;
+fn line(kept: &KeptStep, record: &Record, aired: &[Aired]) -> Result<Value, Refusal> {
     let it = &record.submission;
     let count = |weight| record.findings.iter().filter(|finding| finding.weight == weight).count();
     use crate::compliance::finding::Weight::{Note, Person, Refuse};
     Ok(json!({
         "account": it.account, "advertiser": it.advertiser, "crid": it.crid, "version": it.version,
         "format": it.format.name(), "state": state_of(kept)?.label(), "since": step_line(kept),
-        "landing_page": it.landing_page, "reasons": record.reasons,
+        "landing_page": it.landing_page, "reasons": record.reasons, "on_air": aired.iter().map(shown).collect::<Vec<_>>(),
         "findings": { "refuse": count(Refuse), "person": count(Person), "note": count(Note) },
     }))
+}
+
+/// A deal by which it is on the air before its review.
+fn shown(it: &Aired) -> Value {
+    json!({ "deal": it.deal, "media": it.media, "a_day": it.a_day, "reserved_today": it.reserved })
 }
 
 pub(super) async fn reasons(state: Shared) -> Response {
@@ -91,6 +128,7 @@ fn whole(office: &Office<'_>, subject: &Subject) -> Result<Value, Refusal> {
         "state": state.label(),
         "step": kept.seq,
         "due": kept.step.due.map(|due| due.to_rfc3339()),
+        "on_air": office.aired(&kept, &record)?.iter().map(shown).collect::<Vec<_>>(),
         "submission": record.submission,
         "origin": record.origin,
         "findings": record.findings,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::changes::{Acting, Asking, change, parsed};
 use super::{Asked, Query1, Shared, answer, bad, done, refusal, step_line, subject_line, told};
-use crate::compliance::landing::{self, PageState, Record, Sight, Verdict, Watched, decided};
+use crate::compliance::landing::{self, HeldPages, PageState, Record, Sight, Verdict, Watched, decided};
 use crate::compliance::office::{By, Office, Refusal};
 use crate::compliance::{digest_of, digest_text};
 use crate::event::{KeptStep, StoreUnavailable, Subject};
@@ -22,6 +22,7 @@ const MOST_STEPS: u32 = 200;
 /// What is asked of a page beside the verdicts.
 const LOOK: &str = "look";
 const CONFIRM: &str = "confirm";
+const RELEASE: &str = "release";
 
 type Named = Result<Path<(String, String, String)>, PathRejection>;
 
@@ -38,9 +39,17 @@ pub(super) async fn list(state: Shared, asked: Query1) -> Response {
     told(state, move |_, office| {
         let listed = office.pages(wanted.flatten(), asked.owner(office)?, (above, most - 1))?;
         let items: Vec<_> = listed.pages.iter().map(line).collect();
-        Ok(json!({ "items": items, "next_cursor": listed.next, "unread": listed.unread }))
+        let held = held(&office.held_pages()?);
+        Ok(json!({ "items": items, "next_cursor": listed.next, "unread": listed.unread, "held": held }))
     })
     .await
+}
+
+/// Pages of which the guard lets no verdict be taken; `null`: there are none.
+fn held(held: &HeldPages) -> Value {
+    let since = held.since().map(|since| since.to_rfc3339());
+    let count = held.pages.len();
+    since.map_or(Value::Null, |since| json!({ "pages": count, "more": held.more, "since": since, "why": held.why() }))
 }
 
 /// A page in a list.
@@ -51,7 +60,7 @@ fn line(page: &Watched) -> Value {
         "account": record.account, "advertiser": record.advertiser, "url": record.url, "state": page.state.label(), "step": page.seq,
         "due": page.due.map(|due| due.to_rfc3339()), "creatives": record.uses.len(),
         "score": record.matches.iter().map(|it| it.score).min(), "found": stop.map(|stop| &stop.found),
-        "stopped_ms": stop.map(|stop| stop.at_ms), "screenshot": record.screenshot,
+        "stopped_ms": stop.map(|stop| stop.at_ms), "screenshot": record.screenshot, "held": record.held,
     })
 }
 
@@ -91,6 +100,7 @@ fn whole(office: &Office<'_>, subject: &Subject) -> Result<Value, Refusal> {
         "latest": record.latest,
         "differences": { "found": record.stop.as_ref().map(|stop| &stop.found), "between_browsers": record.apart },
         "stop": record.stop,
+        "held": record.held,
         "owed": record.owed,
         "matches": matches.collect::<Vec<_>>(),
         "screenshot": record.screenshot,
@@ -107,7 +117,11 @@ pub(super) fn verbs(state: PageState, record: &Record) -> Vec<&'static str> {
 }
 
 fn verb(verdict: Verdict) -> &'static str {
-    if verdict == Verdict::Confirmed { CONFIRM } else { verdict.label() }
+    match verdict {
+        Verdict::Confirmed => CONFIRM,
+        Verdict::Released => RELEASE,
+        Verdict::Unlawful | Verdict::Changed => verdict.label(),
+    }
 }
 
 /// What the docket keeps of a page, by its SHA-256, and what each is.
@@ -214,6 +228,30 @@ pub(super) async fn decide(
         Err(outcome) => outcome,
     };
     change(state.0, turns, asking, work).await
+}
+
+/// It is the pages, and not this side's line: of all that are held the next look decides.
+pub(super) async fn release(state: Shared, asking: Asking) -> Response {
+    let turns = state.reviewing.clone();
+    let work = move |state: &Acting<'_>, body: &[u8]| match parsed::<Word>(body) {
+        Ok(sent) => done(state, &sent.reason, |office, by| {
+            if by.reason.trim().is_empty() {
+                return Err(Refusal::Malformed("`reason` must say what shows that it is the pages".to_owned()));
+            }
+            let released = office.release_pages(by)?;
+            tracing::warn!(released, by = by.actor, reason = by.reason, "verdicts on landing pages go on");
+            Ok((StatusCode::OK, json!({ "released": released })))
+        }),
+        Err(outcome) => outcome,
+    };
+    change(state.0, turns, asking, work).await
+}
+
+/// Why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Word {
+    reason: String,
 }
 
 /// Looking changes nothing of a page: it is no step of the docket, and stands in the log.

@@ -7,10 +7,10 @@ use crate::clock::UnixMillis;
 use crate::compliance::crawl::Agent;
 use crate::compliance::digest_text;
 use crate::compliance::finding::{Finding, Weight};
-use crate::compliance::landing::{Deed, Matched, Noted, PageState, Record, Sight, Standpoint, Stop, Use};
+use crate::compliance::landing::{Cause, Deed, Held, Matched, Noted, PageState, Record, Sight, Standpoint, Stop, Use};
 use crate::compliance::page::matching::{Aspect, Reason};
 use crate::control::view::segment;
-use crate::event::{Owner, Step, Taken};
+use crate::event::{Owner, Step, Subject, SubjectKind, Taken};
 
 /// A URL that would be markup, and other segments of a path, if it were not escaped.
 const URL: &str = "https://qinghe.example/spring?a=<b>/c";
@@ -128,6 +128,49 @@ async fn r_landing_safe_a_person_sees_why_a_page_is_stopped_and_only_a_person_li
         (&json!("as ordered"), &json!("loopback"))
     );
     assert_eq!((&after["may"], &after["owed"]), (&json!(["look"]), &json!(["resume"])), "first what follows is done");
+}
+
+/// R-DAMAGE-CHANGE: that verdicts are held back is told wherever pages are, and a person's word is asked for there.
+#[tokio::test]
+async fn r_damage_change_what_is_held_back_is_told_and_released_by_a_person_with_a_reason() {
+    let plane = Plane::new().await;
+    let (path, all) = (plane.path(), "/api/v1/pages/held/release");
+    plane.page(PageState::Doubted, Vec::new());
+    assert_eq!(plane.get("/api/v1/pages").await.json()["held"], Value::Null);
+    assert!(!plane.get("/reviews/pages").await.body.contains(all));
+    assert_eq!(plane.post(&format!("{path}/release"), r#"{"reason":"mine"}"#, "").await.status, 422, "nothing is held");
+    let hold = || {
+        plane.page(PageState::Doubted, Vec::new());
+        let subject = Subject { kind: SubjectKind::Page, name: format!("80010001/qinghe-dairy {URL}"), version: 0 };
+        let kept = plane.state.docket().standing(&subject).unwrap().unwrap();
+        let mut record: Record = serde_json::from_str(&kept.step.body).unwrap();
+        let (cause, sites) = (Cause::SamePage, vec![HOSTILE.to_owned()]);
+        record.held = Some(Held { cause, since_ms: plane.now().0, sites, released: false });
+        let step = Step { body: serde_json::to_string(&record).unwrap(), ..kept.step };
+        plane.state.docket().take(&[Taken { step, after: kept.seq }]).unwrap();
+    };
+    hold();
+    let listed = plane.get("/api/v1/pages?state=watched").await.json();
+    let held = &listed["held"];
+    assert_eq!((&held["pages"], &held["more"], &listed["items"]), (&json!(1), &json!(false), &json!([])));
+    assert_eq!((&held["since"], &held["why"][0]), (&json!(plane.now().to_rfc3339()), &json!(Cause::SamePage.words())));
+    let one = plane.get(&path).await.json();
+    assert_eq!((&one["held"]["cause"], &one["may"]), (&json!("same-page"), &json!(["confirm", "release", "look"])));
+    let page = plane.get("/reviews/pages").await.body;
+    assert!(page.contains(all) && page.contains("暂缓处理") && !page.contains(HOSTILE), "{page}");
+    let shown = plane.get(&format!("/reviews/pages/80010001/qinghe-dairy/{}", segment(URL))).await.body;
+    assert!(shown.contains("暂缓处理") && shown.contains("/release\"") && !shown.contains(HOSTILE), "{shown}");
+    assert_eq!(plane.post(&format!("{path}/release"), "{}", "").await.status, 400);
+    assert_eq!(plane.post(all, r#"{"reason":" "}"#, "").await.status, 400);
+    let released = plane.post(&format!("{path}/release"), r#"{"reason":"seen at home"}"#, "").await;
+    assert_eq!(released.json()["state"], "doubted", "{}", released.body);
+    let one = plane.get(&path).await.json();
+    assert_eq!((&one["held"]["released"], &one["may"]), (&json!(true), &json!(["confirm", "look"])));
+    assert_eq!(plane.post(all, r#"{"reason":"all"}"#, "").await.json(), json!({ "released": 0 }), "it was");
+    hold();
+    assert_eq!(plane.post(all, r#"{"reason":"all"}"#, "").await.json(), json!({ "released": 1 }));
+    let history = plane.get(&path).await.json()["history"][0].clone();
+    assert_eq!((&history["by"], &history["reason"]), (&json!("loopback"), &json!("all")));
 }
 
 /// R-DAMAGE-CONTENT: a person's verdict; what follows is owed, and the page stays stopped.

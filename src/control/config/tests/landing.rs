@@ -33,7 +33,7 @@ fn a_folder_without_landing_toml_has_what_the_example_says() {
 fn what_landing_toml_says_applies_with_its_lists() {
     let text = "schema = 1\n[fetch]\nredirects = 2\nwhole = \"5s\"\n[reach]\nplain = [\"80010001/qinghe-dairy\"]\n\
         [[host]]\nname = \"Qinghe.example\"\naddress = \"203.0.113.7\"\n[malware]\nblocklists = [\"ours.list\"]\n\
-        [clamd]\ntcp = \"127.0.0.1:3310\"\n[browser]\nprogram = \"/usr/bin/chromium\"\nsize = \"400x900\"\n";
+        [guard]\nsites = 3\nshare = \"33.33%\"\nhold = \"1h\"\n[clamd]\ntcp = \"127.0.0.1:3310\"\n[browser]\nprogram = \"/usr/bin/chromium\"\nsize = \"400x900\"\n";
     let files = [("landing.toml", text), ("ours.list", "evil.example # since May\n")];
     let market = with(&files).unwrap().market;
     let terms = &market.terms.landing;
@@ -41,6 +41,8 @@ fn what_landing_toml_says_applies_with_its_lists() {
     assert_eq!(terms.reach.hosts["qinghe.example"], std::net::IpAddr::from([203, 0, 113, 7]));
     assert_eq!(terms.blocklists.hosts, ["evil.example"]);
     assert_eq!(terms.clamd.as_ref().unwrap().at, ClamdAt::Tcp("127.0.0.1:3310".parse().unwrap()));
+    let guard = &terms.guard;
+    assert_eq!((guard.sites, guard.share_bp, guard.hold, guard.witnesses), (3, 3_333, Duration::from_secs(3_600), 8));
     let browser = terms.browser.as_ref().unwrap();
     assert_eq!((browser.size.w, browser.size.h, browser.within), (400, 900, Duration::from_secs(45)));
     assert!(browser.sandbox, "only a setting takes it away");
@@ -68,6 +70,11 @@ fn problems_have_their_file_and_line() {
             "schema = 1\n[watch]\nshortest = \"10s\"\n",
             "config/landing.toml:2: `confirm` must not be above `shortest`, nor that above `longest` (R-LANDING-FROZEN: within one interval)",
         ),
+        (
+            "schema = 1\n[guard]\nwitnesses = 2\n",
+            "config/landing.toml:2: `witnesses` must be 0 or at least one less than `sites`: else nobody could tell so many",
+        ),
+        ("schema = 1\n[guard]\nsites = 1\n", "config/landing.toml:3: `sites` must be from 2 to 1000"),
         (
             "schema = 1\n[clamd]\nwithin = \"1s\"\n",
             "config/landing.toml:2: say where clamd listens: either `socket` or `tcp`",

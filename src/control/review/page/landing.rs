@@ -6,7 +6,7 @@ use super::{file_url, findings, text, whole};
 use crate::clock::UnixMillis;
 use crate::compliance::creative;
 use crate::compliance::digest_of;
-use crate::compliance::landing::{self, PageState, Record, Sight, Standpoint, Watched};
+use crate::compliance::landing::{self, Held, HeldPages, PageState, Record, Sight, Standpoint, Watched};
 use crate::compliance::office::{Office, Refusal};
 use crate::control::review::Stage;
 use crate::control::view::segment;
@@ -18,6 +18,8 @@ const ROWS: u32 = 100;
 const MOST_STEPS: u32 = 50;
 /// Creatives of a page that are shown.
 const MOST_USES: usize = 50;
+/// Pages that are named of those that are held.
+const MOST_HELD: usize = 20;
 /// The states in which a person decides.
 const WAITING: [PageState; 4] = [PageState::Infected, PageState::Cloaked, PageState::Changed, PageState::Unreachable];
 
@@ -61,6 +63,7 @@ pub(in crate::control) fn pages(office: &Office<'_>, state: Option<PageState>, a
     if !office.market.terms.landing.crawl {
         main.push_str("<p class=\"hint\">未启用落地页监测 · landing pages are not looked at (landing.toml, <code>crawl</code>)</p>");
     }
+    main.push_str(&held(&office.held_pages()?));
     let states = state.map_or_else(|| WAITING.to_vec(), |state| vec![state]);
     for state in states {
         let listed = office.pages(Some(state), None, (above, ROWS))?;
@@ -87,6 +90,46 @@ pub(in crate::control) fn pages(office: &Office<'_>, state: Option<PageState>, a
         }
     }
     Ok(whole("落地页 · landing pages", "/reviews/pages", &main))
+}
+
+/// Loudly: pages that are other ones, of which no verdict is taken. The pages themselves, and one word for all.
+fn held(held: &HeldPages) -> String {
+    let Some(since) = held.since() else { return String::new() };
+    let more = if held.more { "+" } else { "" };
+    let mut html = format!(
+        "<h2 class=\"refuse\">暂缓处理 held back <small>{}{more} · {}</small></h2><p class=\"refused\">多个互不相关的落地页同时变为其他页面，可能是平台自身网络故障（         强制门户、代理、域名解析）：不作处理，投放继续，持续复查 · pages of unrelated sites are other ones at once, perhaps by our own line (captive portal, proxy,          resolver): no verdict is taken, serving goes on, they are looked at again</p>",
+        held.pages.len(),
+        since.to_rfc3339(),
+    );
+    html.push_str("<div class=\"scroll\"><table class=\"wide\"><tbody>");
+    for page in held.pages.iter().take(MOST_HELD) {
+        let Some(of) = &page.record.held else { continue };
+        let _ = write!(
+            html,
+            "<tr><th scope=\"row\"><a href=\"{}\">{}</a><small>{}</small></th><td>{}<small>{}</small></td></tr>",
+            path_of(&page.record),
+            text(&page.record.url),
+            text(&page.record.account),
+            of.cause.words_zh(),
+            text(&reason(of)),
+        );
+    }
+    html.push_str(
+        "</tbody></table></div><fieldset data-form><legend>决定 · decide</legend><textarea maxlength=\"500\" aria-label=\"说明 · reason\" \
+         placeholder=\"说明（必填） · in words: what shows that it is the pages\"></textarea>",
+    );
+    html.push_str(&super::button(
+        "确为页面变更，全部继续处理 It is the pages: go on with all",
+        "/api/v1/pages/held/release",
+    ));
+    html.push_str("</fieldset>");
+    html
+}
+
+/// Why a page is held, with the others.
+fn reason(held: &Held) -> String {
+    let released = if held.released { "; a person said that it is the page: the next look decides" } else { "" };
+    format!("{}: {}{released}", held.cause.words(), held.sites.join(" "))
 }
 
 fn row(page: &Watched) -> String {
@@ -138,6 +181,14 @@ pub(in crate::control) fn page(
         picture(stage, record)?,
     );
     main.push_str(&differences(record));
+    if let Some(held) = &record.held {
+        let _ = write!(
+            main,
+            "<p class=\"refused\">暂缓处理 held back: {} · {}</p>",
+            held.cause.words_zh(),
+            text(&reason(held))
+        );
+    }
     main.push_str(&decision(&page, &verbs(&page)));
     if !record.reached.is_empty() {
         main.push_str(&findings("在浏览器中的行为 · how it behaved in a browser", &record.reached));
@@ -320,6 +371,7 @@ fn decision(page: &Watched, verbs: &[&'static str]) -> String {
             "confirm" => "确认无误并恢复 Confirm as it is now",
             "unlawful" => "违法内容 Unlawful (R-DAMAGE-CONTENT)",
             "changed" => "擅自变更 Changed (R-DAMAGE-CHANGE)",
+            "release" => "确为页面变更，继续处理 It is the page: go on",
             _ => "立即抓取 Look now",
         };
         html.push_str(&super::button(name, &format!("{base}/{verb}")));

@@ -6,7 +6,7 @@ use super::{button, file_url, label, page_of, reasons, text, whole};
 use crate::compliance::creative::Record;
 use crate::compliance::digest_of;
 use crate::compliance::finding::Weight;
-use crate::compliance::office::{Office, Refusal, body_of, state_of};
+use crate::compliance::office::{Aired, Office, OnAir, Refusal, body_of, state_of};
 use crate::compliance::qualification::{Document, Standing};
 use crate::compliance::sample::SpotState;
 use crate::control::review::Stage;
@@ -17,11 +17,18 @@ use crate::market::demand::CreativeState;
 /// Rows of a page.
 const ROWS: u32 = 100;
 
-/// The queue of a state after a place: who waits longest comes first.
+/// The queue of a state after a place: first what is on the air before its review, or only that; then who waits longest.
 ///
 /// # Errors
 /// [`Refusal::Unreadable`], [`Refusal::Unavailable`].
-pub(in crate::control) fn queue(office: &Office<'_>, state: CreativeState, above: u64) -> Result<String, Refusal> {
+pub(in crate::control) fn queue(
+    office: &Office<'_>,
+    state: CreativeState,
+    (above, only_on_air): (u64, bool),
+) -> Result<String, Refusal> {
+    if only_on_air {
+        return on_air(office, above);
+    }
     let wanted = Wanted { state: Some(state.code()), owner: None };
     let found = office.docket.list(SubjectKind::Creative, &wanted, above, ROWS)?;
     let mut main = String::from("<p>");
@@ -29,37 +36,93 @@ pub(in crate::control) fn queue(office: &Office<'_>, state: CreativeState, above
         let current = if other == state { " aria-current=\"page\"" } else { "" };
         let _ = write!(main, "<a href=\"/reviews?state={}\"{current}>{}</a> ", other.label(), label(other));
     }
-    main.push_str("</p><div class=\"scroll\"><table><thead><tr><th scope=\"col\">创意 Creative</th><th scope=\"col\">广告主 Advertiser</th>\
-         <th scope=\"col\">类型 Format</th><th scope=\"col\">检查 Checks</th><th scope=\"col\">自 Since</th></tr></thead><tbody>");
-    for kept in &found {
+    main.push_str("<a href=\"/reviews?on_air=true\">已在投放 on air</a></p>");
+    // What is shown already comes first, wherever it stands in the queue.
+    let is_first = state == CreativeState::PendingReview && above == 0;
+    let aired = if is_first { office.on_air(None, 0, ROWS as usize)? } else { OnAir::default() };
+    if !aired.versions.is_empty() {
+        main.push_str(&rows_on_air(&aired)?);
+        main.push_str("<h2>其他 · others</h2>");
+    }
+    main.push_str(HEAD);
+    let mut rows = 0;
+    for kept in found.iter().filter(|kept| aired.versions.iter().all(|(other, ..)| other.seq != kept.seq)) {
         let record: Record = body_of(kept)?;
-        let it = &record.submission;
-        let count = |weight| record.findings.iter().filter(|finding| finding.weight == weight).count();
-        let _ = write!(
-            main,
-            "<tr><th scope=\"row\"><a href=\"{}\">{}</a><small>{} · v{} · {}</small></th><td>{}</td><td>{}</td>\
-             <td><span class=\"refuse\">{}</span> / <span class=\"person\">{}</span> / <span class=\"note\">{}</span></td><td>{}</td></tr>",
-            page_of(&record),
-            text(&it.crid),
-            text(&it.account),
-            it.version,
-            label(state_of(kept)?),
-            text(&it.advertiser),
-            it.format.name(),
-            count(Weight::Refuse),
-            count(Weight::Person),
-            count(Weight::Note),
-            kept.step.at.to_rfc3339(),
-        );
+        main.push_str(&row(kept, &record, &office.aired(kept, &record)?)?);
+        rows += 1;
     }
-    if found.is_empty() {
-        main.push_str("<tr><td colspan=\"5\">没有 · none</td></tr>");
-    }
-    main.push_str("</tbody></table></div>");
+    main.push_str(if rows == 0 { NONE } else { END });
     if let Some(last) = found.last().filter(|_| found.len() == ROWS as usize) {
         let _ =
             write!(main, "<p><a href=\"/reviews?state={}&amp;cursor={}\">下一页 next</a></p>", state.label(), last.seq);
     }
+    Ok(whole("审核 · reviews", "/reviews", &main))
+}
+
+const HEAD: &str = "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">创意 Creative</th><th scope=\"col\">广告主 Advertiser</th>\
+     <th scope=\"col\">类型 Format</th><th scope=\"col\">检查 Checks</th><th scope=\"col\">自 Since</th></tr></thead><tbody>";
+const END: &str = "</tbody></table></div>";
+const NONE: &str = "<tr><td colspan=\"5\">没有 · none</td></tr></tbody></table></div>";
+
+/// A version in the queue, marked where it is on the air already.
+fn row(kept: &KeptStep, record: &Record, aired: &[Aired]) -> Result<String, Refusal> {
+    let it = &record.submission;
+    let count = |weight| record.findings.iter().filter(|finding| finding.weight == weight).count();
+    let mark = if aired.is_empty() { "" } else { "<small class=\"refuse\">已在投放 on air before review</small>" };
+    Ok(format!(
+        "<tr><th scope=\"row\"><a href=\"{}\">{}</a><small>{} · v{} · {}</small>{mark}{}</th><td>{}</td><td>{}</td>\
+         <td><span class=\"refuse\">{}</span> / <span class=\"person\">{}</span> / <span class=\"note\">{}</span></td><td>{}</td></tr>",
+        page_of(record),
+        text(&it.crid),
+        text(&it.account),
+        it.version,
+        label(state_of(kept)?),
+        aired.iter().map(|it| format!("<small>{}</small>", shown(it))).collect::<String>(),
+        text(&it.advertiser),
+        it.format.name(),
+        count(Weight::Refuse),
+        count(Weight::Person),
+        count(Weight::Note),
+        kept.step.at.to_rfc3339(),
+    ))
+}
+
+/// By which deal it is shown, where, and how much of today is reserved.
+fn shown(it: &Aired) -> String {
+    text(&format!("{} · {} · 今日 today {}/{}", it.deal, it.media.join(" "), it.reserved, it.a_day))
+}
+
+/// What a version's own page says of it where it is on the air before its review.
+pub(super) fn note(aired: &[Aired]) -> String {
+    if aired.is_empty() {
+        return String::new();
+    }
+    let items: String = aired.iter().map(|it| format!("<li>{}</li>", shown(it))).collect();
+    format!(
+        "<p class=\"refused\">先投后审：审核前已在投放，不通过即停 · on air before its review: rejecting it stops it within a second</p><ul>{items}</ul>"
+    )
+}
+
+fn rows_on_air(found: &OnAir) -> Result<String, Refusal> {
+    let mut html = format!(
+        "<h2 class=\"refuse\">已在投放，请优先审核 · on air before review: first <small>{}</small></h2>",
+        found.versions.len()
+    );
+    html.push_str(HEAD);
+    for (kept, record, aired) in &found.versions {
+        html.push_str(&row(kept, record, aired)?);
+    }
+    html.push_str(if found.versions.is_empty() { NONE } else { END });
+    if let Some(next) = found.next {
+        let _ = write!(html, "<p><a href=\"/reviews?on_air=true&amp;cursor={next}\">下一页 next</a></p>");
+    }
+    Ok(html)
+}
+
+/// Only what is on the air before its review.
+fn on_air(office: &Office<'_>, above: u64) -> Result<String, Refusal> {
+    let mut main = String::from("<p><a href=\"/reviews\">全部 all</a></p>");
+    main.push_str(&rows_on_air(&office.on_air(None, above, ROWS as usize)?)?);
     Ok(whole("审核 · reviews", "/reviews", &main))
 }
 
