@@ -150,8 +150,9 @@ fn r_landing_frozen_a_doubt_ends_by_those_who_have_it_and_leaves_nothing_behind(
     life.used(1, Standpoint::Pending);
     life.round([other; 3], None);
     life.used(1, Standpoint::Approved);
-    assert_eq!(life.round([same; 3], None), Again::Usual);
     assert_eq!(life.held_to(), ["02"; 3]);
+    life.round([other; 3], None);
+    assert_eq!(life.state, PageState::Doubted, "the first look of another one");
 }
 
 /// R-LANDING-SAFE, R-LANDING-FROZEN: who confirms, confirms what was seen last, and it is known anew from then on.
@@ -164,12 +165,21 @@ fn r_landing_frozen_what_is_confirmed_is_what_was_seen_last() {
     life.confirm();
     assert_eq!((life.state, life.owed(), life.held_to()), (PageState::Watched, vec![], vec!["02"; 3]), "a doubt");
     assert_eq!((life.record.doubted.len(), life.record.since_ms), (0, None));
+    let third = |agent| Look::Other(Some(sight(agent, 3)), vec!["yet another form".to_owned()]);
     let mut life = Life::frozen();
+    life.round([other; 3], None);
+    life.round([third; 3], None);
+    life.owed();
+    life.confirm();
+    assert_eq!((life.owed(), life.held_to()), (vec![Deed::Resume], vec!["03"; 3]), "a stop");
+    // To which nobody leads any more: its stop is lifted, and it rests.
     life.round([other; 3], None);
     life.round([other; 3], None);
     life.owed();
+    life.used(1, Standpoint::Gone);
+    life.owed();
     life.confirm();
-    assert_eq!((life.owed(), life.held_to()), (vec![Deed::Resume], vec!["02"; 3]), "a stop");
+    assert_eq!((life.state, &life.record.stop), (PageState::Retired, &None));
 }
 
 /// R-DAMAGE-CHANGE: it counts what runs at the time, not what ran once or is yet to run.
