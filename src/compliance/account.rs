@@ -200,13 +200,21 @@ mod tests {
 
         let person = By { actor: "mei", reason: "the licence of today was seen" };
         let verify = |seen, by: &By<'_>| on(last + 1).verify_account(BUYER, seen, by);
-        assert!(matches!(verify(None, &By { reason: " ", ..person }), Err(Refusal::Malformed(_))));
+        let long = "x".repeat(LONGEST_REASON + 1);
+        for reason in [" ", "two\nlines", &long] {
+            assert!(matches!(verify(None, &By { reason, ..person }), Err(Refusal::Malformed(_))));
+        }
         assert!(matches!(verify(Some(1), &person), Err(Refusal::Taken(_))));
         let (account, changed) = verify(idle.last.map(|kept| kept.seq), &person).unwrap();
         assert_eq!((account.is_idle, changed), (false, true));
         let step = account.last.unwrap().step;
         assert_eq!((step.actor.as_str(), step.reason.as_str()), (person.actor, person.reason));
+        let steps = docket.last_step().unwrap();
         assert!(!verify(None, &person).unwrap().1, "once");
+        assert_eq!(docket.last_step().unwrap(), steps);
+        let listed = on(last + 1).accounts((0, 2)).unwrap();
+        let idle: Vec<_> = listed.iter().map(|(name, account)| (name.as_str(), account.is_idle)).collect();
+        assert_eq!(idle, [("80010002", true), ("80010003", true)], "who was used the longest ago");
         assert!(matches!(on(0).account("80019999"), Err(Refusal::Malformed(_))));
     }
 }

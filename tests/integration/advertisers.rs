@@ -158,3 +158,29 @@ fn r_qualify_the_docket_stops_an_advertiser_of_the_config() {
     assert_eq!((bill(&pmpx, &kept), bill(&pmpx, &bid)), (410, 410));
     loses_unqualified(&pmpx, 1);
 }
+
+/// R-QUALIFY: the deal is offered for another advertiser of the buyer that is qualified; a bid for the registered one that is not is refused.
+#[test]
+fn r_qualify_a_bid_for_a_registered_advertiser_that_is_not_qualified_is_refused() {
+    let other = json!({
+        "crid": "paopao-banner-2", "account": "80010003", "advertiser": "paopao-games", "version": 1, "state": "approved",
+        "format": "banner", "sizes": ["728x90"], "landing_page": "https://paopao.example/island",
+    });
+    let pmpx = Pmpx::start(
+        NOON,
+        &json!({
+            "deals.toml": {"deal": {"id=PD-2026-X7-TOP": {"state": "paused"}}},
+            "creatives.toml": {"creative": {"+": [other]}},
+        }),
+    );
+    pmpx.script("basalt", Temper::Pass);
+    registers(&pmpx, "paopao-sea", "2027-03-31");
+    submits(&pmpx, "paopao-sea");
+    pmpx.wait_until("it is served", || served_until(&pmpx, "paopao-sea").is_some());
+    assert_eq!(wins(&pmpx)["crid"], CRID);
+    does(&pmpx, "documents/80010003/paopao-sea/C1/1/refuse", "the seal is wrong");
+    pmpx.wait_until("it is stopped", || served_until(&pmpx, "paopao-sea").is_none());
+    assert_eq!(pmpx.auction("citypages", &top()).status.as_u16(), 204);
+    assert_eq!(pmpx.rejected()["comet"]["not_qualified"], 1);
+    assert_eq!(pmpx.events()[DEAL]["bid_rejected"], 1, "it was offered");
+}

@@ -73,11 +73,15 @@ fn approve_another(pmpx: &Pmpx) {
 
 /// Waits until a version stands in a state, as the hot plane sees it.
 fn until(pmpx: &Pmpx, version: u16, state: CreativeState) {
+    served(pmpx, ("80010003", CRID), (version, state));
+}
+
+/// The same of any creative.
+fn served(pmpx: &Pmpx, (account, crid): (&str, &str), stands: (u16, CreativeState)) {
     pmpx.wait_until("the verdict is served", || {
         let market = pmpx.exchange().market.load_full();
-        let buyer = market.buyers.iter().find(|it| it.account == "80010003").unwrap().id;
-        let it = market.creative(buyer, CRID).unwrap();
-        (it.version.0, market.creative_state(it)) == (version, state)
+        let buyer = market.buyers.iter().find(|it| it.account == account).unwrap().id;
+        market.creative(buyer, crid).is_some_and(|it| (it.version.0, market.creative_state(it)) == stands)
     });
 }
 
@@ -151,6 +155,72 @@ fn r_review_a_creative_is_accepted_within_its_display_period_only() {
     };
     let told = ["12:00:29", "12:00:30", "12:01:29", "12:01:30"].map(status);
     assert_eq!(told, [204, 200, 200, 204]);
+    // Where the deal is offered for another creative, a bid with this one is refused.
+    approve_another(&pmpx);
+    served(&pmpx, ("80010003", "paopao-banner-2"), (1, CreativeState::Approved));
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    assert_eq!(counted(pmpx.exchange(), BidRejection::CreativeNotApproved, Cause::BidRejected), (1, 1));
+}
+
+/// R-REVIEW, serve first: what waits for a person has a display period too.
+#[test]
+fn r_review_what_is_served_before_review_is_served_within_its_display_period_only() {
+    let deal = json!({"review": "after", "unreviewed_a_day": 5, "formats": ["banner", "video"]});
+    let pmpx = Pmpx::start(
+        NOON,
+        &json!({
+            "deals.toml": {"deal": {"id=PD-2026-X7-TOP": {"state": "paused"}, "id=PD-2026-PAOPAO": deal}},
+            "media.toml": {"media": {"id=citypages": {"unreviewed": true}}},
+        }),
+    );
+    pmpx.script("basalt", Temper::Pass);
+    let from = moment(NOON).0 + 30_000;
+    let later = Submission { crid: "later-1".into(), display_from_ms: Some(from), ..submission(1) };
+    let bid = json!({
+        "id": "b", "impid": "@IMP_ID@", "dealid": "PD-2026-PAOPAO", "price": 62, "crid": "later-1", "adm": later.markup,
+        "adomain": ["paopao.example"], "w": 728, "h": 90,
+    });
+    let answer = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "comet-3", "bid": [bid]}]});
+    pmpx.script("comet", Temper::Fixed(answer.to_string().into()));
+    take(&pmpx, later, CreativeState::PendingReview);
+    served(&pmpx, ("80010003", "later-1"), (1, CreativeState::PendingReview));
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    assert_eq!(counted(pmpx.exchange(), BidRejection::CreativeNotApproved, Cause::BidRejected), (1, 1));
+    pmpx.set_clock("2026-11-22T12:00:30+08:00");
+    assert_eq!(pmpx.auction("citypages", &top()).status, 200);
+}
+
+/// R-FALLBACK, R-REFUSE: in the stead of a DSP that fails nothing is shown that a review has stopped, nor beside its display period.
+#[test]
+fn r_fallback_what_a_review_says_of_a_fallback_holds_though_another_creative_fits() {
+    let pmpx = Pmpx::start(NOON, &json!({"deals.toml": {"deal": {"id=PD-2026-PAOPAO": {"state": "paused"}}}}));
+    pmpx.script("aurora", Temper::Status(500));
+    let milk = |crid: &str, version| Submission {
+        account: "80010001".into(),
+        advertiser: "qinghe-dairy".into(),
+        crid: crid.into(),
+        sizes: vec![Size { w: 1080, h: 1920 }],
+        ..submission(version)
+    };
+    let first = ("80010001", "milk-open-1");
+    let banner = json!({"id": "1", "tagid": "sunrise-open", "banner": {"w": 1080, "h": 1920}});
+    let open = json!({"id": "r", "imp": [banner], "app": {"id": "a"}});
+    let status = || pmpx.auction("sunrise", &open).status.as_u16();
+    take(&pmpx, milk("milk-open-2", 1), CreativeState::Approved);
+    served(&pmpx, ("80010001", "milk-open-2"), (1, CreativeState::Approved));
+    assert_eq!(status(), 200);
+    let over = Submission { display_until_ms: Some(moment(NOON).0 - 1_000), ..milk(first.1, 2) };
+    for (submission, state, expected) in [
+        (over, CreativeState::Approved, 204),
+        (milk(first.1, 3), CreativeState::Approved, 200),
+        (milk(first.1, 3), CreativeState::Suspended, 204),
+    ] {
+        let version = u16::try_from(submission.version).unwrap();
+        take(&pmpx, submission, state);
+        served(&pmpx, first, (version, state));
+        assert_eq!(status(), expected, "version {version} {state:?}");
+    }
+    assert_eq!(pmpx.events()["PDB-2026-SPRING-OPEN"]["dsp_failed"], 2, "it was offered");
 }
 
 /// What is approved and what is suspended is known before a restarted node serves.
@@ -295,5 +365,12 @@ fn r_idle_an_unused_account_does_not_trade_until_it_is_verified() {
         pmpx.control("/api/v1/reviews/accounts/80010003/verify", Some(&json!({ "reason": "the licence was seen" })));
     assert_eq!((status, &told["idle"]), (200, &json!(false)), "{told}");
     pmpx.wait_until("it trades again", || !is_idle());
-    assert_eq!(pmpx.auction("citypages", &top()).status, 200);
+    let won = bids(&pmpx.auction("citypages", &top())).remove(0);
+    // What is delivered for it uses it, as far as the books say so an hour later.
+    assert_eq!(pmpx.get(won["burl"].as_str().unwrap()).status, 200);
+    pmpx.set_clock("2026-11-23T01:00:00+08:00");
+    pmpx.wait_until("its use is noted", || {
+        let last = pmpx.docket().standing(&subject).unwrap().unwrap().step;
+        (last.state, last.actor.as_str(), last.reason.as_str()) == (2, "exchange", "something was delivered")
+    });
 }

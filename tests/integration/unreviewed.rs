@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loadtest::dsp::Temper;
 use pmpx::clock::Clock;
+use pmpx::event::{Docket, SubjectKind, Wanted};
 use serde_json::{Value, json};
 
 use crate::harness::{NOON, Pmpx, bids, moment, start_node, top};
@@ -217,4 +218,102 @@ fn r_refuse_what_is_served_first_stops_when_it_is_rejected() {
     assert_eq!((bill(&kept), bill(&shown)), (410, 200), "what was billed stays billed");
     assert_eq!(won(&pmpx, (1, 1)), 0);
     assert_eq!(pmpx.rejected()["basalt"]["creative_not_approved"], 1);
+}
+
+/// R-REVIEW: what a bid says goes into the queue as it says it; what it does not say is taken from the imp where that leaves no choice, and what a review
+/// would not mend, or could not read, is not handed over at all.
+#[test]
+fn r_review_a_bids_words_are_taken_as_they_are_and_no_others() {
+    let pmpx = Pmpx::start(
+        NOON,
+        &json!({
+            "deals.toml": {"deal": {"id=PD-2026-PAOPAO": {"formats": ["banner"], "placements": [{"media": "sunrise", "tagid": "sunrise-feed"}]},
+                "id=PD-2026-DAIRY-FEED": {"state": "paused"}}},
+        }),
+    );
+    pmpx.script("comet", Temper::Pass);
+    let bid = |crid: &str, more: Value| {
+        let mut bid = json!({
+            "id": crid, "impid": "1", "dealid": "PD-2026-PAOPAO", "price": 62, "crid": crid, "adm": MARKUP, "adomain": ["paopao.example"],
+            "mtype": 1, "w": 640, "h": 360, "cat": ["IAB9"],
+        });
+        for (key, value) in more.as_object().unwrap() {
+            bid[key] = value.clone();
+        }
+        bid
+    };
+    let answer = |bids: Vec<Value>| {
+        let body = json!({"id": "@REQUEST_ID@", "cur": "CNY", "seatbid": [{"seat": "basalt-3", "bid": bids}]});
+        pmpx.script("basalt", Temper::Fixed(body.to_string().into()));
+    };
+    let feed = |sizes: &[(u16, u16)]| {
+        let format: Vec<_> = sizes.iter().map(|(w, h)| json!({"w": w, "h": h})).collect();
+        let native = json!({"request": {"ver": "1.2", "assets": [{"id": 1, "required": 1, "title": {"len": 30}}]}});
+        let imp = json!({"id": "1", "tagid": "sunrise-feed", "banner": {"format": format}, "native": native});
+        json!({"id": "r", "imp": [imp], "app": {"id": "a"}})
+    };
+    answer(vec![
+        bid("cheap", json!({"price": 1})),
+        bid("empty", json!({"adm": " "})),
+        bid("no-size", json!({"w": 0, "h": 0})),
+        bid("other-list", json!({"cat": ["150"], "cattax": 7})),
+        bid("no-format", json!({"mtype": null})),
+        bid("large", json!({"adm": format!("{MARKUP}{}", "x".repeat(90 << 10))})),
+    ]);
+    assert_eq!(pmpx.auction("sunrise", &feed(&[(640, 360)])).status, 204);
+    answer(vec![bid("which-size", json!({"w": null, "h": null}))]);
+    assert_eq!(pmpx.auction("sunrise", &feed(&[(640, 360), (1200, 627)])).status, 204);
+    pmpx.wait_until("they are heard", || outcomes(&pmpx).values().sum::<u64>() == 5);
+    assert_eq!(outcomes(&pmpx), BTreeMap::from([("incomplete", 1), ("submitted", 3), ("too_large", 1)]));
+    pmpx.wait_until("their checks are done", || queue(&pmpx).len() == 3);
+    let said = |crid: &str| {
+        let (_, review) = pmpx.control(&format!("/api/v1/reviews/creatives/80010003/{crid}/1"), None);
+        let it = &review["submission"];
+        (it["format"].clone(), it["sizes"].clone(), it["categories"].clone())
+    };
+    assert_eq!(said("no-size"), (json!("banner"), json!(["640x360"]), json!(["IAB9"])));
+    assert_eq!(said("no-format"), said("no-size"));
+    assert_eq!(said("other-list").2.as_array().map_or(0, Vec::len), 0, "categories of another list are not compared");
+}
+
+/// R-REVIEW: an ad takes as many impressions of the share as it counts, and gives them back where nothing pays for it. Without a share nobody is asked.
+#[test]
+fn r_review_what_is_won_before_review_takes_its_whole_quantity_of_the_share_and_no_more() {
+    let frequency = json!({"impressions": 2, "per": "day", "unknown_user": "serve"});
+    let deal =
+        json!({"review": "after", "unreviewed_a_day": 5, "formats": ["banner", "video"], "frequency": frequency});
+    let over = json!({"state": "paused", "review": "after", "unreviewed_a_day": 5, "until": "2026-11-21"});
+    let pmpx = Pmpx::start(
+        NOON,
+        &json!({
+            "deals.toml": {"deal": {"id=PD-2026-X7-TOP": over, "id=PD-2026-PAOPAO": deal}},
+            "media.toml": {"media": {"id=citypages": {"unreviewed": true, "consent_since": "2026-01-01"}}},
+            "creatives.toml": {"creative": {"crid=paopao-banner-1": {"state": "pending_review"}}},
+        }),
+    );
+    pmpx.script("comet", Temper::Pass);
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!(pmpx.auction("citypages", &top()).status, 204);
+    pmpx.wait_until("its checks are done", || state(&pmpx) == "pending_review");
+    let left = || pmpx.control("/api/v1/deals/PD-2026-PAOPAO", None).1["unreviewed"]["left_here"].clone();
+    let imp = |id: &str, quantity: u32| json!({"id": id, "tagid": "city-top", "banner": {"w": 728, "h": 90}, "qty": {"multiplier": quantity}});
+    let ask = |imps: &[Value], user: &str| {
+        pmpx.auction("citypages", &json!({"id": "r", "imp": imps, "site": {"id": "s"}, "user": {"id": user}}))
+    };
+    assert_eq!((ask(&[imp("1", 2)], "anna").status.as_u16(), left()), (200, json!(3)));
+    // The second of two is one too many for her: it is not won, and takes nothing.
+    pmpx.script("basalt", fixed("new-7", MARKUP, &["1", "2"]));
+    assert_eq!((bids(&ask(&[imp("1", 1), imp("2", 1)], "anna")).len(), left()), (1, json!(2)));
+    bids_with(&pmpx, "new-7", MARKUP);
+    assert_eq!((ask(&[imp("1", 3)], "ben").status.as_u16(), left()), (204, json!(2)), "more than is left");
+    assert_eq!((ask(&[imp("1", 2)], "ben").status.as_u16(), left()), (200, json!(0)));
+    let asked = |pmpx: &Pmpx| pmpx.dsp("basalt").stats().requests;
+    let before = asked(&pmpx);
+    assert_eq!(
+        (ask(&[imp("1", 1)], "cleo").status.as_u16(), asked(&pmpx)),
+        (204, before),
+        "nobody is asked for nothing"
+    );
+    let shares = pmpx.docket().list(SubjectKind::Allowance, &Wanted::default(), 0, 9).unwrap();
+    assert_eq!(shares.len(), 1, "none is reserved of a deal that is over");
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod lives;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -409,6 +411,7 @@ proptest! {
                 prop_assert!(life.record.stop.is_some(), "{}", told);
             }
             prop_assert!(!stopped || life.record.stop.is_some(), "{}", told);
+            prop_assert!(!stopped || life.record.doubted.is_empty() && life.record.misses == 0, "decided: {}", told);
             // No stop without its suspension being owed from that moment, and no verdict but infection without a second look.
             if stopped && !was.is_stopped() && was != PageState::Retired {
                 prop_assert!(life.record.owed.contains(&Deed::Suspend) && life.record.owed.contains(&Deed::Tell), "{}", told);

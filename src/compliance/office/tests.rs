@@ -22,20 +22,20 @@ pub(crate) fn market() -> Market {
     market_of(Path::new("config"))
 }
 
-fn market_of(config: &Path) -> Market {
-    let at = Moment { now: noon(), generation: 1 };
-    compile(&load(config).unwrap(), &mut IdBook::default(), &at).unwrap().market
-}
-
-/// The repository's own config, with another text in the place of one of its own.
-pub(crate) fn market_with(own: &str, other: &str) -> Market {
+/// The same with something else in its files.
+pub(crate) fn market_edited(old: &str, new: &str) -> Market {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir("config").unwrap() {
         let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap().replace(own, other);
+        let text = std::fs::read_to_string(&path).unwrap().replace(old, new);
         std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
     }
     market_of(folder.path())
+}
+
+fn market_of(config: &Path) -> Market {
+    let at = Moment { now: noon(), generation: 1 };
+    compile(&load(config).unwrap(), &mut IdBook::default(), &at).unwrap().market
 }
 
 pub(crate) fn noon() -> UnixMillis {
@@ -94,7 +94,7 @@ fn r_review_a_batch_is_judged_item_by_item_and_bounded() {
 
 #[test]
 fn r_review_a_buyers_creatives_wait_in_bounded_number() {
-    let (docket, market) = (MemoryDocket::default(), market_with("waiting = 1000", "waiting = 2"));
+    let (docket, market) = (MemoryDocket::default(), market_edited("waiting = 1000", "waiting = 2"));
     let office = Office { docket: &docket, market: &market, now: noon() };
     let named = |crid: &str| Submission { crid: crid.to_owned(), ..banner() };
     pending(&office, 1);

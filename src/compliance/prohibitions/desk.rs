@@ -188,3 +188,6 @@ fn wrong_reason(reason: &str) -> Option<Finding> {
 fn subject(media: &str) -> Subject {
     Subject { kind: SubjectKind::Prohibitions, name: media.to_owned(), version: 0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,13 @@ fn r_review_markup_is_read_as_people_read_it() {
     assert_eq!(places(Format::Native, "{国家级"), ["adm:1:2"]);
 }
 
+/// R-CATEGORY: an ad says what its offer does too: brand, product and terms.
+#[test]
+fn r_category_what_is_offered_is_said() {
+    let texts: Vec<_> = said(&crate::compliance::creative::tests::banner()).into_iter().map(|it| it.text).collect();
+    assert_eq!(texts, ["广告 青禾乳业", "青禾", "鲜牛奶", "9.9元"]);
+}
+
 #[test]
 fn words_within_words_are_told_once_and_the_heaviest_stays() {
     let words = list(&["国家级", "国家级产品", "家级"], &[]);

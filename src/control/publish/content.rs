@@ -288,6 +288,7 @@ impl Review {
             self.book = (self.stored_ids)()?;
             self.book.forget_names(IdKind::Creative);
         }
+        self.learn(market);
         self.refresh(&names, market)?;
         self.refresh_prohibitions(&prohibitions)?;
         self.look_at_config(market);
@@ -296,6 +297,12 @@ impl Review {
         self.seen = Some(Seen::of(market, today));
         self.read_accounts()?;
         Ok(())
+    }
+
+    /// Takes over the numbers of whom a reload may have brought: the docket is about them from now on.
+    fn learn(&mut self, market: &Market) {
+        market.buyers.iter().for_each(|it| self.book.restore(IdKind::Buyer, it.id.0, &it.account));
+        market.media.iter().for_each(|it| self.book.restore(IdKind::Media, it.id.0, &it.wire));
     }
 
     /// Reads these creatives again. Nothing has changed where it fails.

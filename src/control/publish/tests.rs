@@ -1,5 +1,6 @@
 //! Reloads of a copy of the repository's example.
 
+mod accounts;
 mod advertisers;
 mod content;
 mod flaky;

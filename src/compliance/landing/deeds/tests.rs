@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+use crate::compliance::crawl::Agent;
 use crate::compliance::creative::Origin;
 use crate::compliance::creative::tests::banner;
-use crate::compliance::landing::{Deed, Verdict, Watched, subject};
-use crate::compliance::office::tests::{BY, market, noon};
+use crate::compliance::landing::{Deed, Noted, Sight, Verdict, Watched, subject};
+use crate::compliance::office::tests::{BY, market, market_edited, noon};
 use crate::compliance::office::{Verdict as OfCreative, written};
 use crate::event::{Step, Taken, Wanted};
 use crate::store::{MemoryDocket, SqliteDocket};
@@ -134,5 +135,131 @@ fn a_person_decides_by_what_was_seen_and_once() {
         office.docket.put_off(&[(page.clone(), None)]).unwrap();
         office.look_now(&page).unwrap();
         assert_eq!(office.page(&page).unwrap().due, Some(noon()));
+    });
+}
+
+/// The messages of pages that a buyer was told, and under which rule.
+fn told(office: &Office<'_>) -> Vec<(String, Message)> {
+    let kept = office.docket.list(SubjectKind::Message, &Wanted::default(), 0, 99).unwrap();
+    let pages = kept.iter().filter(|kept| kept.step.subject.name.contains("/page/"));
+    pages.map(|kept| body_of::<Message>(kept).unwrap()).map(|it| (it.rule.clone(), it)).collect()
+}
+
+/// Once for each stop, however often it is looked at meanwhile; what a person finds of it is another thing.
+#[test]
+fn r_damage_content_the_buyer_is_told_once_of_each_stop_and_of_what_is_unlawful() {
+    on_both(|office| {
+        let record = stopped(&["milk-9"]);
+        let round = |at_ms| Noted { at_ms, looks: Vec::new() };
+        let later = Record { rounds: vec![round(noon().0 + 7)], ..record.clone() };
+        tell(office, PageState::Changed, &record).unwrap();
+        tell(office, PageState::Changed, &later).unwrap();
+        for _ in 0..2 {
+            tell_unlawful(office, &later).unwrap();
+        }
+        let rules = |office: &Office<'_>| told(office).into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
+        assert_eq!(rules(office), ["R-LANDING-FROZEN", "R-DAMAGE-CONTENT"]);
+        let mut again = record.clone();
+        let stop = again.stop.as_mut().unwrap();
+        (stop.at_ms, stop.found) = (noon().0 + 1, vec!["变".repeat(5_000)]);
+        tell(office, PageState::Cloaked, &again).unwrap();
+        let (rule, message) = told(office).pop().unwrap();
+        assert_eq!(
+            (rule.as_str(), message.zh.matches('变').count()),
+            ("R-MALICE", LONGEST_FOUND),
+            "and no endless one"
+        );
+        // Who does not answer, each time anew.
+        for at_ms in [1, 1, 2] {
+            let silent = Record { stop: None, rounds: vec![round(at_ms)], ..record.clone() };
+            tell(office, PageState::Unreachable, &silent).unwrap();
+        }
+        assert_eq!(told(office).len(), 5);
+        // Whose account is gone holds up nothing.
+        let gone = Record { account: "80019999".to_owned(), ..record };
+        assert_eq!((tell(office, PageState::Changed, &gone), tell_unlawful(office, &gone)), (Ok(()), Ok(())));
+        assert_eq!(told(office).len(), 5);
+    });
+}
+
+/// R-LANDING-FROZEN: an operator's list of reasons may not have the crawler's; the creatives are suspended all the same, and the words say why.
+#[test]
+fn r_landing_frozen_creatives_are_suspended_where_the_list_has_no_such_reason() {
+    let own = "[[reason]]\ncode = \"quality\"\nrule = \"R-REVIEW\"\nzh = \"质量\"\nen = \"quality\"\n\n[accounts]";
+    let market = market_edited("[accounts]", own);
+    let docket = MemoryDocket::default();
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let creative = approved(&office, "milk-9");
+    suspend(&office, PageState::Changed, &stopped(&["milk-9"])).unwrap();
+    let (kept, state, of) = office.creative(&creative).unwrap();
+    assert_eq!((state, of.reasons.len()), (CreativeState::Suspended, 0));
+    assert_eq!(kept.step.reason, "landing page https://qinghe.example/spring is changed");
+}
+
+/// R-LANDING-FROZEN: what could not be suspended because the store was away is not done.
+#[test]
+fn r_landing_frozen_a_store_that_is_away_is_told_and_nothing_counts_as_done() {
+    let (market, folder) = (market(), tempfile::tempdir().unwrap());
+    let docket = SqliteDocket::open(folder.path(), noon()).unwrap();
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    approved(&office, "milk-9");
+    let record = stopped(&["milk-9"]);
+    let other = rusqlite::Connection::open(folder.path().join("content.db")).unwrap();
+    other.execute_batch("ALTER TABLE subject RENAME TO away").unwrap();
+    for done in [
+        suspend(&office, PageState::Changed, &record),
+        resume(&office, &record),
+        tell(&office, PageState::Changed, &record),
+        stop_one(&office, &record.creative(&record.uses[0]), &record.url),
+    ] {
+        assert!(matches!(done, Err(Refusal::Unavailable(_))), "{done:?}");
+    }
+}
+
+/// R-DAMAGE-CHANGE: a claim names the page as those browsers were held to it that saw another one, and the very bytes that they saw.
+#[test]
+fn r_damage_change_a_claim_shows_what_was_held_and_what_was_found() {
+    on_both(|office| {
+        let sight = |agent, page: &str| Sight {
+            agent,
+            at_ms: 1,
+            route: vec!["https://qinghe.example/spring".to_owned()],
+            content_type: "text/html".to_owned(),
+            sha256: page.repeat(32),
+            also: Vec::new(),
+        };
+        let held = [sight(Agent::Mobile, "01"), sight(Agent::Desktop, "03")];
+        let record = Record { frozen: held.to_vec(), ..stopped(&[]) };
+        let of = |before: &[Sight], after: &[Sight]| {
+            let (before, after) = (before.to_vec(), after.to_vec());
+            claim(office.docket, &record, &Stop { before, after, ..record.stop.clone().unwrap() }).unwrap()
+        };
+        let shown = of(&held[..1], &[sight(Agent::Mobile, "02")]);
+        let url = "https://qinghe.example/spring as frozen:";
+        let [mobile, desktop] = ["01", "03"].map(|page| page.repeat(32));
+        assert_eq!(shown.expected, format!("{url} mobile {mobile}"));
+        assert_eq!((shown.sha256, shown.found.as_str()), ("02".repeat(32), "text: \"9.9元\" became \"99元\""));
+        // It leads elsewhere, and nothing could be fetched there: the words are the evidence, and are kept.
+        let shown = of(&[], &[]);
+        assert_eq!(shown.expected, format!("{url} mobile {mobile}, desktop {desktop}"));
+        let digest = crate::compliance::digest_of(&shown.sha256).unwrap();
+        assert_eq!(office.docket.document(&digest).unwrap().as_deref(), Some(shown.found.as_bytes()));
+    });
+}
+
+/// What a creative is to its page, in each of its states.
+#[test]
+fn a_creative_that_waits_leads_to_its_page_and_one_that_is_not_shown_again_does_not() {
+    on_both(|office| {
+        let creative = approved(office, "milk-9");
+        let kept = office.docket.standing(&creative).unwrap().unwrap();
+        let of = |state: CreativeState| {
+            let step = Step { state: state.code(), ..kept.step.clone() };
+            use_of(&KeptStep { step, ..kept.clone() }).unwrap().1.label()
+        };
+        let states = [CreativeState::Checking, CreativeState::PendingReview, CreativeState::Approved];
+        assert_eq!(states.map(of), ["not shown any more", "waiting for its review", "approved"]);
+        let states = [CreativeState::Suspended, CreativeState::Expired, CreativeState::Rejected];
+        assert_eq!(states.map(of), ["suspended", "not shown any more", "not shown any more"]);
     });
 }

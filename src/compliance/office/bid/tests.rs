@@ -1,6 +1,6 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::super::tests::{BY, market, noon};
+use super::super::tests::{BY, market, market_edited, noon};
 use super::super::{MessageState, Verdict};
 use super::*;
 use crate::event::{Docket, Subject};
@@ -223,4 +223,25 @@ fn r_review_no_more_of_a_buyer_wait_by_bids_than_may() {
     assert_eq!(office.submit_bid(&nth(MOST_WAITING)), Ok(Heard::TooManyWaiting));
     decide(&office, 1, CreativeState::Rejected);
     assert_eq!(office.submit_bid(&nth(MOST_WAITING)), Ok(Heard::Submitted), "one was decided");
+}
+
+/// R-REVIEW: what the buyer's own submissions leave no room for is not submitted either, and the buyer is told; with room it comes again.
+#[test]
+fn r_review_a_bid_finds_no_room_where_the_buyers_own_creatives_take_it() {
+    let (docket, market) = (MemoryDocket::default(), market_edited("waiting = 1000", "waiting = 2"));
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let own = submission_of(&bid(&market), "80010003", ("paopao-games".to_owned(), 1)).unwrap();
+    for crid in ["new-7", "own-2"] {
+        office.submit(&Submission { crid: crid.to_owned(), ..own.clone() }, Origin::Submitted, &BY).unwrap();
+    }
+    let late = UnreviewedBid { crid: "late".to_owned(), ..bid(&market) };
+    assert_eq!(office.submit_bid(&late), Ok(Heard::TooManyWaiting));
+    assert_eq!(versions(&docket, "late"), []);
+    let told = office.messages(Owner::Buyer(late.buyer), true, (0, 9)).unwrap();
+    let [(_, message)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(message.rule, "R-REVIEW");
+    assert!(message.en.contains("creative late") && message.en.contains("at most 2 may"), "{}", message.en);
+    assert!(message.zh.contains("上限为 2"), "{}", message.zh);
+    decide(&office, 1, CreativeState::Rejected);
+    assert_eq!(office.submit_bid(&late), Ok(Heard::Submitted));
 }

@@ -161,3 +161,31 @@ fn r_idle_a_renewal_that_begins_later_leaves_no_gap() {
     assert_eq!([state(&first), state(&renewal)], [Standing::Expired, Standing::Verified]);
     assert_eq!(desk.until("2026-12-01"), qualified("2027-06-30"));
 }
+
+/// R-QUALIFY: a document that is taken back on its first day has begun: the config does not stand for it again; and it is missing, not over.
+#[test]
+fn r_qualify_a_document_taken_back_on_its_first_day_had_begun() {
+    let desk = Desk::new();
+    desk.judge(&desk.register("a"), Standing::Verified);
+    let licence = desk.document("business-licence", "L1", ("2026-11-22", "2027-06-30"));
+    desk.judge(&licence, Standing::Verified);
+    assert_eq!(desk.until("2026-11-22"), qualified("2027-06-30"));
+    desk.judge(&licence, Standing::Withdrawn);
+    assert_eq!(desk.until("2026-11-22"), lacks("document-missing"));
+}
+
+/// The newest registration that is in force counts, in whatever order their last steps were taken, read alone or with all others.
+#[test]
+fn r_qualify_registrations_are_read_by_their_versions() {
+    let desk = Desk::new();
+    let [first, second] = ["a", "b"].map(|source| desk.register(source));
+    desk.judge(&second, Standing::Verified);
+    let kept = desk.docket.standing(&first).unwrap().unwrap();
+    let step = Step { state: Standing::Verified.code(), ..kept.step };
+    desk.docket.take(&[Taken { step, after: kept.seq }]).unwrap();
+    let papers = Papers::of(&desk.docket, NAME).unwrap().unwrap();
+    assert_eq!(
+        (papers.registration.source.as_str(), Papers::all(&desk.docket).unwrap()[NAME].clone()),
+        ("b", Ok(papers.clone()))
+    );
+}

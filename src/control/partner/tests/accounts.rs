@@ -42,8 +42,10 @@ fn r_idle_an_unused_account_reads_and_changes_nothing_until_a_person_has_verifie
     on_a_still_clock(async {
         let plane = Plane::new();
         plane.used("80010001", 180);
+        let before = plane.docket.last_step().unwrap();
         assert_eq!(plane.post(BUYER, "/creatives", &creative("a")).await.status, 201, "the last day");
         let steps = plane.docket.last_step().unwrap();
+        assert_eq!(steps, before + 2, "the creative, and its use");
         assert_eq!(plane.post(BUYER, "/creatives", &creative("b")).await.status, 201);
         assert_eq!(plane.docket.last_step().unwrap(), steps + 1, "its use is noted once a day");
         assert!(!plane.operator("GET", "", &Value::Null).await.json()["items"][0]["idle"].as_bool().unwrap());

@@ -1,6 +1,6 @@
 //! Words that media prohibit (R-CATEGORY): which creatives say one. Texts are read here and in a thread of its own, never for a bid.
 //!
-//! New words are looked for in every approved creative, page by page, by a thread that gives way to everything else. A creative that it has not come
+//! New words are looked for in every creative that is approved or waits for a person, page by page, by a thread that gives way to everything else. A creative that it has not come
 //! to yet is kept away from the media whose words are new. What is approved or changed meanwhile is looked at at once.
 
 mod scan;
@@ -104,6 +104,12 @@ impl Review {
     #[cfg(test)]
     pub(in crate::control::publish) fn words_are_settled(&self) -> bool {
         self.words.scan.is_none() && !self.words.is_due && self.words.again.is_empty()
+    }
+
+    /// Takes over that a scan has found nothing in a version.
+    #[cfg(test)]
+    pub(in crate::control::publish) fn nothing_was_found_in(&mut self, name: &str, version: u32, market: &Market) {
+        self.take_one(&Scanned { name: name.to_owned(), version, by: Box::default() }, market);
     }
 
     /// Looks at creatives whose steps were just taken over.

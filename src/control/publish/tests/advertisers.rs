@@ -249,3 +249,18 @@ fn r_qualify_an_advertiser_waits_for_its_buyer() {
     assert!(market.advertiser_named(buyer, "lulu").is_some());
     assert_eq!(bench.publisher.content_troubles(), []);
 }
+
+/// R-OWN: a record that says that it is another one is told, and serves neither.
+#[test]
+fn r_own_a_record_of_another_name_is_told_and_not_served() {
+    let bench = Bench::new();
+    let lulu = register(&bench, "lulu", "lulu.example");
+    let kept = bench.docket.standing(&lulu).unwrap().unwrap();
+    let body = serde_json::to_string(&registration("luna", "luna.example")).unwrap();
+    let step = Step { state: Standing::Verified.code(), body, ..kept.step };
+    bench.docket.take(&[Taken { step, after: kept.seq }]).unwrap();
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(["lulu", "luna"].map(|it| stands(&bench.publisher, it)), [None, None]);
+    let troubles = bench.publisher.content_troubles();
+    assert!(troubles.len() == 1 && troubles[0].message.contains("it says that it is 80010003/luna"), "{troubles:?}");
+}

@@ -178,6 +178,33 @@ fn r_review_a_creative_waits_for_its_buyer() {
     assert_eq!(bench.publisher.content_troubles(), []);
 }
 
+/// R-REVIEW, R-CATEGORY: who came with a reload is known from then on, whatever the docket says of them later, and needs no other reload.
+#[test]
+fn r_review_a_buyer_and_a_media_that_a_reload_brought_are_known_to_the_docket_at_once() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("buyers.toml");
+    let more =
+        "\n[[buyer]]\naccount = \"80010099\"\nname = \"New Co.\"\ncontract = \"PMP-99\"\nmonthly_minimum = \"0.00\"\n";
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + more).unwrap();
+    for file in ["media.toml", "deals.toml", "rate_card.toml"] {
+        let path = bench.folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap().replace("citypages", "cityworld");
+        std::fs::write(&path, text).unwrap();
+    }
+    bench.reload().unwrap();
+    take(&bench, ("80010099", "new-1", 1), Approved.code(), None);
+    let market = bench.publisher.exchange().market.load_full();
+    let wanted = Wanted { categories: vec!["IAB9".into()], ..Wanted::default() };
+    let by = Edit { at: noon(), actor: "cityworld", reason: "" };
+    edit_prohibitions(&*bench.docket, &market, "cityworld", (&wanted, 0), &by).unwrap();
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(bench.publisher.content_troubles(), []);
+    assert_eq!(stands(&bench.publisher, "80010099", "new-1").map(|it| (it.0, it.1)), Some((1, Approved)));
+    let market = bench.publisher.exchange().market.load_full();
+    let media = market.media.iter().find(|it| it.wire == "cityworld").unwrap();
+    assert_eq!(market.prohibited(media)[1].categories, ["IAB9"]);
+}
+
 #[test]
 fn a_number_that_is_not_durable_is_not_served() {
     let bench = Bench::new();
@@ -278,4 +305,18 @@ prohibited_categories = [",
             .message
             .starts_with("prohibitions of media sunrise: its record cannot be read")
     );
+    let last = |state: u16, body: &str| {
+        let kept = bench.docket.standing(&subject).unwrap().unwrap();
+        let step = Step { state, body: body.to_owned(), ..kept.step };
+        bench.docket.take(&[Taken { step, after: kept.seq }]).unwrap();
+        bench.publisher.follow_content().unwrap();
+        bench.publisher.content_troubles().len()
+    };
+    assert_eq!(
+        (last(2, "{}"), prohibited(&bench.publisher)),
+        (1, before),
+        "a state of which nobody knows what it means"
+    );
+    assert_eq!(last(1, "{}"), 0, "it can be read again");
+    assert_eq!(prohibited(&bench.publisher)[1], Prohibitions::default());
 }

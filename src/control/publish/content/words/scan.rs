@@ -1,4 +1,4 @@
-//! Looking for new words in everything that is approved.
+//! Looking for new words in everything that is approved, and in what waits for a person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -101,19 +101,21 @@ fn scan(
     if tell.send(Told::Finder(Arc::clone(&finder))).is_err() {
         return Ok(());
     }
-    let state = Some(CreativeState::Approved.code());
-    let of_first = first.iter().map(|buyer| Wanted { state, owner: Some(Owner::Buyer(*buyer)) });
+    let approved = Some(CreativeState::Approved.code());
+    let of_first = first.iter().map(|buyer| Wanted { state: approved, owner: Some(Owner::Buyer(*buyer)) });
+    // Deals that serve first show what waits for a person.
+    let waiting = Some(CreativeState::PendingReview.code());
+    let of_others = [approved, waiting].map(|state| Wanted { state, owner: None });
     let (mut seen, mut barred) = (0_usize, 0_usize);
-    for wanted in of_first.chain([Wanted { state, owner: None }]) {
+    for wanted in of_first.chain(of_others) {
         let mut above = 0;
         loop {
             let unavailable = |error: StoreUnavailable| error.to_string();
             let page = docket.list(SubjectKind::Creative, &wanted, above, PAGE).map_err(unavailable)?;
             let Some(last) = page.last() else { break };
             above = last.seq;
-            let is_new = |kept: &&KeptStep| {
-                wanted.owner.is_some() || !matches!(kept.step.owner, Owner::Buyer(buyer) if first.contains(&buyer))
-            };
+            let was_first = |kept: &&KeptStep| matches!(kept.step.owner, Owner::Buyer(it) if first.contains(&it));
+            let is_new = |kept: &&KeptStep| wanted.owner.is_some() || wanted.state == waiting || !was_first(kept);
             let scanned: Vec<_> = page.iter().filter(is_new).filter_map(|kept| scanned(kept, &finder)).collect();
             seen += scanned.len();
             barred += scanned.iter().filter(|it| !it.by.is_empty()).count();

@@ -2,12 +2,25 @@
 
 use super::*;
 
-/// A version of a creative whose markup says something, in a state.
+/// An approved version of a creative whose markup says something.
 fn say(bench: &Bench, crid: &str, version: u32, text: &str) {
-    let mut record = record(ACCOUNT, crid, version);
+    say_of(bench, (ACCOUNT, "paopao-games", crid, version), Approved, text);
+}
+
+/// A version of any buyer's creative whose markup says something, in a state.
+fn say_of(bench: &Bench, of: (&str, &str, &str, u32), state: CreativeState, text: &str) {
+    let (account, advertiser, crid, version) = of;
+    let mut record = record(account, crid, version);
+    record.submission.advertiser = advertiser.to_owned();
     record.submission.markup = format!("<p>{text}</p>");
+    let subject = record.submission.subject();
+    let market = bench.publisher.exchange().market.load_full();
+    let owner = Owner::Buyer(market.buyers.iter().find(|it| it.account == account).unwrap().id);
+    let after = bench.docket.standing(&subject).unwrap().map_or(0, |it| it.seq);
     let body = serde_json::to_string(&record).unwrap();
-    take(bench, (ACCOUNT, crid, version), Approved.code(), Some(&body));
+    let (state, actor, reason) = (state.code(), "reviewer".to_owned(), String::new());
+    let step = Step { subject, owner, state, due: None, at: noon(), actor, reason, body };
+    bench.docket.take(&[Taken { step, after }]).unwrap();
 }
 
 fn prohibit(bench: &Bench, media: &str, words: &[&str]) {
@@ -112,6 +125,12 @@ fn r_category_a_reload_keeps_away_who_was_and_who_comes() {
     bench.reload().unwrap();
     settle(&bench.publisher);
     assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["milk-open-1"]);
+    // Both at once.
+    bench.edit("creatives.toml", "alt=\"Ad · Milk of the Year\"", "alt=\"Ad · Qinghe Dairy Co.\"");
+    bench.edit("exchange.toml", "\"other.example\"]", "\"another.example\"]");
+    bench.reload().unwrap();
+    settle(&bench.publisher);
+    assert!(kept_away(&bench.publisher, "sunrise", &names).is_empty());
 }
 
 /// More creatives than a page holds, and words that change while they are looked for.
@@ -133,4 +152,108 @@ fn r_category_the_last_words_count_though_they_change_while_they_are_looked_for(
         let of = |media| !kept_away(&bench.publisher, media, &[(ACCOUNT, name.as_str())]).is_empty();
         assert_eq!((of("sunrise"), of("harbor")), (number % 3 == 1, number % 3 == 2), "{name}");
     }
+}
+
+/// What is served decides, not what is newest: a version that waits says nothing yet, a config's creative nothing any more once a review let one run.
+#[test]
+fn r_category_the_version_that_is_served_is_the_one_whose_words_count() {
+    let bench = Bench::new();
+    let of = |crid, version| (ACCOUNT, "paopao-games", crid, version);
+    let milk = |crid, version| ("80010001", "qinghe-dairy", crid, version);
+    say(&bench, "game", 1, "游戏");
+    say(&bench, "plain", 1, "鲜牛奶");
+    say(&bench, "odd", 1, "游戏");
+    prohibit(&bench, "sunrise", &["游戏", "Qinghe Dairy"]);
+    settle(&bench.publisher);
+    let names = [
+        (ACCOUNT, "game"),
+        (ACCOUNT, "plain"),
+        (ACCOUNT, "odd"),
+        ("80010001", "milk-open-1"),
+        ("80010001", "milk-feed-1"),
+    ];
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["game", "odd", "milk-open-1"]);
+    say_of(&bench, of("game", 2), PendingReview, "鲜牛奶");
+    say_of(&bench, of("plain", 2), PendingReview, "游戏");
+    take(&bench, (ACCOUNT, "odd", 2), Approved.code(), Some("{}"));
+    say_of(&bench, milk("milk-open-1", 1), Approved, "鲜牛奶");
+    say_of(&bench, milk("milk-feed-1", 1), Approved, "游戏");
+    bench.publisher.follow_content().unwrap();
+    let served = ["game", "odd", "milk-feed-1"];
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), served, "one that cannot be read frees nothing");
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.reload().unwrap();
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), served, "a reload looks at the config's behind none");
+}
+
+/// All are looked at when words are new: also of buyers whose deals run elsewhere, and what waits for a person, which deals that serve first show.
+#[test]
+fn r_category_new_words_are_looked_for_in_all_that_may_be_shown() {
+    let mut bench = Bench::new();
+    let auto = ("80010002", "yunfan-auto", "auto-9", 1);
+    let waiting = |crid| (ACCOUNT, "paopao-games", crid, 1);
+    say_of(&bench, auto, Approved, "鲜牛奶");
+    say_of(&bench, waiting("waits"), PendingReview, "鲜牛奶");
+    say_of(&bench, waiting("waits-too"), PendingReview, "游戏");
+    let names = [(auto.0, auto.2), (ACCOUNT, "waits"), (ACCOUNT, "waits-too")];
+    prohibit(&bench, "sunrise", &["游戏"]);
+    settle(&bench.publisher);
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["waits-too"]);
+    bench.restart(false).unwrap();
+    settle(&bench.publisher);
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["waits-too"]);
+}
+
+/// Between new words and the scan that looks for them: what changes meanwhile is kept away by them, and nobody else who was not.
+#[test]
+fn r_category_what_changes_before_the_scan_begins_waits_for_it_and_what_does_not_stays_free() {
+    let bench = Bench::new();
+    let names: Vec<String> = (0..600).map(|number| format!("many-{number}")).collect();
+    names.iter().for_each(|name| say(&bench, name, 1, "鲜牛奶"));
+    prohibit(&bench, "harbor", &["游戏", "赌博"]);
+    settle(&bench.publisher);
+    let harbor = |name: &str| !kept_away(&bench.publisher, "harbor", &[(ACCOUNT, name)]).is_empty();
+    let milk = || !kept_away(&bench.publisher, "harbor", &[("80010001", "milk-feed-1")]).is_empty();
+    assert!(names.iter().all(|name| !harbor(name)) && !milk());
+    prohibit(&bench, "harbor", &["赌博"]);
+    say(&bench, "many-0", 2, "赌博");
+    say(&bench, "many-1", 2, "赌博和鲜牛奶");
+    bench.publisher.follow_content().unwrap();
+    assert!(harbor("many-0") && harbor("many-1"), "with fewer words too");
+    settle(&bench.publisher);
+    assert!(harbor("many-0") && harbor("many-1") && !harbor("many-2"));
+    // A scan for the words of another media begins; then this one takes words back.
+    prohibit(&bench, "harbor", &["赌博", "游戏"]);
+    settle(&bench.publisher);
+    prohibit(&bench, "sunrise", &["游戏"]);
+    bench.publisher.follow_content().unwrap();
+    prohibit(&bench, "harbor", &["赌博"]);
+    bench.edit("deals.toml", "cpm = \"24.00\"", "cpm = \"25.00\"");
+    bench.reload().unwrap();
+    let (_open, pause) = std::sync::mpsc::channel::<()>();
+    while !held(&bench.publisher.review).words_are_settled() {
+        bench.publisher.follow_content().unwrap();
+        assert!(!milk() && !harbor("many-2") && !harbor("many-599"), "nobody who was not kept away is");
+        assert!(pause.recv_timeout(std::time::Duration::from_millis(1)).is_err());
+    }
+    assert!(harbor("many-0") && !harbor("many-2"));
+}
+
+/// A scan tells of the version that it has read: where another one stands by then, it says nothing.
+#[test]
+fn r_category_what_a_scan_read_frees_no_version_that_came_since() {
+    let bench = Bench::new();
+    say(&bench, "game", 1, "鲜牛奶");
+    prohibit(&bench, "sunrise", &["游戏"]);
+    settle(&bench.publisher);
+    let before = bench.publisher.exchange().market.load_full();
+    say(&bench, "game", 2, "游戏");
+    bench.publisher.follow_content().unwrap();
+    let now = bench.publisher.exchange().market.load_full();
+    for market in [&now, &before] {
+        held(&bench.publisher.review).nothing_was_found_in("80010003/game", 1, market);
+    }
+    say(&bench, "plain", 1, "鲜牛奶");
+    bench.publisher.follow_content().unwrap();
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &[(ACCOUNT, "plain"), (ACCOUNT, "game")]), ["game"]);
 }
