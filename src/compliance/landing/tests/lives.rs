@@ -24,6 +24,8 @@ impl Life {
             unscanned: None,
             matches: Vec::new(),
             more: false,
+            marks: self.marks.clone(),
+            ruling: self.ruling.clone(),
         };
         detail(&mut round);
         let standing = seen(self.state, &self.record, &round, &watch());
@@ -107,7 +109,8 @@ fn a_round_keeps_the_newest_matches_and_what_is_apart_and_what_is_left_is_soon()
 #[test]
 fn r_landing_frozen_each_kind_of_browser_is_held_to_what_it_saw_first() {
     let record = Record::new("80010001", "qinghe-dairy", "https://shop.example/");
-    let mut life = Life { state: PageState::Awaited, record, at: 1, unproven: false };
+    let mut life =
+        Life { state: PageState::Awaited, record, at: 1, unproven: false, marks: Vec::new(), ruling: Ruling::Take };
     life.used(1, Standpoint::Pending);
     life.round([same, same, later], None);
     life.used(1, Standpoint::Approved);
