@@ -3,6 +3,7 @@
 
 mod allowance;
 mod bid;
+mod bidder;
 mod message;
 mod submit;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::StoreUnavailable;
 use crate::clock::UnixMillis;
-use crate::ids::{BuyerId, MediaId};
+use crate::ids::{BuyerId, DspId, MediaId};
 
 coded! {
     /// What a step is about. The codes are stored.
@@ -67,6 +67,8 @@ pub enum Owner {
     Buyer(BuyerId),
     /// A media's.
     Media(MediaId),
+    /// A DSP's.
+    Dsp(DspId),
 }
 
 impl Owner {
@@ -77,6 +79,7 @@ impl Owner {
             Self::Exchange => (0, 0),
             Self::Buyer(buyer) => (1, buyer.0),
             Self::Media(media) => (2, media.0),
+            Self::Dsp(dsp) => (3, dsp.0),
         }
     }
 
@@ -87,6 +90,7 @@ impl Owner {
             0 => Some(Self::Exchange),
             1 => Some(Self::Buyer(BuyerId(number))),
             2 => Some(Self::Media(MediaId(number))),
+            3 => Some(Self::Dsp(DspId(number))),
             _ => None,
         }
     }

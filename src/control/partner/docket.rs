@@ -27,8 +27,8 @@ pub(super) fn told(subject: &Subject) -> String {
 }
 
 /// Whether a step is the caller's business; names say so already, this says it again.
-pub(super) fn is_of(kept: &KeptStep, owner: Option<Owner>) -> bool {
-    owner == Some(kept.step.owner)
+pub(super) fn is_of(kept: &KeptStep, owner: Owner) -> bool {
+    owner == kept.step.owner
 }
 
 /// Who took a step: the partner itself, or the exchange, whose people are not named.
