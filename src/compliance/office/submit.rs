@@ -112,8 +112,7 @@ impl Office<'_> {
         if to == CreativeState::Checking {
             self.has_room(owner)?;
         }
-        let (findings, reasons) = (Vec::new(), Vec::new());
-        let record = Record { submission: submission.clone(), origin, bid: bid.cloned(), findings, reasons };
+        let record = Record { bid: bid.cloned(), ..Record::new(submission.clone(), origin) };
         let body = written(&record)?;
         let mut taken = self.step((subject.clone(), owner), before.map_or(0, |kept| kept.seq), (to.code(), body), by);
         taken.step.due = review::due(to, submission, self.now);

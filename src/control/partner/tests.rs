@@ -180,8 +180,7 @@ impl Plane {
         let buyer = self.buyer(account);
         let subject = submission.subject();
         let after = self.docket.standing(&subject).unwrap().map_or(0, |kept| kept.seq);
-        let record =
-            Record { submission, origin: Origin::Submitted, bid: None, findings: Vec::new(), reasons: Vec::new() };
+        let record = Record::new(submission, Origin::Submitted);
         let step = Step {
             subject,
             owner: Owner::Buyer(buyer),

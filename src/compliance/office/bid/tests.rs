@@ -43,7 +43,7 @@ fn versions(docket: &dyn Docket, crid: &str) -> Vec<KeptStep> {
 
 fn decide(office: &Office<'_>, version: u32, to: CreativeState) {
     let subject = Subject { kind: SubjectKind::Creative, name: "80010003/new-7".to_owned(), version };
-    let verdict = |to| Verdict { to, reasons: &[], findings: None, seen: None };
+    let verdict = |to| Verdict { to, reasons: &[], findings: None, files: None, seen: None };
     office.decide(&subject, &verdict(PendingReview), &BY).unwrap();
     office.decide(&subject, &verdict(to), &BY).unwrap();
 }
@@ -302,7 +302,7 @@ fn r_review_a_dsp_is_told_the_verdicts_on_what_came_with_its_bid_and_no_others()
     let of = |version| Subject { kind: SubjectKind::Creative, name: "80010003/new-7".to_owned(), version };
     let code = &market.terms.content.reasons[0];
     let reasons = std::slice::from_ref(&code.code);
-    let verdict = |to, reasons, findings| Verdict { to, reasons, findings, seen: None };
+    let verdict = |to, reasons, findings| Verdict { to, reasons, findings, files: None, seen: None };
     office.submit_bid(&bid(&market)).unwrap();
     assert!(told(&office, "basalt").is_empty(), "that it is in review, `/creatives` says");
     decide(&office, 1, CreativeState::Approved);
