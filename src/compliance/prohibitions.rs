@@ -70,17 +70,6 @@ impl Prohibitions {
         found
     }
 
-    /// A record as its step in the docket has it: an object, and not a list of values in some order.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn read(body: &str) -> Result<Self, serde_json::Error> {
-        if !body.trim_start().starts_with('{') {
-            return Err(serde::de::Error::custom("expected an object"));
-        }
-        serde_json::from_str(body)
-    }
-
     /// What of this is not in another one.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {

@@ -173,7 +173,7 @@ fn record_of(kept: &KeptStep) -> Result<Prohibitions, EditError> {
         media: kept.step.subject.name.clone(),
         why: error.to_string(),
     };
-    Prohibitions::read(&kept.step.body).map_err(unreadable)
+    kept.step.read().map_err(unreadable)
 }
 
 fn wrong_reason(reason: &str) -> Option<Finding> {

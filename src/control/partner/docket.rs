@@ -39,7 +39,7 @@ pub(super) fn by(kept: &KeptStep, caller: &Caller) -> &'static str {
 /// What is known of a creative after a step.
 pub(super) fn record(kept: &KeptStep) -> Result<Record, Problem> {
     let told = told(&kept.step.subject);
-    serde_json::from_str(&kept.step.body).map_err(|why| Problem::unreadable(&told, &why))
+    kept.step.read().map_err(|why| Problem::unreadable(&told, &why))
 }
 
 /// Where a creative stands after a step.

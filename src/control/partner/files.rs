@@ -108,8 +108,7 @@ pub(super) async fn list(state: Shared, buyer: AsBuyer, asked: Asked) -> Answere
 
 fn line(kept: &KeptStep) -> Result<Value, Problem> {
     let subject = &kept.step.subject;
-    let body: Upload =
-        serde_json::from_str(&kept.step.body).map_err(|why| Problem::unreadable(&told(subject), &why))?;
+    let body: Upload = kept.step.read().map_err(|why| Problem::unreadable(&told(subject), &why))?;
     Ok(json!({
         "sha256": below_owner(subject),
         "kind": body.kind,

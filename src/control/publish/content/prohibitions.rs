@@ -89,7 +89,7 @@ fn read(kept: &KeptStep, book: &mut IdBook, market: &Market) -> Result<(MediaId,
         return Err(Unread::State(kept.step.state));
     }
     let media = book.find(&kept.step.subject.name).ok_or_else(|| Unread::Media(kept.step.subject.name.clone()))?;
-    let record = Record::read(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
+    let record: Record = kept.step.read().map_err(|error| Unread::Body(error.to_string()))?;
     let advertisers = record.advertisers.iter().map(|name| book.assign(name)).collect();
     let Record { categories, industries, domains, attributes, words, .. } = record;
     let categories = market.terms.content.with_industries(&categories, &industries);

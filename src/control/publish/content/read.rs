@@ -61,7 +61,7 @@ impl<'r> Reading<'r> {
         book: &mut IdBook,
         present: Option<CreativeId>,
     ) -> Result<Creative, Unread> {
-        let record: Record = serde_json::from_str(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
+        let record: Record = kept.step.read().map_err(|error| Unread::Body(error.to_string()))?;
         let submission = record.submission;
         let named = submission.subject();
         if named != kept.step.subject {
