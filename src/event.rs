@@ -25,7 +25,9 @@ pub use books::{Books, Journaled, LeaseRecord, LeaseState, Stored, Totals};
 pub use cause::{Cause, Measure, Party, Stage};
 pub use click::{Click, Clicked};
 pub use closing::{ClosedDay, DayClosing, LateExemption};
-pub use content::{Docket, DocketError, KeptStep, LARGEST_BLOB, Owner, Step, Subject, SubjectKind, Taken, Wanted};
+pub use content::{
+    Docket, DocketError, KeptStep, LARGEST_BLOB, Owner, Step, Subject, SubjectKind, Taken, Wanted, object,
+};
 pub use fact::{Entered, Fact, FactHead, FactKind, KeptFact, Kinds, Whose};
 pub use fund::{
     AccountChange, DayCommitment, DayTerms, Fund, GrantId, GrantTerms, KeptCommitment, LeasePart, Pot, Standing,

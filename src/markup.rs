@@ -27,6 +27,23 @@ use crate::market::supply::{Format, Size};
 use macros::Filler;
 pub use macros::{Identifiers, Known, fill};
 
+/// Text as HTML, for content and quoted attributes.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
 /// How an ad is shown, as far as its beacon depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Display<'d> {

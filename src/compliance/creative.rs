@@ -116,6 +116,19 @@ pub enum Origin {
     Bid,
 }
 
+/// The bid that a submission came from, in the bid's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BidWith {
+    /// Who bid, by its id in the config.
+    pub dsp: String,
+    /// Under which deal, by its id on the wire.
+    pub deal: String,
+    /// `bid.adomain`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+}
+
 /// All that is known of a version of a creative: the body of its steps in the docket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +138,9 @@ pub struct Record {
     /// Where it came from.
     #[serde(default)]
     pub origin: Origin,
+    /// With which bid it came, where it came with one: its DSP is told what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bid: Option<BidWith>,
     /// What the last checks found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -134,6 +150,14 @@ pub struct Record {
     /// The files that its markup names by URL, as far as they were fetched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<Named>,
+}
+
+impl Record {
+    /// What is known of a submission that nobody has looked at.
+    #[must_use]
+    pub const fn new(submission: Submission, origin: Origin) -> Self {
+        Self { submission, origin, bid: None, findings: Vec::new(), reasons: Vec::new(), named: Vec::new() }
+    }
 }
 
 impl Submission {

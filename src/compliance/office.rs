@@ -4,6 +4,7 @@
 mod aired;
 mod allowance;
 mod bid;
+mod bidder;
 mod message;
 mod submit;
 #[cfg(test)]
@@ -212,7 +213,7 @@ pub fn state_of(kept: &KeptStep) -> Result<CreativeState, Refusal> {
 pub fn body_of<T: DeserializeOwned>(kept: &KeptStep) -> Result<T, Refusal> {
     let unreadable =
         |error: serde_json::Error| Refusal::Unreadable { subject: kept.step.subject.clone(), why: error.to_string() };
-    serde_json::from_str(&kept.step.body).map_err(unreadable)
+    kept.step.read().map_err(unreadable)
 }
 
 /// A body as it is kept.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Weight};
 use super::words::Banned;
+use crate::market::policy::content::ContentTerms;
 
 pub use desk::{Change, Edit, EditError, Edited, IN_FORCE, Present, changes, edit, present};
 
@@ -19,6 +20,9 @@ pub struct Prohibitions {
     /// Categories of the IAB content taxonomy 1.0; a category includes its children.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
+    /// Industries, by the ids of the terms: of each its categories, and the advertisers that name it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub industries: Vec<String>,
     /// Advertisers, as `ACCOUNT/ADVERTISER`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advertisers: Vec<String>,
@@ -37,12 +41,16 @@ impl Prohibitions {
     /// Entries of each kind at most.
     pub const MOST: usize = 1_000;
 
-    /// What of it cannot be taken: every entry that is malformed, or there twice, and lists that are too long.
+    /// What of it cannot be taken: every entry that is malformed, not known, or there twice, and lists that are too long.
     #[must_use]
-    pub fn check(&self) -> Vec<Finding> {
+    pub fn check(&self, terms: &ContentTerms) -> Vec<Finding> {
         let mut found = Vec::new();
         let category = ("an IAB category such as IAB7 or IAB7-39", "应为 IAB 内容分类，如 IAB7 或 IAB7-39");
         each(&mut found, "categories", &self.categories, is_category, category);
+        let known: Vec<_> = terms.prohibitable().collect();
+        let listed = known.join(", ");
+        let industry = (&*format!("an industry of the exchange: {listed}"), &*format!("应为平台的行业编号：{listed}"));
+        each(&mut found, "industries", &self.industries, |id| known.contains(&id), industry);
         let advertiser = ("an advertiser as ACCOUNT/ADVERTISER", "应为“账户号/广告主编号”形式的广告主");
         each(&mut found, "advertisers", &self.advertisers, is_advertiser, advertiser);
         let domain = (
@@ -62,22 +70,12 @@ impl Prohibitions {
         found
     }
 
-    /// A record as its step in the docket has it: an object, and not a list of values in some order.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn read(body: &str) -> Result<Self, serde_json::Error> {
-        if !body.trim_start().starts_with('{') {
-            return Err(serde::de::Error::custom("expected an object"));
-        }
-        serde_json::from_str(body)
-    }
-
     /// What of this is not in another one.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         Self {
             categories: only(&self.categories, &other.categories),
+            industries: only(&self.industries, &other.industries),
             advertisers: only(&self.advertisers, &other.advertisers),
             domains: only(&self.domains, &other.domains),
             attributes: only(&self.attributes, &other.attributes),
@@ -91,13 +89,7 @@ fn only<T: Clone + Eq + Hash>(these: &[T], those: &[T]) -> Vec<T> {
     these.iter().filter(|it| !those.contains(it)).cloned().collect()
 }
 
-fn each(
-    found: &mut Vec<Finding>,
-    list: &str,
-    entries: &[String],
-    is: impl Fn(&str) -> bool,
-    (en, zh): (&'static str, &'static str),
-) {
+fn each(found: &mut Vec<Finding>, list: &str, entries: &[String], is: impl Fn(&str) -> bool, (en, zh): (&str, &str)) {
     let mut tell = |place: String, code, entry: &str, words: (String, String)| {
         found.push(Finding::new("R-CATEGORY", code, Weight::Refuse, (place, entry), words));
     };
@@ -150,11 +142,13 @@ fn is_domain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::policy::content::Industry;
 
     fn of(categories: &[&str], advertisers: &[&str], domains: &[&str], attributes: &[i32]) -> Prohibitions {
         let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
         Prohibitions {
             categories: texts(categories),
+            industries: Vec::new(),
             advertisers: texts(advertisers),
             domains: texts(domains),
             attributes: attributes.to_vec(),
@@ -162,18 +156,33 @@ mod tests {
         }
     }
 
+    fn terms() -> ContentTerms {
+        let of = |id: &str, of_all| Industry { id: id.to_owned(), of_all, ..Industry::default() };
+        ContentTerms { industries: vec![of("any", true), of("games", false), of("food", false)], ..Default::default() }
+    }
+
+    #[test]
+    fn r_category_an_industry_is_known_and_not_everybodys() {
+        let industries = ["games", "any", "toys", "games"].map(str::to_owned).to_vec();
+        let found = Prohibitions { industries, ..Prohibitions::default() }.check(&terms());
+        let told: Vec<_> = found.iter().map(|it| format!("{} {}", it.place, it.code)).collect();
+        assert_eq!(told, ["industries[1] malformed", "industries[2] malformed", "industries[3] twice"]);
+        assert_eq!(found[1].en, "must be an industry of the exchange: games, food");
+        assert_eq!((found[1].found.as_str(), found[1].zh.as_str()), ("toys", "应为平台的行业编号：games, food"));
+    }
+
     #[test]
     fn r_category_each_wrong_entry_is_told_with_its_place() {
         let right =
             of(&["IAB7", "IAB7-39", "IAB26"], &["80010003/paopao-games"], &["a.example", "xn--fiqs8s.cn"], &[1, 500]);
-        assert_eq!(right.check(), []);
+        assert_eq!(right.check(&terms()), []);
         let wrong = of(
             &["IAB27", "iab7", "IAB7-", "IAB7-1000", "IAB7", "IAB7"],
             &["paopao", "x/y", "80010003/", "80010003/a b"],
             &["A.example", "example", "https://a.example", "-a.example", "a..example"],
             &[0, 10_000, 1, 1],
         );
-        let told: Vec<_> = wrong.check().into_iter().map(|it| format!("{} {}", it.place, it.code)).collect();
+        let told: Vec<_> = wrong.check(&terms()).into_iter().map(|it| format!("{} {}", it.place, it.code)).collect();
         let expected = [
             "categories[0] malformed",
             "categories[1] malformed",
@@ -195,10 +204,10 @@ mod tests {
         ];
         assert_eq!(told, expected);
         let words = ["赌", "a", "Best Price", "a\tb", "赌"].map(str::to_owned).to_vec();
-        let told = Prohibitions { words, ..Prohibitions::default() }.check();
+        let told = Prohibitions { words, ..Prohibitions::default() }.check(&terms());
         let told: Vec<_> = told.into_iter().map(|it| format!("{} {}", it.place, it.code)).collect();
         assert_eq!(told, ["words[1] malformed", "words[3] malformed", "words[4] twice"]);
         let many = Prohibitions { attributes: (1..=1_001).collect(), ..Prohibitions::default() };
-        assert_eq!(many.check()[0].en, "1001 entries are more than 1000");
+        assert_eq!(many.check(&terms())[0].en, "1001 entries are more than 1000");
     }
 }

@@ -1,9 +1,11 @@
 //! What is reviewed and what happened to it: advertisers, documents, creatives, landing pages, media's prohibitions. Append-only: each step
 //! says all that is known after it, who took it, when and why. What a subject's body and state mean, its kind gives (`compliance`).
 
+use serde::de::DeserializeOwned;
+
 use super::StoreUnavailable;
 use crate::clock::UnixMillis;
-use crate::ids::{BuyerId, MediaId};
+use crate::ids::{BuyerId, DspId, MediaId};
 
 coded! {
     /// What a step is about. The codes are stored.
@@ -67,6 +69,8 @@ pub enum Owner {
     Buyer(BuyerId),
     /// A media's.
     Media(MediaId),
+    /// A DSP's.
+    Dsp(DspId),
 }
 
 impl Owner {
@@ -77,6 +81,7 @@ impl Owner {
             Self::Exchange => (0, 0),
             Self::Buyer(buyer) => (1, buyer.0),
             Self::Media(media) => (2, media.0),
+            Self::Dsp(dsp) => (3, dsp.0),
         }
     }
 
@@ -87,6 +92,7 @@ impl Owner {
             0 => Some(Self::Exchange),
             1 => Some(Self::Buyer(BuyerId(number))),
             2 => Some(Self::Media(MediaId(number))),
+            3 => Some(Self::Dsp(DspId(number))),
             _ => None,
         }
     }
@@ -111,6 +117,28 @@ pub struct Step {
     pub reason: String,
     /// All that is known of it after the step: a JSON object.
     pub body: String,
+}
+
+impl Step {
+    /// The body in the form of its kind.
+    ///
+    /// # Errors
+    /// See [`object`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        object(&self.body)
+    }
+}
+
+/// A JSON object in a form. Serde reads a list of values in the order of the fields as well, so `[]` as any form whose fields may all be left out:
+/// that is no body, and no record that somebody meant.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    if !text.trim_start().starts_with('{') {
+        return Err(serde::de::Error::custom("expected a JSON object"));
+    }
+    serde_json::from_str(text)
 }
 
 /// A step that is to be taken, by who knew the subject as it was.
@@ -246,4 +274,37 @@ pub trait Docket: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See [`Docket::put_off`].
     fn document(&self, digest: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreUnavailable>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A form whose fields may all be left out.
+    #[derive(Debug, Default, PartialEq, Eq, serde::Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Form {
+        words: Vec<String>,
+    }
+
+    #[test]
+    fn a_body_is_an_object_and_a_list_is_none() {
+        let step = |body: &str| Step {
+            subject: Subject { kind: SubjectKind::Prohibitions, name: "sunrise".to_owned(), version: 0 },
+            owner: Owner::Exchange,
+            state: 1,
+            due: None,
+            at: UnixMillis(0),
+            actor: String::new(),
+            reason: String::new(),
+            body: body.to_owned(),
+        };
+        for body in ["{}", " \n{ }", r#"{"words": []}"#] {
+            assert_eq!(step(body).read::<Form>().ok(), Some(Form::default()), "{body:?}");
+        }
+        for body in ["[]", " []", r#"[["a"]]"#, "null", "", r#"{"colour": 1}"#, "{} []"] {
+            assert!(step(body).read::<Form>().is_err(), "{body:?}");
+        }
+        assert_eq!(step("[]").read::<Form>().err().map(|it| it.to_string()), Some("expected a JSON object".to_owned()));
+    }
 }

@@ -162,6 +162,8 @@ pub struct Advertiser {
     pub domains: Vec<String>,
     /// Its category.
     pub category: String,
+    /// The industries that its registration names beside those of its category, by their ids.
+    pub industries: Vec<String>,
     /// The last day on which its documents are valid; `None`: something is missing, or its registration was taken back.
     pub qualified_until: Option<ShanghaiDay>,
 }

@@ -52,6 +52,8 @@ pub struct Media {
     pub prohibited: Prohibitions,
     /// Whether it shows content that has passed the automatic checks before a person has seen it, where a deal may serve it (R-REVIEW).
     pub takes_unreviewed: bool,
+    /// The categories among it as its contract names them: `prohibited` has those of its industries too.
+    pub prohibited_categories: Vec<String>,
     /// The advertisers among it as its contract names them, `ACCOUNT/ADVERTISER`: some may not be registered yet.
     pub prohibited_advertisers: Vec<String>,
     /// Whether a no-bid is answered as 200 with `{"id","nbr"}` instead of 204.
@@ -67,8 +69,10 @@ pub struct Media {
 /// What a media never shows (R-CATEGORY).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prohibitions {
-    /// Categories; a category includes its children.
+    /// Categories, those of the industries among them; a category includes its children.
     pub categories: Vec<String>,
+    /// Industries, by their ids: advertisers that name one are of it whatever their category.
+    pub industries: Vec<String>,
     /// Advertisers' domains, with their subdomains, lower case.
     pub domains: Vec<String>,
     /// Advertisers.
@@ -79,13 +83,24 @@ pub struct Prohibitions {
 
 impl Prohibitions {
     /// Nothing.
-    pub const NONE: &Self =
-        &Self { categories: Vec::new(), domains: Vec::new(), advertisers: Vec::new(), attributes: Vec::new() };
+    pub const NONE: &Self = &Self {
+        categories: Vec::new(),
+        industries: Vec::new(),
+        domains: Vec::new(),
+        advertisers: Vec::new(),
+        attributes: Vec::new(),
+    };
 
     /// Whether a category is one of them, or within one.
     #[must_use]
     pub fn has_category(&self, given: &str) -> bool {
         self.categories.iter().any(|banned| within_category(given, banned))
+    }
+
+    /// Whether one of these industries, which an advertiser names, is one of them.
+    #[must_use]
+    pub fn has_industry(&self, named: &[String]) -> bool {
+        named.iter().any(|industry| self.industries.contains(industry))
     }
 
     /// Whether a domain is one of them, or within one.

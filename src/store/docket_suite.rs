@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{MemoryDocket, SqliteDocket};
 use crate::clock::UnixMillis;
 use crate::event::{Docket, DocketError, Owner, Step, Subject, SubjectKind, Taken, Wanted};
-use crate::ids::{BuyerId, MediaId};
+use crate::ids::{BuyerId, DspId, MediaId};
 
 fn subject(kind: SubjectKind, name: &str, version: u32) -> Subject {
     Subject { kind, name: name.to_owned(), version }
@@ -125,7 +125,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let owner = prop_oneof![
         Just(Owner::Exchange),
         (0_u32..2).prop_map(|it| Owner::Buyer(BuyerId(it))),
-        (0_u32..2).prop_map(|it| Owner::Media(MediaId(it)))
+        (0_u32..2).prop_map(|it| Owner::Media(MediaId(it))),
+        (0_u32..2).prop_map(|it| Owner::Dsp(DspId(it)))
     ];
     let due = || prop::option::of(0_u64..40);
     let take = (kind(), 0_u8..4, 0_u32..3, owner, 0_u16..4, due(), prop::bool::weighted(0.8)).prop_map(
@@ -168,7 +169,7 @@ proptest! {
             prop_assert_eq!(memory.due(kind, UnixMillis(20), 5), sqlite.due(kind, UnixMillis(20), 5));
             prop_assert_eq!(memory.versions(kind, "1"), sqlite.versions(kind, "1"));
             for state in [None, Some(1)] {
-                for owner in [None, Some(Owner::Exchange), Some(Owner::Buyer(BuyerId(1)))] {
+                for owner in [None, Some(Owner::Exchange), Some(Owner::Buyer(BuyerId(1))), Some(Owner::Dsp(DspId(1)))] {
                     let wanted = Wanted { state, owner };
                     prop_assert_eq!(memory.list(kind, &wanted, 3, 4), sqlite.list(kind, &wanted, 3, 4));
                     for most in [0, 2, 100] {

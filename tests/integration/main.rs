@@ -55,6 +55,8 @@ mod golden;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod industries;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod kill_switches;

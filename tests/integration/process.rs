@@ -270,7 +270,10 @@ fn metrics_have_the_names_types_and_labels_that_are_promised() {
         let of = |series: &str| {
             series.strip_prefix(name).is_some_and(|rest| !rest.starts_with("_s") || rest.starts_with("_sum"))
         };
-        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && of(line)).collect();
+        let longer = FAMILIES.iter().filter(|(other, ..)| other.len() > name.len() && other.starts_with(name));
+        let is_longer = |series: &str| longer.clone().any(|(other, ..)| series.starts_with(other));
+        let samples = text.lines().filter(|line| !line.starts_with('#') && of(line) && !is_longer(line));
+        let samples: Vec<_> = samples.collect();
         assert!(!samples.is_empty(), "{name} has no sample");
         for sample in samples {
             let inside = sample.split_once('{').map_or("", |(_, rest)| rest.split_once('}').unwrap().0);

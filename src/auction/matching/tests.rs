@@ -36,6 +36,7 @@ fn media(id: u32) -> Media {
         consent_since: (id == 0).then_some(ShanghaiDay(0)),
         prohibited: Prohibitions::default(),
         takes_unreviewed: false,
+        prohibited_categories: Vec::new(),
         prohibited_advertisers: Vec::new(),
         no_bid_body: false,
         default_tmax_ms: 100,

@@ -216,7 +216,7 @@ fn resource(url: &str, size: Option<(u64, u64)>, is_played: bool) -> Resource {
 }
 
 fn record(submission: Submission, named: Vec<Named>) -> Record {
-    Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new(), named }
+    Record { named, ..Record::new(submission, Origin::Submitted) }
 }
 
 /// R-REVIEW: what was fetched is held against what was said of it.

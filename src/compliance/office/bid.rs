@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{By, Message, Office, Refusal, body_of, state_of};
+use super::{By, Message, Office, Refusal, bidder, body_of, state_of};
 use crate::compliance::creative::{Origin, Record, Submission};
 use crate::compliance::finding::{Finding, Weight};
 use crate::compliance::markup;
@@ -36,13 +36,16 @@ pub enum Heard {
     Submitted,
     /// It was known by now, or another version of it waits.
     Known,
-    /// No single advertiser of the buyer is registered with all of its domains (R-OWN). The buyer is told.
+    /// No single advertiser of the buyer is registered with all of its domains (R-OWN). The buyer and the DSP are told.
     NotRegistered,
-    /// It does not say all that a submission must say. The buyer is told.
+    /// It does not say all that a submission must say. The buyer and the DSP are told.
     Incomplete,
-    /// As many of the buyer wait as may. The buyer is told.
+    /// As many of the buyer wait as may. The buyer and the DSP are told.
     TooManyWaiting,
 }
+
+/// Words in English and Chinese.
+type Words = (String, String);
 
 /// As much of a record as says where it came from.
 #[derive(Deserialize)]
@@ -78,7 +81,16 @@ impl Office<'_> {
                 ),
                 format!("没有唯一一个以其域名（{found}）登记的广告主：请先登记，再次出价即可送审"),
             );
-            self.hinder(bid, "not-registered", "R-OWN", words)?;
+            let own = (
+                format!(
+                    "no single advertiser of the deal's buyer is registered with all of its domains ({found}): send the domains of one \
+                     in `adomain`, or have the buyer register it; then bid again"
+                ),
+                format!(
+                    "该交易的客户没有唯一一个以全部所列域名（{found}）登记的广告主：请在 adomain 中填写同一广告主的域名，或由客户先登记，再次出价即可送审"
+                ),
+            );
+            self.hinder(bid, ("not-registered", "R-OWN"), words, &own)?;
             return Ok(Heard::NotRegistered);
         };
         if self.waiting_by_bid(bid.buyer)? >= MOST_WAITING {
@@ -86,7 +98,7 @@ impl Office<'_> {
                 format!("{MOST_WAITING} creatives that your DSPs bid with wait for review already"),
                 format!("已有{MOST_WAITING}个由出价送审的创意在等待审核"),
             );
-            self.hinder(bid, "too-many-waiting", "R-REVIEW", words)?;
+            self.hinder(bid, ("too-many-waiting", "R-REVIEW"), words, &many_wait())?;
             return Ok(Heard::TooManyWaiting);
         }
         let version = versions.last().map_or(0, |kept| kept.step.subject.version) + 1;
@@ -96,25 +108,32 @@ impl Office<'_> {
         };
         let submission = match read {
             Ok(submission) => submission,
-            Err((en, zh)) => return self.incomplete(bid, (en.to_owned(), zh.to_owned())),
+            Err((en, zh)) => {
+                let words = (en.to_owned(), zh.to_owned());
+                return self.incomplete(bid, words.clone(), &words);
+            }
         };
         let (actor, reason) = (self.actor(bid), self.reason(bid));
-        match self.submit(&submission, Origin::Bid, &By { actor: &actor, reason: &reason }) {
+        match self.submit_of_bid(&submission, self.bid_with(bid).as_ref(), &By { actor: &actor, reason: &reason }) {
             Ok(_) => Ok(Heard::Submitted),
             // Somebody else submits it at this moment: another process that heard the same bid, say.
             Err(Refusal::Taken(_)) => Ok(Heard::Known),
-            Err(Refusal::Malformed(why)) => self.incomplete(bid, (why.clone(), why)),
-            Err(Refusal::Rule { en, zh, .. }) => self.incomplete(bid, (en, zh)),
+            Err(Refusal::Malformed(why)) => {
+                let words = |why: String| (why.clone(), format!("内容不符合要求：{why}"));
+                let own = bidder::in_words_of_bids(&why).map_or_else(of_its_buyer, words);
+                self.incomplete(bid, words(why), &own)
+            }
+            Err(Refusal::Rule { en, zh, .. }) => self.incomplete(bid, (en, zh), &of_its_buyer()),
             Err(Refusal::TooMany { rule, en, zh }) => {
-                self.hinder(bid, "too-many-waiting", rule, (en, zh))?;
+                self.hinder(bid, ("too-many-waiting", rule), (en, zh), &many_wait())?;
                 Ok(Heard::TooManyWaiting)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn incomplete(&self, bid: &UnreviewedBid, words: (String, String)) -> Result<Heard, Refusal> {
-        self.hinder(bid, "incomplete", "R-REVIEW", words)?;
+    fn incomplete(&self, bid: &UnreviewedBid, words: Words, own: &Words) -> Result<Heard, Refusal> {
+        self.hinder(bid, ("incomplete", "R-REVIEW"), words, own)?;
         Ok(Heard::Incomplete)
     }
 
@@ -219,8 +238,15 @@ impl Office<'_> {
         format!("bid for deal {deal}, of {}", listed(&bid.domains))
     }
 
-    /// Tells the buyer why a creative that was bid with is not submitted: once a day for each DSP and each kind of reason.
-    fn hinder(&self, bid: &UnreviewedBid, kind: &str, rule: &str, (en, zh): (String, String)) -> Result<(), Refusal> {
+    /// Tells the buyer why a creative that was bid with is not submitted: once a day for each DSP and each kind of reason. And the DSP, in words of
+    /// its own.
+    fn hinder(
+        &self,
+        bid: &UnreviewedBid,
+        (kind, rule): (&str, &str),
+        (en, zh): Words,
+        own: &Words,
+    ) -> Result<(), Refusal> {
         let (actor, crid, day) = (self.actor(bid), word(&bid.crid), self.now.shanghai_day());
         let (dsp, key) = (actor.trim_start_matches("dsp:"), format!("bid/{actor}/{day}/{kind}"));
         let message = Message {
@@ -229,8 +255,32 @@ impl Office<'_> {
             en: format!("creative {crid}, which DSP {dsp} bid with, is not in review: {en}"),
             zh: format!("DSP {dsp} 出价所用创意 {crid} 未能送审：{zh}"),
         };
-        self.tell(Owner::Buyer(bid.buyer), &key, &message, &By::exchange("a bid's creative is not in review"))
+        let by = By::exchange("a bid's creative is not in review");
+        let judge = || {
+            let buyers = self.message(Owner::Buyer(bid.buyer), &key, &message, &by)?;
+            let dsps = self.hindered(bid, (kind, rule), (&own.0, &own.1))?;
+            Ok((buyers.into_iter().chain(dsps).collect(), ()))
+        };
+        self.take(judge).map(|_| ())
     }
+}
+
+/// Why a DSP's content waits for others': how many they are is their buyer's.
+fn many_wait() -> Words {
+    (
+        "as much of its buyer's content as may waits for review already: bid with it again when some is decided"
+            .to_owned(),
+        "该客户等待审核的创意已达上限：待部分审核完成后再次出价即可送审".to_owned(),
+    )
+}
+
+/// What a DSP is told where what its bid did not say is wrong.
+fn of_its_buyer() -> Words {
+    (
+        "what its buyer has submitted or registered for it does not hold any more: the buyer submits it anew"
+            .to_owned(),
+        "客户就该创意提交或登记的内容已失效：请由客户重新提交".to_owned(),
+    )
 }
 
 fn body_came(kept: &KeptStep) -> Result<Origin, Refusal> {
@@ -330,11 +380,11 @@ fn page_of(submission: &Submission, domains: &[String]) -> String {
 }
 
 /// Words of a bid in one line, cut where they are long.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(LONGEST_WORD).collect()
 }
 
-fn listed(domains: &[String]) -> String {
+pub(super) fn listed(domains: &[String]) -> String {
     let told: Vec<_> = domains.iter().take(4).map(|domain| word(domain)).collect();
     if told.is_empty() { "no domain".to_owned() } else { told.join(", ") }
 }

@@ -7,6 +7,8 @@ use crate::event::{KeptStep, Owner, Subject, SubjectKind, Taken, Wanted};
 
 /// The longest key of a message, bytes.
 const LONGEST_KEY: usize = 300;
+/// Messages of a DSP that it has not read, at most.
+pub(super) const MOST_UNREAD: u32 = 1_000;
 
 /// A message to a partner: the body of its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +34,17 @@ pub enum MessageState {
     Read = 2,
 }
 
-/// A message's subject: its owner's kind and number, and the key that makes it unique.
-fn subject(owner: Owner, key: &str) -> Subject {
-    let name = match owner {
-        Owner::Exchange => format!("exchange/{key}"),
-        Owner::Buyer(buyer) => format!("buyer-{}/{key}", buyer.0),
-        Owner::Media(media) => format!("media-{}/{key}", media.0),
-    };
-    Subject { kind: SubjectKind::Message, name, version: 0 }
+impl Message {
+    /// A message's name in the docket: its owner's kind and number, and the key that makes it unique.
+    #[must_use]
+    pub fn name(owner: Owner, key: &str) -> String {
+        match owner {
+            Owner::Exchange => format!("exchange/{key}"),
+            Owner::Buyer(buyer) => format!("buyer-{}/{key}", buyer.0),
+            Owner::Media(media) => format!("media-{}/{key}", media.0),
+            Owner::Dsp(dsp) => format!("dsp-{}/{key}", dsp.0),
+        }
+    }
 }
 
 impl Office<'_> {
@@ -52,7 +57,7 @@ impl Office<'_> {
         self.take(judge).map(|_| ())
     }
 
-    /// The step that tells it, for a commit of several; `None`: it was told before.
+    /// The step that tells it, for a commit of several; `None`: it was told before, or is a DSP's that has not read [`MOST_UNREAD`].
     pub(in crate::compliance) fn message(
         &self,
         owner: Owner,
@@ -63,12 +68,19 @@ impl Office<'_> {
         if key.is_empty() || key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
             return Err(Refusal::Malformed(format!("a message's key must be one line of 1 to {LONGEST_KEY} bytes")));
         }
-        let subject = subject(owner, key);
-        if self.docket.standing(&subject)?.is_some() {
+        let subject = Subject { kind: SubjectKind::Message, name: Message::name(owner, key), version: 0 };
+        if self.docket.standing(&subject)?.is_some() || self.has_many_unread(owner)? {
             return Ok(None);
         }
         let state = MessageState::Unread as u16;
         Ok(Some(self.step((subject, owner), 0, (state, written(message)?), by)))
+    }
+
+    /// Whether an owner is told nothing more until it has read some. What a DSP is told follows from its own bids, however many it sends.
+    fn has_many_unread(&self, owner: Owner) -> Result<bool, Refusal> {
+        let Owner::Dsp(_) = owner else { return Ok(false) };
+        let wanted = Wanted { state: Some(MessageState::Unread as u16), owner: Some(owner) };
+        Ok(self.docket.count(SubjectKind::Message, &wanted, MOST_UNREAD)? >= MOST_UNREAD)
     }
 
     /// At most `limit` messages of an owner above a place, the oldest first; `unread`: only those.

@@ -1,7 +1,7 @@
 //! Drafts and submissions, single and in batches (R-REVIEW, R-OWN).
 
 use super::{By, Office, Refusal, body_of, state_of, written};
-use crate::compliance::creative::{Origin, Record, Submission};
+use crate::compliance::creative::{BidWith, Origin, Record, Submission};
 use crate::compliance::review;
 use crate::event::{KeptStep, Owner, Subject, SubjectKind, Taken, Wanted};
 use crate::market::demand::CreativeState;
@@ -33,7 +33,7 @@ impl Office<'_> {
     /// [`Refusal::Malformed`] for its form, [`Refusal::Rule`] where a rule is against it, [`Refusal::Taken`] where the version was submitted with
     /// other content or is not the next one, [`Refusal::Unavailable`].
     pub fn submit(&self, submission: &Submission, origin: Origin, by: &By<'_>) -> Result<Receipt, Refusal> {
-        self.enter(submission, (CreativeState::Checking, origin), by)
+        self.enter(submission, (CreativeState::Checking, origin, None), by)
     }
 
     /// Keeps a version as a draft: it is not checked, and may be written again until it is submitted.
@@ -41,7 +41,7 @@ impl Office<'_> {
     /// # Errors
     /// See [`Office::submit`].
     pub fn draft(&self, submission: &Submission, by: &By<'_>) -> Result<Receipt, Refusal> {
-        self.enter(submission, (CreativeState::Draft, Origin::Submitted), by)
+        self.enter(submission, (CreativeState::Draft, Origin::Submitted, None), by)
     }
 
     /// Submits a batch, each for itself: one that is refused holds up no other. The answers are in the order of the batch.
@@ -61,23 +61,33 @@ impl Office<'_> {
         Ok(batch.iter().map(|submission| self.submit(submission, origin, by)).collect())
     }
 
+    /// Submits what came with a bid: its DSP is told what becomes of it.
+    pub(super) fn submit_of_bid(
+        &self,
+        submission: &Submission,
+        bid: Option<&BidWith>,
+        by: &By<'_>,
+    ) -> Result<Receipt, Refusal> {
+        self.enter(submission, (CreativeState::Checking, Origin::Bid, bid), by)
+    }
+
     fn enter(
         &self,
         submission: &Submission,
-        (to, origin): (CreativeState, Origin),
+        (to, origin, bid): (CreativeState, Origin, Option<&BidWith>),
         by: &By<'_>,
     ) -> Result<Receipt, Refusal> {
         submission.judge(&self.terms().limits, self.now)?;
         let owner = Owner::Buyer(self.buyer(&submission.account)?);
         self.owns(submission)?;
-        let judge = || self.entering(submission, (to, origin), owner, by);
+        let judge = || self.entering(submission, (to, origin, bid), owner, by);
         self.take(judge).map(|(_, receipt)| receipt)
     }
 
     fn entering(
         &self,
         submission: &Submission,
-        (to, origin): (CreativeState, Origin),
+        (to, origin, bid): (CreativeState, Origin, Option<&BidWith>),
         owner: Owner,
         by: &By<'_>,
     ) -> Result<(Vec<Taken>, Receipt), Refusal> {
@@ -102,13 +112,7 @@ impl Office<'_> {
         if to == CreativeState::Checking {
             self.has_room(owner)?;
         }
-        let record = Record {
-            submission: submission.clone(),
-            origin,
-            findings: Vec::new(),
-            reasons: Vec::new(),
-            named: Vec::new(),
-        };
+        let record = Record { bid: bid.cloned(), ..Record::new(submission.clone(), origin) };
         let body = written(&record)?;
         let mut taken = self.step((subject.clone(), owner), before.map_or(0, |kept| kept.seq), (to.code(), body), by);
         taken.step.due = review::due(to, submission, self.now);

@@ -384,13 +384,7 @@ fn r_app_an_ad_says_what_is_registered_of_its_app() {
         Submission { landing_page, app, markup: markup.to_owned(), ..banner() }
     };
     let codes = |markup: &str| -> Vec<String> {
-        let record = Record {
-            submission: with(markup),
-            origin: Origin::Submitted,
-            findings: vec![],
-            reasons: vec![],
-            named: Vec::new(),
-        };
+        let record = Record::new(with(markup), Origin::Submitted);
         let found = office.examine(&record, &[]).unwrap();
         found.into_iter().map(|it| format!("{} {}", it.code, it.found)).collect()
     };

@@ -37,7 +37,7 @@ pub struct Moved {
 }
 
 impl Office<'_> {
-    /// Takes a version into another state, tells its buyer, and ends what it replaces, all in one commit.
+    /// Takes a version into another state, tells its buyer (and its DSP, where it came with a bid), and ends what it replaces, all in one commit.
     ///
     /// # Errors
     /// [`Refusal::Rule`] where the table of states, the documents or a finding is against it, [`Refusal::Malformed`] for a reason that is not on the
@@ -118,6 +118,7 @@ impl Office<'_> {
         if let Some(message) = self.message_of(subject, (from, to), &record, by) {
             let key = format!("creative/{}/{}/{}", subject.name, subject.version, kept.seq);
             steps.extend(self.message(owner, &key, &message, by)?);
+            steps.extend(self.verdict_of_bid(subject, (from, to), (&record, owner), &key)?);
         }
         Ok((steps, Moved { state: to, changed: true, replaced }))
     }

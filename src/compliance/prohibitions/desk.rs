@@ -110,7 +110,7 @@ pub fn edit(
 ) -> Result<Edited, EditError> {
     let known = market.media.iter().find(|it| it.wire == media);
     let owner = Owner::Media(known.ok_or_else(|| EditError::UnknownMedia(media.to_owned()))?.id);
-    let mut wrong = wanted.check();
+    let mut wrong = wanted.check(&market.terms.content);
     wrong.extend(wrong_reason(edit.reason));
     if !wrong.is_empty() {
         return Err(EditError::Wrong(wrong));
@@ -173,7 +173,7 @@ fn record_of(kept: &KeptStep) -> Result<Prohibitions, EditError> {
         media: kept.step.subject.name.clone(),
         why: error.to_string(),
     };
-    Prohibitions::read(&kept.step.body).map_err(unreadable)
+    kept.step.read().map_err(unreadable)
 }
 
 fn wrong_reason(reason: &str) -> Option<Finding> {

@@ -76,6 +76,7 @@ fn assign<I: DenseId>(book: &mut IdBook, names: impl Iterator<Item = impl AsRef<
 
 fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut Parts) {
     for media in &folder.supply.media.entries {
+        let industries: Vec<_> = media.prohibited_industries.iter().map(|it| it.value.clone()).collect();
         parts.media.push(Media {
             id: book.assign(&media.id),
             wire: media.id.clone(),
@@ -84,12 +85,14 @@ fn media(folder: &Folder, terms: &ExchangeTerms, book: &mut IdBook, parts: &mut 
             margin: media.margin,
             consent_since: media.consent_since,
             prohibited: Prohibitions {
-                categories: media.prohibited_categories.clone(),
+                categories: terms.content.with_industries(&media.prohibited_categories, &industries),
+                industries,
                 domains: media.prohibited_advertisers.clone(),
                 advertisers: media.prohibited_ids.iter().map(|name| book.assign(name)).collect(),
                 attributes: media.prohibited_attributes.clone(),
             },
             takes_unreviewed: media.takes_unreviewed,
+            prohibited_categories: media.prohibited_categories.clone(),
             prohibited_advertisers: media.prohibited_ids.clone(),
             no_bid_body: media.no_bid_body,
             default_tmax_ms: media.default_tmax_ms.map_or(terms.default_tmax_ms, |tmax| tmax.value),
@@ -168,6 +171,7 @@ fn demand(folder: &Folder, dsp_buyers: &[Option<Vec<usize>>], numbers: &Numbers,
             source: advertiser.source.clone(),
             domains: advertiser.domains.clone(),
             category: advertiser.category.clone(),
+            industries: Vec::new(),
             qualified_until: Some(advertiser.qualified_until.value),
         });
     }

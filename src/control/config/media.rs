@@ -20,6 +20,7 @@ const MEDIA_KEYS: &[&str] = &[
     "margin",
     "consent_since",
     "prohibited_categories",
+    "prohibited_industries",
     "prohibited_advertisers",
     "prohibited_advertiser_ids",
     "prohibited_attributes",
@@ -57,6 +58,8 @@ pub(super) struct MediaEntry {
     pub(super) margin: Margin,
     pub(super) consent_since: Option<ShanghaiDay>,
     pub(super) prohibited_categories: Vec<String>,
+    /// By the ids of content.toml.
+    pub(super) prohibited_industries: Vec<At<String>>,
     pub(super) prohibited_advertisers: Vec<String>,
     /// `ACCOUNT/ADVERTISER`.
     pub(super) prohibited_ids: Vec<String>,
@@ -146,6 +149,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
     let margin = table.required("margin", percent);
     let consent_since = table.optional("consent_since", day);
     let categories = table.list("prohibited_categories", category);
+    let industries = table.list("prohibited_industries", id);
     let advertisers = table.list("prohibited_advertisers", domain);
     let advertiser_ids = table.list("prohibited_advertiser_ids", advertiser_name);
     let attributes = table.list("prohibited_attributes", attribute);
@@ -183,6 +187,7 @@ fn media(table: Table<'_>, supply: &mut Supply) {
             margin: margin?,
             consent_since: consent_since?,
             prohibited_categories: values(categories?),
+            prohibited_industries: industries?,
             prohibited_advertisers: values(advertisers?),
             prohibited_ids: values(advertiser_ids?),
             prohibited_attributes: values(attributes?),

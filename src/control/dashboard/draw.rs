@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::figures::{Figures, ReloadReport, Thrown};
 use crate::control::view::{Counted, DealLine, DspLine, Progress, segment};
+use crate::markup::escaped as text;
 
 const PAGE: &str = include_str!("page.html");
 /// Points of a full curve; its length and height are those of the picture in `page.html`.
@@ -113,22 +114,6 @@ fn fill<'v>(template: &str, value: impl Fn(&str) -> &'v str) -> String {
         page.push_str(rest);
     }
     page
-}
-
-/// Text as HTML, for content and quoted attributes.
-fn text(raw: &str) -> String {
-    let mut safe = String::with_capacity(raw.len());
-    for character in raw.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            _ => safe.push(character),
-        }
-    }
-    safe
 }
 
 fn words(label: &str) -> String {

@@ -38,12 +38,12 @@ impl Caller {
         format!("{} {}", self.partner.kind(), self.name)
     }
 
-    /// Whose is in the docket what is its own; `None` for a DSP, which has nothing there.
-    pub(super) const fn owner(&self) -> Option<Owner> {
+    /// Whose is in the docket what is its own.
+    pub(super) const fn owner(&self) -> Owner {
         match self.partner {
-            Partner::Buyer(id) => Some(Owner::Buyer(id)),
-            Partner::Media(id) => Some(Owner::Media(id)),
-            Partner::Dsp(_) => None,
+            Partner::Buyer(id) => Owner::Buyer(id),
+            Partner::Media(id) => Owner::Media(id),
+            Partner::Dsp(id) => Owner::Dsp(id),
         }
     }
 }

@@ -27,8 +27,8 @@ pub(super) fn told(subject: &Subject) -> String {
 }
 
 /// Whether a step is the caller's business; names say so already, this says it again.
-pub(super) fn is_of(kept: &KeptStep, owner: Option<Owner>) -> bool {
-    owner == Some(kept.step.owner)
+pub(super) fn is_of(kept: &KeptStep, owner: Owner) -> bool {
+    owner == kept.step.owner
 }
 
 /// Who took a step: the partner itself, or the exchange, whose people are not named.
@@ -39,7 +39,7 @@ pub(super) fn by(kept: &KeptStep, caller: &Caller) -> &'static str {
 /// What is known of a creative after a step.
 pub(super) fn record(kept: &KeptStep) -> Result<Record, Problem> {
     let told = told(&kept.step.subject);
-    serde_json::from_str(&kept.step.body).map_err(|why| Problem::unreadable(&told, &why))
+    kept.step.read().map_err(|why| Problem::unreadable(&told, &why))
 }
 
 /// Where a creative stands after a step.

@@ -64,7 +64,7 @@ fn kept(state: &ControlState, caller: &Caller, body: &[u8], declared: &str) -> D
     }
     let upload = Upload { kind: kind.to_owned(), bytes: body.len() as u64 };
     let step = Step {
-        owner: caller.owner().ok_or_else(Problem::not_found)?,
+        owner: caller.owner(),
         state: KEPT,
         due: None,
         at: now,
@@ -95,7 +95,7 @@ pub(super) async fn list(state: Shared, buyer: AsBuyer, asked: Asked) -> Answere
     let asked = Page::of(asked)?;
     read(state.0, buyer.caller, move |state, caller| {
         let (above, limit) = (asked.number(0)?, asked.limit()?);
-        let wanted = Wanted { state: None, owner: caller.owner() };
+        let wanted = Wanted { state: None, owner: Some(caller.owner()) };
         let most = u32::try_from(limit + 1).unwrap_or(u32::MAX);
         let mut kept = state.docket().list(SubjectKind::Upload, &wanted, above, most)?;
         let more = kept.len() > limit;
@@ -108,8 +108,7 @@ pub(super) async fn list(state: Shared, buyer: AsBuyer, asked: Asked) -> Answere
 
 fn line(kept: &KeptStep) -> Result<Value, Problem> {
     let subject = &kept.step.subject;
-    let body: Upload =
-        serde_json::from_str(&kept.step.body).map_err(|why| Problem::unreadable(&told(subject), &why))?;
+    let body: Upload = kept.step.read().map_err(|why| Problem::unreadable(&told(subject), &why))?;
     Ok(json!({
         "sha256": below_owner(subject),
         "kind": body.kind,

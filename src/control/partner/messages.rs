@@ -1,4 +1,5 @@
-//! What a buyer or media is told: suspensions, rejections, documents that end (R-NOTICE's platform notices), and whether it has read it.
+//! What a partner is told, and whether it has read it: suspensions, rejections, documents that end (R-NOTICE's platform notices); a DSP, what
+//! became of content that it bid with.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
@@ -10,11 +11,9 @@ use super::caller::Caller;
 use super::change::{Sent, note, office};
 use super::docket::below_owner;
 use super::lists::{Page, page};
-use super::problem::Problem;
 use super::{Answered, LARGEST_BODY, read};
-use crate::compliance::office::{By, MessageState};
+use crate::compliance::office::{By, Message, MessageState};
 use crate::control::admin::Shared;
-use crate::event::Owner;
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +29,7 @@ pub(super) async fn list(state: Shared, caller: Caller, asked: Result<Query<Whic
     let Query(Which { cursor, limit, unread }) = asked?;
     let asked = Page::new(cursor, limit);
     read(state.0, caller, move |state, caller| {
-        let owner = caller.owner().ok_or_else(Problem::not_found)?;
+        let owner = caller.owner();
         let (above, limit, market) = (asked.number(0)?, asked.limit()?, state.market());
         let most = u32::try_from(limit + 1).unwrap_or(u32::MAX);
         let mut found = office(state, &market).messages(owner, unread, (above, most))?;
@@ -61,12 +60,7 @@ pub(super) async fn acknowledge(
 ) -> Answered {
     let (Path(id), whole) = (id?, sent.anything(LARGEST_BODY).await?);
     note(state.0, caller, whole, move |state, caller, _| {
-        let owner = caller.owner().ok_or_else(Problem::not_found)?;
-        let name = match owner {
-            Owner::Buyer(buyer) => format!("buyer-{}/{id}", buyer.0),
-            Owner::Media(media) => format!("media-{}/{id}", media.0),
-            Owner::Exchange => return Err(Problem::not_found()),
-        };
+        let (owner, name) = (caller.owner(), Message::name(caller.owner(), &id));
         let market = state.market();
         let by = By { actor: &caller.actor(), reason: "read" };
         office(state, &market).read(owner, &name, &by)?;

@@ -15,7 +15,7 @@ use crate::compliance::finding::Finding;
 use crate::compliance::prohibitions::{self, Edit, EditError, Present, Prohibitions};
 use crate::control::admin::{ControlState, Shared};
 use crate::control::view::prohibitions::{change_line, present_line};
-use crate::event::{DocketError, KeptStep, StoreUnavailable};
+use crate::event::{DocketError, KeptStep, StoreUnavailable, object};
 use crate::ids::MediaId;
 
 /// The largest body, bytes: every list as long as it may be, with names of the usual length several times over.
@@ -72,7 +72,7 @@ pub(super) async fn edit(state: Shared, media: AsMedia, sent: Sent) -> Answered 
     let whole = sent.large_json(&state, LARGEST_RECORD).await?;
     change(state.0, media.caller, whole, move |state, caller, body| {
         let Wanted { after, prohibitions, reason } = parsed(body)?;
-        let wanted = Prohibitions::read(prohibitions.get()).map_err(|error| {
+        let wanted: Prohibitions = object(prohibitions.get()).map_err(|error| {
             Problem::bad_body(error.to_string(), format!("请求正文格式不符：{error}")).at("prohibitions")
         })?;
         let key = format!("by key {}", caller.key_id);

@@ -83,7 +83,7 @@ pub(super) async fn list<F: Form>(state: Shared, buyer: AsBuyer, asked: Asked) -
     let asked = Page::of(asked)?;
     read(state.0, buyer.caller, move |state, caller| {
         let (above, limit) = (asked.number(0)?, asked.limit()?);
-        let wanted = Wanted { state: None, owner: caller.owner() };
+        let wanted = Wanted { state: None, owner: Some(caller.owner()) };
         let most = u32::try_from(limit + 1).unwrap_or(u32::MAX);
         let mut kept = state.docket().list(F::KIND, &wanted, above, most)?;
         let more = kept.len() > limit;

@@ -180,13 +180,7 @@ impl Plane {
         let buyer = self.buyer(account);
         let subject = submission.subject();
         let after = self.docket.standing(&subject).unwrap().map_or(0, |kept| kept.seq);
-        let record = Record {
-            submission,
-            origin: Origin::Submitted,
-            findings: Vec::new(),
-            reasons: Vec::new(),
-            named: Vec::new(),
-        };
+        let record = Record::new(submission, Origin::Submitted);
         let step = Step {
             subject,
             owner: Owner::Buyer(buyer),

@@ -195,7 +195,7 @@ impl Review {
         let Some(last) = steps.last().map(|step| step.seq) else { return Ok(built) };
         let creatives = names_of(SubjectKind::Creative, &steps);
         let changed = self.refresh(&creatives, market)?;
-        let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps))? || changed;
+        let changed = self.refresh_prohibitions(&names_of(SubjectKind::Prohibitions, &steps), market)? || changed;
         self.look_at(&creatives, market)?;
         let advertisers = advertisers::names_of(&steps);
         let changed = self.refresh_advertisers(&advertisers, market, today)? || changed;
@@ -213,7 +213,7 @@ impl Review {
             let after = self.docket.last_step()?;
             self.troubles.clear();
             let (standing, stopped) = self.read_all(market)?;
-            let prohibited = self.read_prohibitions()?;
+            let prohibited = self.read_prohibitions(market)?;
             let advertisers = self.read_advertisers(market, today)?;
             match self.save_numbers() {
                 Ok(()) => {}
@@ -278,7 +278,7 @@ impl Review {
     fn turn(&mut self, market: &Market, today: ShanghaiDay) -> Result<(), StoreUnavailable> {
         let troubled = |kind| self.troubles.keys().filter(move |it| it.kind == kind).map(|it| it.name.clone());
         let mut names: BTreeSet<String> = troubled(SubjectKind::Creative).collect();
-        let prohibitions = troubled(SubjectKind::Prohibitions).collect();
+        let prohibitions = troubled(SubjectKind::Prohibitions).chain(self.prohibiting_industries(market)).collect();
         for fallback in market.deals.iter().filter_map(|deal| market.creative_numbered(deal.fallback?)) {
             if let (None, Some(buyer)) = (&fallback.markup, market.buyers.get(fallback.buyer)) {
                 names.insert(format!("{}/{}", buyer.account, fallback.crid()));
@@ -290,7 +290,7 @@ impl Review {
         }
         self.learn(market);
         self.refresh(&names, market)?;
-        self.refresh_prohibitions(&prohibitions)?;
+        self.refresh_prohibitions(&prohibitions, market)?;
         self.look_at_config(market);
         // Their industries' documents, and what the config says of them, may be others.
         self.turn_advertisers(market, today)?;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::compliance::creative::Submission;
 use crate::market::supply::Format;
+pub(super) use crate::markup::escaped as text;
 
 /// The most parts that are shown.
 const MOST_PARTS: usize = 60;
@@ -144,22 +145,6 @@ fn native(markup: &str) -> Vec<Part> {
     }
     parts.extend(link(native).map(|it| ("link".to_owned(), Shown::Text(it))));
     parts
-}
-
-/// Text as HTML, for content and quoted attributes.
-pub(super) fn text(raw: &str) -> String {
-    let mut safe = String::with_capacity(raw.len());
-    for letter in raw.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

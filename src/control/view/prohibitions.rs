@@ -23,7 +23,8 @@ pub(in crate::control) fn present_line(
         "prohibitions": record(&present.record),
         "contract": market.media.get(media).map(|media| {
             json!({
-                "categories": media.prohibited.categories,
+                "categories": media.prohibited_categories,
+                "industries": media.prohibited.industries,
                 "advertisers": media.prohibited_advertisers,
                 "domains": media.prohibited.domains,
                 "attributes": media.prohibited.attributes,
@@ -48,8 +49,9 @@ pub(in crate::control) fn change_line(change: &Change, by: impl Fn(&KeptStep) ->
 
 /// All lists, those that are empty too.
 fn record(record: &Prohibitions) -> Value {
-    let Prohibitions { categories, advertisers, domains, attributes, words } = record;
+    let Prohibitions { categories, industries, advertisers, domains, attributes, words } = record;
     json!({
-        "categories": categories, "advertisers": advertisers, "domains": domains, "attributes": attributes, "words": words,
+        "categories": categories, "industries": industries, "advertisers": advertisers, "domains": domains,
+        "attributes": attributes, "words": words,
     })
 }

@@ -145,6 +145,24 @@ impl ContentTerms {
         self.industries.iter().find(|industry| industry.id == id)
     }
 
+    /// The industries that a media may prohibit, by their ids (R-CATEGORY): all but those that everybody is of.
+    pub fn prohibitable(&self) -> impl Iterator<Item = &str> + Clone {
+        self.industries.iter().filter(|industry| !industry.of_all).map(|industry| industry.id.as_str())
+    }
+
+    /// Categories, with those of industries, each once (R-CATEGORY). An industry that is not known has none.
+    #[must_use]
+    pub fn with_industries(&self, categories: &[String], industries: &[String]) -> Vec<String> {
+        let mut all = categories.to_vec();
+        let known = industries.iter().filter_map(|id| self.industry(id));
+        for category in known.flat_map(|industry| &industry.categories) {
+            if !all.contains(category) {
+                all.push(category.clone());
+            }
+        }
+        all
+    }
+
     /// The reason with that code.
     #[must_use]
     pub fn reason(&self, code: &str) -> Option<&Reason> {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::paper::{Cell, Column, Paper, Table, money};
+use crate::markup::escaped;
 
 const STYLE: &str = include_str!("statement.css");
 
@@ -146,19 +147,4 @@ fn foot(page: &mut String, paper: &Paper) {
 fn push(page: &mut String, html: &str) {
     // Writing to a string cannot fail.
     let _ = page.write_str(html);
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }

@@ -64,6 +64,7 @@ pub(crate) fn market() -> Market {
         source: "Milk".to_owned(),
         domains: vec![],
         category: "IAB8".to_owned(),
+        industries: vec![],
         qualified_until: Some(day("2027-12-31")),
     };
     let price = |text| CpmMicroYuan::parse_yuan(text).unwrap();

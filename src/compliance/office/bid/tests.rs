@@ -1,8 +1,11 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use super::super::message::MOST_UNREAD;
 use super::super::tests::{BY, market, market_edited, noon};
 use super::super::{MessageState, Verdict};
 use super::*;
+use crate::clock::UnixMillis;
+use crate::compliance::creative::BidWith;
 use crate::event::{Docket, Subject};
 use crate::market::Market;
 use crate::market::supply::Formats;
@@ -57,6 +60,12 @@ fn r_review_a_bids_creative_is_submitted_once_in_the_bids_own_words() {
     assert_eq!((it.format, it.sizes.as_slice(), it.markup.as_str()), (Format::Banner, &[LARGE][..], MARKUP));
     assert_eq!((it.categories.as_slice(), it.attributes.as_slice()), (&["IAB9-30".to_owned()][..], &[1][..]));
     assert_eq!((record.origin, kept.step.actor.as_str()), (Origin::Bid, "dsp:basalt"));
+    let with = BidWith {
+        dsp: "basalt".to_owned(),
+        deal: "PD-2026-PAOPAO".to_owned(),
+        domains: vec!["play.paopao.example".to_owned()],
+    };
+    assert_eq!(record.bid, Some(with));
     assert_eq!(kept.step.reason, "bid for deal PD-2026-PAOPAO, of play.paopao.example");
     assert_eq!(state_of(&kept), Ok(Checking));
     // Whatever a DSP fills in, and whatever another one calls by the same name.
@@ -244,4 +253,147 @@ fn r_review_a_bid_finds_no_room_where_the_buyers_own_creatives_take_it() {
     assert!(message.zh.contains("上限为 2"), "{}", message.zh);
     decide(&office, 1, CreativeState::Rejected);
     assert_eq!(office.submit_bid(&late), Ok(Heard::Submitted));
+}
+
+/// What a DSP has to read, in English.
+fn told(office: &Office<'_>, dsp: &str) -> Vec<Message> {
+    let dsp = office.market.dsps.iter().find(|it| it.wire == dsp).unwrap().id;
+    office.messages(Owner::Dsp(dsp), true, (0, 9)).unwrap().into_iter().map(|(_, message)| message).collect()
+}
+
+/// R-SECRET.
+#[test]
+fn r_secret_a_dsp_is_told_why_its_bids_content_is_not_in_review_in_the_words_of_its_bid() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let foreign = UnreviewedBid { domains: vec!["other.example".to_owned()], ..bid(&market) };
+    for crid in ["new-7", "new-8"] {
+        let bid = UnreviewedBid { crid: crid.to_owned(), ..foreign.clone() };
+        assert_eq!(office.submit_bid(&bid), Ok(Heard::NotRegistered));
+    }
+    let messages = told(&office, "basalt");
+    let [message] = messages.as_slice() else { panic!("once for a deal, a day and a reason: {messages:?}") };
+    let own = "creative new-7 (adomain other.example), which you bid with for deal PD-2026-PAOPAO, is not in review: no single advertiser";
+    assert!(
+        message.en.starts_with(own) && message.en.ends_with("have the buyer register it; then bid again"),
+        "{message:?}"
+    );
+    assert!(message.zh.starts_with("您在交易 PD-2026-PAOPAO 中出价所用创意 new-7（adomain：other.example）未能送审："));
+    assert_eq!(
+        (message.rule.as_str(), message.about.as_str()),
+        ("R-OWN", "creative new-7, bid with for deal PD-2026-PAOPAO")
+    );
+    // Another deal, another reason and another day are others.
+    let deal = market.deals.iter().find(|it| it.id != foreign.deal).unwrap().id;
+    office.submit_bid(&UnreviewedBid { deal, ..foreign.clone() }).unwrap();
+    office.submit_bid(&UnreviewedBid { markup: "x".repeat(70_000), ..bid(&market) }).unwrap();
+    Office { now: noon().plus_ms(86_400_000), ..office }.submit_bid(&foreign).unwrap();
+    let messages = told(&office, "basalt");
+    assert_eq!(messages.len(), 4);
+    assert!(messages[2].en.contains("`adm`: has 70000 bytes"), "by the bid's own field: {:?}", messages[2]);
+    assert_eq!((told(&office, "aurora"), told(&office, "comet")), (vec![], vec![]), "nobody else is told");
+}
+
+/// R-SECRET: what a version takes over from the one before, and how much of its buyer's waits, are its buyer's.
+#[test]
+fn r_secret_what_hinders_on_the_buyers_side_is_told_to_the_dsp_without_it() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let until = noon().plus_ms(3_600_000).0;
+    let first = submission_of(&bid(&market), "80010003", ("paopao-games".to_owned(), 1)).unwrap();
+    office.submit(&Submission { display_until_ms: Some(until), ..first }, Origin::Submitted, &BY).unwrap();
+    decide(&office, 1, CreativeState::Approved);
+    let late = Office { now: UnixMillis(until), ..office };
+    let changed = UnreviewedBid { changed: true, markup: "<b>2</b>".to_owned(), ..bid(&market) };
+    assert_eq!(late.submit_bid(&changed), Ok(Heard::Incomplete));
+    let [hindered] = told(&office, "basalt").try_into().unwrap();
+    assert!(hindered.en.ends_with("does not hold any more: the buyer submits it anew"), "{hindered:?}");
+    for n in 0..=MOST_WAITING {
+        office.submit_bid(&UnreviewedBid { crid: format!("more-{n}"), ..bid(&market) }).unwrap();
+    }
+    let [_, full] = told(&office, "basalt").try_into().unwrap();
+    assert!(full.en.contains("may waits for review already") && !full.en.contains("100 creatives"), "{full:?}");
+}
+
+/// R-REVIEW, R-SECRET.
+#[test]
+fn r_review_a_dsp_is_told_the_verdicts_on_what_came_with_its_bid_and_no_others() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let of = |version| Subject { kind: SubjectKind::Creative, name: "80010003/new-7".to_owned(), version };
+    let code = &market.terms.content.reasons[0];
+    let reasons = std::slice::from_ref(&code.code);
+    let verdict = |to, reasons, findings| Verdict { to, reasons, findings, files: None, seen: None };
+    office.submit_bid(&bid(&market)).unwrap();
+    assert!(told(&office, "basalt").is_empty(), "that it is in review, `/creatives` says");
+    decide(&office, 1, CreativeState::Approved);
+    office.suspend(&of(1), reasons, &By { actor: "reviewer", reason: "seen by Wang" }).unwrap();
+    office.resume(&of(1), reasons, &BY).unwrap();
+    // The next one is the buyer's own: its DSP learns nothing of it.
+    let own = Submission { version: 2, ..office.creative(&of(1)).unwrap().2.submission };
+    office.submit(&Submission { markup: "<b>2</b>".to_owned(), ..own }, Origin::Submitted, &BY).unwrap();
+    decide(&office, 2, CreativeState::Rejected);
+    // And one more with a bid, which the checks refuse for what it says and for what its buyer has added.
+    let third = UnreviewedBid { changed: true, markup: "<b>3</b>".to_owned(), ..bid(&market) };
+    assert_eq!(office.submit_bid(&third), Ok(Heard::Submitted));
+    let refused =
+        |place: &str, en: &'static str| Finding::new("R-MALICE", "x", Weight::Refuse, (place, "y"), (en, "中文"));
+    let person = Finding::new("R-REVIEW", "x", Weight::Person, ("adm", "y"), ("for a person", "z"));
+    let findings = [
+        refused("adm:1:1", "a script"),
+        refused("monitors.click[0]", "a monitor"),
+        refused("landing_page", "a page"),
+        person,
+    ];
+    office.decide(&of(3), &verdict(CreativeState::Rejected, &[], Some(&findings)), &By::exchange("checked")).unwrap();
+    let words: Vec<_> = told(&office, "basalt").into_iter().map(|it| it.en).collect();
+    let about = |version| {
+        format!(
+            "creative new-7 version {version} (adomain play.paopao.example), which you bid with for deal PD-2026-PAOPAO, "
+        )
+    };
+    let expected = [
+        format!("{}is approved: bids with it count", about(1)),
+        format!("{}is suspended: bids with it are refused until it is resumed. Why: {}", about(1), code.name.en),
+        format!("{}is resumed: bids with it count again", about(1)),
+        format!(
+            "{}is rejected: bid with another `crid`, or have its buyer submit it anew. Why: a script (R-MALICE, adm:1:1); 2 more, which its \
+             buyer reads",
+            about(3)
+        ),
+    ];
+    assert_eq!(words, expected);
+    let dsp = |name: &str| market.dsps.iter().find(|it| it.wire == name).unwrap().id;
+    let all = docket.list(SubjectKind::Message, &Wanted::default(), 0, 99).unwrap();
+    assert!(
+        all.iter()
+            .all(|kept| matches!(kept.step.owner, Owner::Buyer(_)) || kept.step.owner == Owner::Dsp(dsp("basalt")))
+    );
+    // Who may not bid for the buyer any more is told nothing more of it: aurora has no seat of it.
+    office.submit_bid(&UnreviewedBid { dsp: dsp("aurora"), crid: "old".to_owned(), ..bid(&market) }).unwrap();
+    let old = Subject { name: "80010003/old".to_owned(), ..of(1) };
+    office.decide(&old, &verdict(CreativeState::Rejected, &[], None), &BY).unwrap();
+    assert_eq!(told(&office, "aurora"), []);
+}
+
+#[test]
+fn r_review_a_dsp_that_reads_nothing_is_told_no_more() {
+    let (docket, market) = (MemoryDocket::default(), market());
+    let office = Office { docket: &docket, market: &market, now: noon() };
+    let (dsp, buyer) = (bid(&market).dsp, bid(&market).buyer);
+    let words = || "x".to_owned();
+    let message = Message { rule: "R-REVIEW".to_owned(), about: words(), en: words(), zh: words() };
+    for owner in [Owner::Dsp(dsp), Owner::Buyer(buyer)] {
+        for n in 0..=MOST_UNREAD {
+            office.tell(owner, &n.to_string(), &message, &BY).unwrap();
+        }
+    }
+    let count = |owner| office.messages(owner, true, (0, 9_999)).unwrap().len();
+    let most = MOST_UNREAD as usize;
+    assert_eq!((count(Owner::Dsp(dsp)), count(Owner::Buyer(buyer))), (most, most + 1), "a buyer's are its duties");
+    office.submit_bid(&UnreviewedBid { size: None, ..bid(&market) }).unwrap();
+    assert_eq!((count(Owner::Dsp(dsp)), count(Owner::Buyer(buyer))), (most, most + 2), "and nobody else goes without");
+    office.read(Owner::Dsp(dsp), &Message::name(Owner::Dsp(dsp), "0"), &BY).unwrap();
+    office.submit_bid(&UnreviewedBid { size: None, ..bid(&market) }).unwrap();
+    assert_eq!(count(Owner::Dsp(dsp)), most);
 }

@@ -52,3 +52,22 @@ fn a_list_that_is_given_takes_the_place_of_the_shipped_one_and_problems_have_the
         ],
     );
 }
+
+/// R-CATEGORY.
+#[test]
+fn r_category_a_media_prohibits_industries_that_content_knows() {
+    let before = "prohibited_categories = [\"IAB7-39\"";
+    let with = |list: &str| format!("prohibited_industries = [{list}]\n{before}");
+    let market = edited(&[("media.toml", before, &with("\"games\", \"medicine\""))]).unwrap().market;
+    let sunrise = market.media.iter().find(|it| it.wire == "sunrise").unwrap();
+    assert_eq!(sunrise.prohibited.categories, ["IAB7-39", "IAB25", "IAB26", "IAB9-30"]);
+    assert_eq!(sunrise.prohibited.industries, ["games", "medicine"]);
+    assert_eq!(sunrise.prohibited_categories, ["IAB7-39", "IAB25", "IAB26"], "as its contract says");
+    let known: Vec<_> = market.terms.content.prohibitable().collect();
+    let told = |line: u32, name: &str| {
+        let why = "is no industry of content.toml that a media may prohibit (R-CATEGORY)";
+        format!("config/media.toml:{line}: `{name}` {why}; known: {}", known.join(", "))
+    };
+    assert!(known.contains(&"weapons") && !known.contains(&"any"));
+    check(&[("media.toml", before, &with("\"toys\", \"any\""))], &[&told(13, "any"), &told(13, "toys")]);
+}

@@ -11,7 +11,7 @@ fn an_unknown_key_is_refused_with_what_was_meant() {
         ],
         &[
             "config/deals.toml:17: unknown key `daily_volumes` in deal; did you mean `daily_volume`?",
-            "config/media.toml:55: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_advertisers, prohibited_advertiser_ids, prohibited_attributes, unreviewed, no_bid_body, default_tmax, currency, state, keys, partner_keys, properties, placements",
+            "config/media.toml:55: unknown key `colour` in media; known here: id, name, kind, margin, consent_since, prohibited_categories, prohibited_industries, prohibited_advertisers, prohibited_advertiser_ids, prohibited_attributes, unreviewed, no_bid_body, default_tmax, currency, state, keys, partner_keys, properties, placements",
         ],
     );
 }

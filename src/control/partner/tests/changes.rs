@@ -293,6 +293,11 @@ fn messages_are_read_once_and_by_their_owner() {
         office.tell(owner, "document/1", &message("ends soon"), &by).unwrap();
         let sunrise = market.media.iter().find(|media| media.wire == "sunrise").unwrap().id;
         office.tell(Owner::Media(sunrise), "own", &message("for the media"), &by).unwrap();
+        // A DSP's number may be a buyer's or media's too.
+        for dsp in market.dsps.iter() {
+            let words = format!("for {}", dsp.wire);
+            office.tell(Owner::Dsp(dsp.id), &format!("own/{}", dsp.wire), &message(&words), &by).unwrap();
+        }
         let told = async |partner, query: &str| {
             let page = plane.get(partner, &format!("/messages?{query}")).await.json();
             let items = page["items"].as_array().unwrap().clone();
@@ -313,7 +318,13 @@ fn messages_are_read_once_and_by_their_owner() {
         assert_eq!(told(BUYER, "").await, ["ends soon", "rejected"]);
         let body = plane.get(BUYER, "/messages").await.body;
         assert!(!body.contains("Wang") && body.contains("\"read\":true"), "{body}");
-        assert_eq!(plane.get(("dsp", "aurora"), "/messages").await.status, 404, "a DSP is told nothing here");
+        for dsp in ["aurora", "basalt", "comet"] {
+            assert_eq!(told(("dsp", dsp), "").await, [format!("for {dsp}")]);
+            let path = format!("/messages/{}/acknowledge", segment("own/aurora"));
+            let expected = if dsp == "aurora" { 200 } else { 404 };
+            assert_eq!(plane.post_with(("dsp", dsp), &path, &[], "").await.status, expected, "R-SECRET: {dsp}");
+        }
+        assert!(told(("dsp", "aurora"), "unread=true").await.is_empty());
     });
 }
 

@@ -74,8 +74,23 @@ fn secrets_of(partner: (&str, &str)) -> Vec<String> {
             format!("Company of {account}"),
             format!("PMP-2026-{}", &account[4..]),
         ],
-        (_, id) => vec![format!("demo-{id}"), format!("{id}-partner"), format!("never-on-{id}.example")],
+        (_, id) => {
+            let names = ["demo-{}", "{}-partner", "never-on-{}.example", "words of {}"];
+            names.iter().map(|name| name.replace("{}", id)).collect()
+        }
     }
+}
+
+/// Lays down a message of a DSP's or media's.
+fn tell(plane: &Plane, (kind, id): (&str, &str)) {
+    let market = plane.state.market();
+    let dsp = market.dsps.iter().find(|it| (kind, it.wire.as_str()) == ("dsp", id)).map(|it| Owner::Dsp(it.id));
+    let media = market.media.iter().find(|it| (kind, it.wire.as_str()) == ("media", id)).map(|it| Owner::Media(it.id));
+    let Some(owner) = dsp.or(media) else { return };
+    let words = format!("words of {id}");
+    let message = Message { rule: "R-REVIEW".to_owned(), about: words.clone(), en: words.clone(), zh: words };
+    let by = By { actor: "a test", reason: "" };
+    change::office(&plane.state, &market).tell(owner, &format!("own/{id}"), &message, &by).unwrap();
 }
 
 /// Lays down an advertiser, a document, an app and a message of a buyer's.
@@ -170,6 +185,7 @@ proptest! {
                     plane.submit(account, "the same for all", 1, CreativeState::Approved);
                 }
             }
+            PARTNERS.into_iter().for_each(|partner| tell(&plane, partner));
             for (_, media) in PARTNERS.into_iter().filter(|(kind, _)| *kind == "media") {
                 let record = json!({ "after": 0, "prohibitions": { "domains": [format!("never-on-{media}.example")] } });
                 assert_eq!(plane.put(("media", media), "/prohibitions", &record).await.status, 200);

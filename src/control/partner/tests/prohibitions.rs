@@ -8,7 +8,7 @@ const PATH: &str = "/prohibitions";
 
 fn no_games(after: u64) -> Value {
     json!({ "after": after, "reason": "no games", "prohibitions": {
-        "categories": ["IAB9"], "advertisers": ["80010003/paopao-games"], "domains": ["paopao.example"], "attributes": [6],
+        "categories": ["IAB9"], "industries": ["games"], "advertisers": ["80010003/paopao-games"], "domains": ["paopao.example"], "attributes": [6],
         "words": ["游戏"],
     }})
 }
@@ -43,7 +43,7 @@ fn r_category_a_media_edits_what_it_knew_and_is_told_what_is_there_otherwise() {
         let second = plane.put(MEDIA, PATH, &other).await.json();
         assert_eq!(
             second["prohibitions"],
-            json!({ "categories": ["IAB8-5"], "advertisers": [], "domains": [], "attributes": [], "words": [] })
+            json!({ "categories": ["IAB8-5"], "industries": [], "advertisers": [], "domains": [], "attributes": [], "words": [] })
         );
         assert_eq!(plane.get(OTHER, PATH).await.json()["prohibitions"]["categories"], json!([]), "another's stays");
         let kept = plane.docket.steps(0, 9).unwrap();
@@ -105,6 +105,10 @@ fn r_category_what_cannot_be_taken_is_named_by_its_place_in_both_languages() {
             (vec![json!("categories[1]"), json!("domains[0]")], Some("R-CATEGORY"))
         );
         assert!(error["findings"][0]["zh"].as_str().unwrap().contains("分类"), "{error}");
+        wrong["prohibitions"] = json!({ "industries": ["medicine", "toys"] });
+        let error = plane.put(MEDIA, PATH, &wrong).await.json()["error"]["findings"][0].clone();
+        assert_eq!((&error["place"], &error["found"]), (&json!("industries[1]"), &json!("toys")));
+        assert!(error["en"].as_str().unwrap().contains("medical-services, medicine,"), "those that there are: {error}");
         wrong["prohibitions"] = json!({ "categories": vec!["x"; 1_000] });
         let many = plane.put(MEDIA, PATH, &wrong).await;
         assert_eq!((many.status, many.json()["error"]["findings"].as_array().unwrap().len()), (422, 100));

@@ -141,6 +141,7 @@ impl Review {
             source: it.source,
             domains: it.domains,
             category: it.category,
+            industries: it.industries,
             qualified_until: come_to.until,
         };
         Ok(Some((id, Arc::new(advertiser))))

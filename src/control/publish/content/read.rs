@@ -31,6 +31,9 @@ pub(super) enum Unread {
     /// Nobody has that id.
     #[error("media {0} has never been in a config")]
     Media(String),
+    /// Industries that content.toml had when they were prohibited.
+    #[error("industries {0} are not in content.toml any more: of these only advertisers that name them are kept away")]
+    Industries(String),
     /// More versions than a charge can say.
     #[error("version {0} is beyond 65535")]
     Version(u32),
@@ -58,7 +61,7 @@ impl<'r> Reading<'r> {
         book: &mut IdBook,
         present: Option<CreativeId>,
     ) -> Result<Creative, Unread> {
-        let record: Record = serde_json::from_str(&kept.step.body).map_err(|error| Unread::Body(error.to_string()))?;
+        let record: Record = kept.step.read().map_err(|error| Unread::Body(error.to_string()))?;
         let submission = record.submission;
         let named = submission.subject();
         if named != kept.step.subject {

@@ -232,7 +232,7 @@ impl Review {
 
 /// What a creative says: its markup's texts, and its offer. `None`: its record cannot be read, and what was known of it stays.
 fn said_in(kept: &KeptStep) -> Option<Vec<Spoken>> {
-    let record: crate::compliance::creative::Record = serde_json::from_str(&kept.step.body).ok()?;
+    let record: crate::compliance::creative::Record = kept.step.read().ok()?;
     Some(crate::compliance::words::said(&record.submission))
 }
 

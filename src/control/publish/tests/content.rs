@@ -20,7 +20,7 @@ fn record(account: &str, crid: &str, version: u32) -> Record {
     (submission.account, submission.advertiser) = (account.into(), "paopao-games".into());
     (submission.crid, submission.version, submission.sizes) = (crid.into(), version, vec![SIZE]);
     submission.landing_page = format!("https://paopao.example/{version}");
-    Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new(), named: Vec::new() }
+    Record::new(submission, Origin::Submitted)
 }
 
 /// A step of a creative's version, with its record or another body.
@@ -260,6 +260,7 @@ prohibited_categories = [",
     let by = Edit { at: noon(), actor: "sunrise", reason: "no games" };
     let wanted = Wanted {
         categories: vec!["IAB9".into()],
+        industries: Vec::new(),
         advertisers: vec!["80010003/paopao-games".into(), "80010003/registered-later".into()],
         domains: vec!["paopao.example".into()],
         attributes: vec![6],
@@ -319,4 +320,66 @@ prohibited_categories = [",
     );
     assert_eq!(last(1, "{}"), 0, "it can be read again");
     assert_eq!(prohibited(&bench.publisher)[1], Prohibitions::default());
+}
+
+/// R-CATEGORY: an industry is what content.toml says that it is, in the contract and in the media's own word; whoever names it is of it.
+#[test]
+fn r_category_a_prohibited_industry_is_its_categories_as_the_generation_has_them() {
+    let contract = (
+        "media.toml",
+        "prohibited_categories = [\"IAB7-39\"",
+        "prohibited_industries = [\"food\"]\nprohibited_categories = [\"IAB7-39\"",
+    );
+    let industry = |id: &str, categories: &str| {
+        format!("[[industry]]\nid = \"{id}\"\nzh = \"业\"\nen = \"{id}\"\ncategories = [{categories}]\n\n")
+    };
+    let limits = "[limits]";
+    let listed =
+        [industry("food", "\"IAB8\", \"IAB7-39\""), industry("games", "\"IAB9-30\", \"IAB9-31\""), limits.to_owned()]
+            .concat();
+    let mut bench = Bench::edited(&[contract, ("content.toml", limits, &listed)]);
+    let market = bench.publisher.exchange().market.load_full();
+    let by = Edit { at: noon(), actor: "sunrise", reason: "" };
+    let wanted = Wanted { categories: vec!["IAB9-31".into()], industries: vec!["games".into()], ..Wanted::default() };
+    let take = |wanted: &Wanted, market: &Market, after| {
+        edit_prohibitions(&*bench.docket, market, "sunrise", (wanted, after), &by)
+    };
+    let unknown = Wanted { industries: vec!["toys".into()], ..Wanted::default() };
+    let wrong = take(&unknown, &market, 0).unwrap_err();
+    assert!(matches!(&wrong, EditError::Wrong(found) if found[0].en.ends_with(": food, games")), "{wrong:?}");
+    let first = take(&wanted, &market, 0).unwrap().seq;
+    bench.publisher.follow_content().unwrap();
+    let categories = |publisher: &Publisher| prohibited(publisher).map(|it| it.categories);
+    let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let contract = texts(&["IAB7-39", "IAB25", "IAB26", "IAB8"]);
+    assert_eq!(categories(&bench.publisher), [contract, texts(&["IAB9-31", "IAB9-30"])]);
+    let [_, own] = prohibited(&bench.publisher);
+    assert!(
+        own.has_industry(&texts(&["food", "games"])) && !own.has_industry(&texts(&["food"])),
+        "by those that an advertiser names"
+    );
+
+    bench.edit("content.toml", "\"IAB9-30\", \"IAB9-31\"", "\"IAB9-5\"");
+    bench.edit("content.toml", "\"IAB8\", \"IAB7-39\"", "\"IAB8-5\"");
+    bench.reload().unwrap();
+    let contract = texts(&["IAB7-39", "IAB25", "IAB26", "IAB8-5"]);
+    let changed = [contract, texts(&["IAB9-31", "IAB9-5"])];
+    assert_eq!(categories(&bench.publisher), changed, "with the reload");
+    bench.restart(false).unwrap();
+    assert_eq!(categories(&bench.publisher), changed, "after a restart");
+
+    // One that content.toml drops takes nothing else away, and is told until the media drops it.
+    bench.edit("content.toml", "id = \"games\"", "id = \"play\"");
+    bench.reload().unwrap();
+    assert_eq!(prohibited(&bench.publisher)[1].categories, ["IAB9-31"]);
+    let trouble = bench.publisher.content_troubles().remove(0).message;
+    assert!(
+        trouble.starts_with("prohibitions of media sunrise: industries games are not in content.toml any more"),
+        "{trouble}"
+    );
+    let market = bench.publisher.exchange().market.load_full();
+    let wanted = Wanted { industries: vec!["play".into()], ..wanted };
+    edit_prohibitions(&*bench.docket, &market, "sunrise", (&wanted, first), &by).unwrap();
+    bench.publisher.follow_content().unwrap();
+    assert_eq!((prohibited(&bench.publisher)[1].categories.len(), bench.publisher.content_troubles()), (2, vec![]));
 }

@@ -101,13 +101,7 @@ mod tests {
             named("https://a.example/2", 3, None, true),
             named("https://a.example/3", 4, None, false),
         ];
-        let record = Record {
-            submission,
-            origin: Origin::Submitted,
-            findings: Vec::new(),
-            reasons: Vec::new(),
-            named: all.to_vec(),
-        };
+        let record = Record { named: all.to_vec(), ..Record::new(submission, Origin::Submitted) };
         let digest = |it: u8| digest_of(&format!("{it:064x}")).unwrap();
         assert_eq!(shown(&record), [("https://a.example/2".to_owned(), digest(9)), (one.to_owned(), digest(2))]);
         assert_eq!(digests(&record), [9, 1, 2, 3].map(digest));

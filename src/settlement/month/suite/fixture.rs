@@ -81,6 +81,7 @@ pub(super) fn market_with(buyer: Buyer, deals: Vec<Deal>) -> Market {
         source: "Qinghe".to_owned(),
         domains: vec!["qinghe.example".to_owned()],
         category: "food".to_owned(),
+        industries: vec![],
         qualified_until: Some(day("2030-01-01")),
     };
     let parts = Parts { buyers: vec![buyer], advertisers: vec![advertiser], deals, ..Parts::default() };

@@ -30,6 +30,7 @@ fn market(until: Option<ShanghaiDay>) -> Market {
         source: "A client".to_owned(),
         domains: vec![],
         category: String::new(),
+        industries: vec![],
         qualified_until: Some(today()),
     };
     let mut buyers = vec![buyer(0), buyer(1)];
