@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::super::tests::{BY, market, market_edited, noon};
+use super::super::tests::{BY, market, market_with, noon};
 use super::super::{MessageState, Verdict};
 use super::*;
 use crate::event::{Docket, Subject};
@@ -40,7 +40,7 @@ fn versions(docket: &dyn Docket, crid: &str) -> Vec<KeptStep> {
 
 fn decide(office: &Office<'_>, version: u32, to: CreativeState) {
     let subject = Subject { kind: SubjectKind::Creative, name: "80010003/new-7".to_owned(), version };
-    let verdict = |to| Verdict { to, reasons: &[], findings: None, seen: None };
+    let verdict = |to| Verdict { to, reasons: &[], findings: None, files: None, seen: None };
     office.decide(&subject, &verdict(PendingReview), &BY).unwrap();
     office.decide(&subject, &verdict(to), &BY).unwrap();
 }
@@ -228,7 +228,7 @@ fn r_review_no_more_of_a_buyer_wait_by_bids_than_may() {
 /// R-REVIEW: what the buyer's own submissions leave no room for is not submitted either, and the buyer is told; with room it comes again.
 #[test]
 fn r_review_a_bid_finds_no_room_where_the_buyers_own_creatives_take_it() {
-    let (docket, market) = (MemoryDocket::default(), market_edited("waiting = 1000", "waiting = 2"));
+    let (docket, market) = (MemoryDocket::default(), market_with("waiting = 1000", "waiting = 2"));
     let office = Office { docket: &docket, market: &market, now: noon() };
     let own = submission_of(&bid(&market), "80010003", ("paopao-games".to_owned(), 1)).unwrap();
     for crid in ["new-7", "own-2"] {
