@@ -4,7 +4,7 @@ use loadtest::dsp::Temper;
 use pmpx::auction::BidRejection;
 use pmpx::clock::UnixMillis;
 use pmpx::compliance::creative::{Origin, Record, Submission};
-use pmpx::event::{Cause, Docket, Measure, Owner, Step, Subject, SubjectKind, Taken};
+use pmpx::event::{Cause, Docket, Ledger, Measure, Owner, Step, Subject, SubjectKind, Taken};
 use pmpx::exchange::Exchange;
 use pmpx::ids::BuyerId;
 use pmpx::market::Market;
@@ -365,8 +365,13 @@ fn r_idle_an_unused_account_does_not_trade_until_it_is_verified() {
     assert_eq!((status, &told["idle"]), (200, &json!(false)), "{told}");
     pmpx.wait_until("it trades again", || !is_idle());
     let won = bids(&pmpx.auction("citypages", &top())).remove(0);
-    // What is delivered for it uses it, as far as the books say so an hour later.
+    // What is delivered for it uses it, once the books say so.
     assert_eq!(pmpx.get(won["burl"].as_str().unwrap()).status, 200);
+    pmpx.set_clock("2026-11-22T23:00:00+08:00");
+    let today = moment(NOON).shanghai_day();
+    pmpx.wait_until("it is booked", || {
+        !pmpx.store().snapshot().unwrap().day_sums(today, today, None).unwrap().is_empty()
+    });
     pmpx.set_clock("2026-11-23T01:00:00+08:00");
     pmpx.wait_until("its use is noted", || {
         let last = pmpx.docket().standing(&subject).unwrap().unwrap().step;

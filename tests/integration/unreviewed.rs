@@ -282,7 +282,9 @@ fn r_review_what_is_won_before_review_takes_its_whole_quantity_of_the_share_and_
     let frequency = json!({"impressions": 2, "per": "day", "unknown_user": "serve"});
     let deal =
         json!({"review": "after", "unreviewed_a_day": 5, "formats": ["banner", "video"], "frequency": frequency});
-    let over = json!({"state": "paused", "review": "after", "unreviewed_a_day": 5, "until": "2026-11-21"});
+    let over = json!({
+        "state": "paused", "review": "after", "unreviewed_a_day": 5, "until": "2026-11-21", "formats": ["banner"],
+    });
     let pmpx = Pmpx::start(
         NOON,
         &json!({

@@ -15,7 +15,7 @@ use crate::compliance::examine::Rooms;
 use crate::compliance::finding::Weight;
 use crate::compliance::markup::Resource;
 use crate::compliance::media::tests::{encoded, mp4, picture};
-use crate::compliance::office::tests::{BY, market, market_edited, noon};
+use crate::compliance::office::tests::{BY, market, market_with, noon};
 use crate::compliance::office::{Office, Refusal};
 use crate::event::{Docket, Subject};
 use crate::market::demand::CreativeState;
@@ -319,7 +319,7 @@ fn submitted(office: &Office<'_>) -> (Subject, String) {
 /// R-REVIEW: nobody is asked before its files were seen; what was seen is told; and checking again fetches anew.
 #[test]
 fn r_review_a_creative_waits_for_its_files_and_holds_up_no_other() {
-    let market = market_edited("crawl = false", "crawl = true");
+    let market = market_with("crawl = false", "crawl = true");
     let rooms = Rooms::of(&market, noon().shanghai_day()).unwrap();
     let docket = MemoryDocket::default();
     let office = Office { docket: &docket, market: &market, now: noon() };

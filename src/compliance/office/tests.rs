@@ -23,7 +23,7 @@ pub(crate) fn market() -> Market {
 }
 
 /// The same with something else in its files.
-pub(crate) fn market_edited(old: &str, new: &str) -> Market {
+pub(crate) fn market_with(old: &str, new: &str) -> Market {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir("config").unwrap() {
         let path = entry.unwrap().path();
@@ -94,7 +94,7 @@ fn r_review_a_batch_is_judged_item_by_item_and_bounded() {
 
 #[test]
 fn r_review_a_buyers_creatives_wait_in_bounded_number() {
-    let (docket, market) = (MemoryDocket::default(), market_edited("waiting = 1000", "waiting = 2"));
+    let (docket, market) = (MemoryDocket::default(), market_with("waiting = 1000", "waiting = 2"));
     let office = Office { docket: &docket, market: &market, now: noon() };
     let named = |crid: &str| Submission { crid: crid.to_owned(), ..banner() };
     pending(&office, 1);

@@ -7,7 +7,7 @@ use crate::compliance::crawl::Agent;
 use crate::compliance::creative::Origin;
 use crate::compliance::creative::tests::banner;
 use crate::compliance::landing::{Deed, Noted, Sight, Verdict, Watched, subject};
-use crate::compliance::office::tests::{BY, market, market_edited, noon};
+use crate::compliance::office::tests::{BY, market, market_with, noon};
 use crate::compliance::office::{Verdict as OfCreative, written};
 use crate::event::{Step, Taken, Wanted};
 use crate::store::{MemoryDocket, SqliteDocket};
@@ -186,7 +186,7 @@ fn r_damage_content_the_buyer_is_told_once_of_each_stop_and_of_what_is_unlawful(
 #[test]
 fn r_landing_frozen_creatives_are_suspended_where_the_list_has_no_such_reason() {
     let own = "[[reason]]\ncode = \"quality\"\nrule = \"R-REVIEW\"\nzh = \"质量\"\nen = \"quality\"\n\n[accounts]";
-    let market = market_edited("[accounts]", own);
+    let market = market_with("[accounts]", own);
     let docket = MemoryDocket::default();
     let office = Office { docket: &docket, market: &market, now: noon() };
     let creative = approved(&office, "milk-9");

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use super::super::message::MOST_UNREAD;
-use super::super::tests::{BY, market, market_edited, noon};
+use super::super::tests::{BY, market, market_with, noon};
 use super::super::{MessageState, Verdict};
 use super::*;
 use crate::clock::UnixMillis;
@@ -237,7 +237,7 @@ fn r_review_no_more_of_a_buyer_wait_by_bids_than_may() {
 /// R-REVIEW: what the buyer's own submissions leave no room for is not submitted either, and the buyer is told; with room it comes again.
 #[test]
 fn r_review_a_bid_finds_no_room_where_the_buyers_own_creatives_take_it() {
-    let (docket, market) = (MemoryDocket::default(), market_edited("waiting = 1000", "waiting = 2"));
+    let (docket, market) = (MemoryDocket::default(), market_with("waiting = 1000", "waiting = 2"));
     let office = Office { docket: &docket, market: &market, now: noon() };
     let own = submission_of(&bid(&market), "80010003", ("paopao-games".to_owned(), 1)).unwrap();
     for crid in ["new-7", "own-2"] {
