@@ -8,6 +8,7 @@ pub mod check;
 pub mod crawl;
 pub mod creative;
 pub mod examine;
+pub mod files;
 pub mod finding;
 pub mod html;
 pub mod landing;

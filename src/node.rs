@@ -7,6 +7,7 @@ mod crawler;
 mod desk;
 mod drain;
 mod examiner;
+mod files;
 mod intake;
 mod keeper;
 
@@ -32,6 +33,7 @@ pub use drain::Hurry;
 
 use drain::Drain;
 use examiner::Examiner;
+use files::Files;
 use intake::Intake;
 use keeper::{Duty, Keeper};
 
@@ -93,6 +95,8 @@ pub struct Node {
     data_plane: DataPlane,
     keeper: Keeper,
     examiner: Examiner,
+    /// Fetches what the markup of creatives names.
+    files: Files,
     intake: Intake,
     crawler: Crawler,
     notifier: Notifier,
@@ -137,13 +141,14 @@ impl Node {
         let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), (control, review), watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher.clone())?;
-        let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone())?;
+        let files = Files::start(exchange.clone(), store.clone(), docket.clone())?;
+        let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone(), files.orders())?;
         let intake = Intake::start(exchange.clone(), docket.clone())?;
         let crawler = Crawler::start(exchange.clone(), store.clone(), docket.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);
-        Ok(Self { exchange, store, docket, data_plane, keeper, examiner, intake, crawler, notifier, control })
+        Ok(Self { exchange, store, docket, data_plane, keeper, examiner, files, intake, crawler, notifier, control })
     }
 
     /// Where the data plane listens.
@@ -199,7 +204,8 @@ impl Node {
     /// (everything is still served) → `stop_accepting` → `finish` (open requests, 5 s at most) → `flush` (counts; notices to DSPs, sent or kept) →
     /// `last_commit` → `close_leases` → `derive_ledger` → `close_store`.
     pub fn drain(self, drain_delay: Duration, hurry: &Hurry) {
-        let Self { exchange, store, docket, data_plane, keeper, examiner, intake, crawler, notifier, control } = self;
+        let Self { exchange, store, docket, data_plane, keeper, examiner, files, intake, crawler, notifier, control } =
+            self;
         let drain = Drain { clock: &exchange.clock, hurry };
         drain.phase("not_ready", || {
             control.stand(Stand::Draining);
@@ -217,6 +223,7 @@ impl Node {
             intake.stop();
             crawler.stop();
             examiner.stop();
+            files.stop();
             keeper.stop();
         });
         let (flushed, wait) = (duty.clone(), drain.time_for_notices());

@@ -52,7 +52,7 @@ pub(in crate::compliance) use checks;
 
 /// All that the checks of markup and of files can say, in the order of docs/content-checks.md.
 pub fn every() -> impl Iterator<Item = &'static Check> {
-    super::markup::checks::ALL.iter().chain(super::upload::checks::ALL)
+    super::markup::checks::ALL.iter().chain(super::upload::checks::ALL).chain(super::files::checks::ALL)
 }
 
 /// Findings of one submission: as many as a person reads, and no more.

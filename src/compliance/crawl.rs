@@ -1,4 +1,4 @@
-//! Fetches landing pages (R-LANDING-FROZEN, R-LANDING-SAFE): as a browser would ask, but within bounds, only over what was registered, and
+//! Fetches landing pages (R-LANDING-FROZEN, R-LANDING-SAFE), and files that creatives show (R-REVIEW): as a browser would ask, but within bounds, only over what was registered, and
 //! never into an internal network.
 //!
 //! Each hop is judged anew: scheme, port, no credentials, a host under the advertiser's domains, what robots.txt says, and the addresses of
@@ -13,7 +13,7 @@ mod request;
 mod robots;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use agent::{Agent, ROBOT};
 pub use budget::Budget;
@@ -58,7 +58,7 @@ pub struct Hop {
     pub status: u16,
 }
 
-/// A page.
+/// A page, or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Where it was found, after redirects.
@@ -115,15 +115,24 @@ impl Fetcher {
 
     /// Fetches a page, within [`Limits::whole`](crate::market::policy::landing::Limits::whole).
     pub async fn fetch(&self, target: &Target<'_>, agent: Agent) -> Fetch {
+        self.fetch_as((target, Wanted::Page), agent).await
+    }
+
+    /// Fetches a file that a creative shows, within the same bounds, whatever its server says that it is: that is judged by its bytes.
+    pub async fn fetch_file(&self, target: &Target<'_>, agent: Agent) -> Fetch {
+        self.fetch_as((target, Wanted::File), agent).await
+    }
+
+    async fn fetch_as(&self, (target, wanted): (&Target<'_>, Wanted), agent: Agent) -> Fetch {
         let (at, mut route, mut here) = (self.clock.now(), Vec::new(), target.url.to_owned());
-        let walking = self.walk(target, agent, &mut route, &mut here);
+        let walking = self.walk((target, wanted), agent, &mut route, &mut here);
         let result = timeout(self.terms.limits.whole, walking).await.unwrap_or(Err(Refusal::Slow(Phase::Whole)));
         Fetch { agent, at, route, result: result.map_err(|refusal| (here, refusal)) }
     }
 
     async fn walk(
         &self,
-        target: &Target<'_>,
+        (target, wanted): (&Target<'_>, Wanted),
         agent: Agent,
         route: &mut Vec<Hop>,
         here: &mut String,
@@ -136,9 +145,9 @@ impl Fetcher {
             if !self.rules(&url, target, agent).await?.allow(&url).ok_or(Refusal::RobotsGone)? {
                 return Err(Refusal::Robots);
             }
-            let reply = self.ask(&url, &host, agent, Wanted::Page).await?;
+            let reply = self.ask(&url, &host, agent, wanted).await?;
             route.push(Hop { url: url.clone(), status: reply.status.as_u16() });
-            let Some(next) = next(&url, &reply)? else {
+            let Some(next) = next(&url, &reply, wanted)? else {
                 let content_type = reply.header(&CONTENT_TYPE).unwrap_or_default().to_owned();
                 return Ok(Document { url, content_type, body: reply.body });
             };
@@ -240,13 +249,16 @@ fn parsed(url: &str) -> Result<Url, Refusal> {
     Url::parse(url).map_err(|_| Refusal::Malformed(url.to_owned()))
 }
 
-/// Where an answer leads; `None`: it is the page.
-fn next(url: &Url, reply: &Reply) -> Result<Option<Url>, Refusal> {
+/// Where an answer leads; `None`: it is what is wanted. Only a page leads on by what stands in it.
+fn next(url: &Url, reply: &Reply, wanted: Wanted) -> Result<Option<Url>, Refusal> {
     if let Some(next) = redirect(url, reply)? {
         return Ok(Some(next));
     }
     if reply.status.as_u16() != 200 {
         return Err(Refusal::Status(reply.status.as_u16()));
+    }
+    if wanted == Wanted::File {
+        return Ok(None);
     }
     let charset = reply.header(&CONTENT_TYPE).and_then(html::charset);
     let (text, _) = html::decode(&reply.body, charset.as_deref());

@@ -4,6 +4,7 @@ mod form;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::files::Named;
 use super::finding::Finding;
 use crate::event::{Subject, SubjectKind};
 use crate::market::supply::{Format, Size};
@@ -130,6 +131,9 @@ pub struct Record {
     /// Why it was rejected or suspended, by the names of the reasons' list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// The files that its markup names by URL, as far as they were fetched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<Named>,
 }
 
 impl Submission {

@@ -9,6 +9,7 @@ pub use rooms::Rooms;
 use super::creative::Record;
 use super::finding::{Finding, Weight, heaviest};
 use super::office::{By, Office, Refusal, Verdict, body_of, state_of};
+use crate::clock::UnixMillis;
 use crate::event::{KeptStep, SubjectKind};
 use crate::market::demand::CreativeState;
 
@@ -33,6 +34,10 @@ pub struct Examined {
 /// A check of another room: what it finds in a submission.
 pub type Check<'c> = &'c (dyn Fn(&Record, &Office<'_>) -> Result<Vec<Finding>, Refusal> + Sync);
 
+/// Who sees to the files that markup names: has those of a version that is being checked fetched, and looks at those of an approved one again.
+/// It tells when the version is looked at again; `None`: nothing of its files is to be waited for.
+pub type Files<'f> = &'f dyn Fn(&KeptStep, CreativeState, &Record) -> Option<UnixMillis>;
+
 impl Office<'_> {
     /// All that the checks find in a submission, heaviest first: its registrations here, then each of the rooms' checks.
     ///
@@ -56,11 +61,11 @@ impl Office<'_> {
     ///
     /// # Errors
     /// [`Refusal::Unavailable`]: what was done before stays done, the rest is due still.
-    pub fn tend_creatives(&self, most: u32, checks: &[Check<'_>]) -> Result<Examined, Refusal> {
+    pub fn tend_creatives(&self, most: u32, checks: &[Check<'_>], files: Files<'_>) -> Result<Examined, Refusal> {
         let mut examined = Examined::default();
         for kept in self.docket.due(SubjectKind::Creative, self.now, most)? {
             examined.seen += 1;
-            match self.tend_creative(&kept, checks, &mut examined) {
+            match self.tend_creative(&kept, (checks, files), &mut examined) {
                 Ok(()) => {}
                 // Somebody decided in between, or nobody can decide: the others do not wait for it.
                 Err(Refusal::Unavailable(error)) => return Err(error.into()),
@@ -75,19 +80,31 @@ impl Office<'_> {
         Ok(examined)
     }
 
-    fn tend_creative(&self, kept: &KeptStep, checks: &[Check<'_>], examined: &mut Examined) -> Result<(), Refusal> {
+    fn tend_creative(
+        &self,
+        kept: &KeptStep,
+        (checks, files): (&[Check<'_>], Files<'_>),
+        examined: &mut Examined,
+    ) -> Result<(), Refusal> {
         let subject = &kept.step.subject;
         let record: Record = body_of(kept)?;
         let state = state_of(kept)?;
         if record.submission.display_until_ms.is_some_and(|until| until <= self.now.0) {
-            let verdict = Verdict { to: CreativeState::Expired, reasons: &[], findings: None, seen: Some(kept.seq) };
+            let verdict =
+                Verdict { to: CreativeState::Expired, reasons: &[], findings: None, files: None, seen: Some(kept.seq) };
             self.decide(subject, &verdict, &By::exchange("its display period is over"))?;
             examined.expired += 1;
             return Ok(());
         }
+        let again = files(kept, state, &record);
         if state != CreativeState::Checking {
-            let due = super::review::due(state, &record.submission, self.now);
+            let ends = super::review::due(state, &record.submission, self.now);
+            let due = again.into_iter().chain(ends).min();
             return Ok(self.docket.put_off(&[(subject.clone(), due)])?);
+        }
+        if again.is_some() {
+            // The others do not wait for its files.
+            return Ok(self.docket.put_off(&[(subject.clone(), again)])?);
         }
         let findings = self.examine(&record, checks)?;
         let refused = heaviest(&findings) == Some(Weight::Refuse);
@@ -95,7 +112,7 @@ impl Office<'_> {
             true => (CreativeState::Rejected, "the automatic checks refuse it"),
             false => (CreativeState::PendingReview, "the automatic checks are done"),
         };
-        let verdict = Verdict { to, reasons: &[], findings: Some(&findings), seen: Some(kept.seq) };
+        let verdict = Verdict { to, reasons: &[], findings: Some(&findings), files: None, seen: Some(kept.seq) };
         self.decide(subject, &verdict, &By::exchange(reason))?;
         examined.rejected += usize::from(refused);
         examined.pending += usize::from(!refused);

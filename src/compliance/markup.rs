@@ -77,6 +77,18 @@ pub struct Resource {
     pub url: String,
     /// Where the markup names it.
     pub place: String,
+    /// The width and height that the markup says the file has, pixels.
+    pub size: Option<(u64, u64)>,
+    /// Whether it is what the ad plays, instead of a picture or film beside it.
+    pub is_played: bool,
+}
+
+impl Resource {
+    /// Whether its URL is known: a script may put a part into it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.url.contains(urls::UNKNOWN) && !self.url.contains(urls::UNKNOWN_WRITTEN)
+    }
 }
 
 /// What the markup says: findings, and what a review needs beside them.
@@ -262,6 +274,11 @@ impl<'c> Checker<'c> {
 
     /// A picture, film or sound.
     fn file(&mut self, url: &str, place: &dyn Fn() -> String) {
+        self.file_of(url, place, (None, false));
+    }
+
+    /// A picture, film or sound of a size; and whether it is what the ad plays.
+    fn file_of(&mut self, url: &str, place: &dyn Fn() -> String, (size, is_played): (Option<(u64, u64)>, bool)) {
         let Some(url) = self.loaded(url, place) else { return };
         if self.rules.tracker_hosts.have(url.host_str().unwrap_or_default()) {
             self.trackers.insert(url.into());
@@ -269,7 +286,7 @@ impl<'c> Checker<'c> {
             if self.resources.len() >= MOST_RESOURCES {
                 return self.say(checks::TOO_MUCH.over(place(), url.as_str(), format!("{MOST_RESOURCES} files")));
             }
-            self.resources.insert(Resource { url: url.into(), place: place() });
+            self.resources.insert(Resource { url: url.into(), place: place(), size, is_played });
         }
     }
 

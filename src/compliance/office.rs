@@ -153,7 +153,7 @@ impl<'o> Office<'o> {
     }
 
     /// Judges and takes steps; where somebody else came in between, both are done again. `judge` says what is taken, or what is so already.
-    pub(super) fn take<T>(
+    pub(in crate::compliance) fn take<T>(
         &self,
         judge: impl Fn() -> Result<(Vec<Taken>, T), Refusal>,
     ) -> Result<(Vec<u64>, T), Refusal> {
@@ -173,7 +173,7 @@ impl<'o> Office<'o> {
     }
 
     /// A step of a subject after `before`.
-    pub(super) fn step(
+    pub(in crate::compliance) fn step(
         &self,
         (subject, owner): (Subject, Owner),
         before: u64,
@@ -216,6 +216,6 @@ pub fn body_of<T: DeserializeOwned>(kept: &KeptStep) -> Result<T, Refusal> {
 }
 
 /// A body as it is kept.
-pub(super) fn written(body: &impl Serialize) -> Result<String, Refusal> {
+pub(in crate::compliance) fn written(body: &impl Serialize) -> Result<String, Refusal> {
     serde_json::to_string(body).map_err(|error| Refusal::Malformed(error.to_string()))
 }

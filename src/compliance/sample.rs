@@ -198,7 +198,7 @@ impl Office<'_> {
         let mut steps = Vec::new();
         let mut moved = None;
         if !passed && state == CreativeState::Approved {
-            let verdict = Verdict { to: CreativeState::Suspended, reasons, findings: None, seen: None };
+            let verdict = Verdict { to: CreativeState::Suspended, reasons, findings: None, files: None, seen: None };
             let (suspension, told) = self.deciding(&creative, &verdict, by)?;
             steps.extend(suspension);
             moved = Some(told);

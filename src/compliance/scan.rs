@@ -14,6 +14,9 @@ use url::{Host, Url};
 use super::finding::{Finding, Weight};
 use crate::market::policy::landing::Blocklists;
 
+/// The code of what is harmful.
+pub(super) const INFECTED: &str = "infected";
+
 /// The most entries of all blocklists together.
 pub const MOST_ENTRIES: usize = 1_000_000;
 
@@ -46,7 +49,7 @@ impl Scan {
             )),
             Self::Infected(name) => Some(Finding::new(
                 "R-LANDING-SAFE",
-                "infected",
+                INFECTED,
                 Weight::Refuse,
                 (place, name),
                 (

@@ -133,6 +133,10 @@ impl Scrape {
         reasons(encoder, "pmpx_landing_verdicts", "Verdicts on landing pages", "verdict", landing.verdicts.iter())?;
         let help = "Looks at landing pages that could not be scanned for malware";
         number(&mut counter(encoder, "pmpx_landing_unscanned", help)?, &[], landing.unscanned.get())?;
+        let help = "Looks at files that the markup of creatives names";
+        reasons(encoder, "pmpx_creative_files", help, "seen", landing.files.iter())?;
+        let help = "Creatives suspended because a file is not the one that was reviewed";
+        number(&mut counter(encoder, "pmpx_creative_files_changed", help)?, &[], landing.files_changed.get())?;
         let help = "By how much the landing page that waits longest for its look is overdue";
         let overdue = landing.overdue_seconds.load(Ordering::Relaxed);
         gauge(encoder, "pmpx_landing_overdue_seconds", help, Some(overdue))?;

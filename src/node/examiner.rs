@@ -9,11 +9,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::{Chance, ShanghaiDay};
+use crate::compliance::creative::Record;
 use crate::compliance::examine::Rooms;
 use crate::compliance::office::{Office, Refusal};
-use crate::event::Ledger;
+use crate::event::{KeptStep, Ledger};
 use crate::exchange::Exchange;
 use crate::store::{SqliteDocket, SqliteStore};
+
+use super::files::Orders;
 
 /// How often it is looked whether something is due.
 const BEAT: Duration = Duration::from_millis(250);
@@ -36,12 +39,14 @@ impl Examiner {
         exchange: Arc<Exchange>,
         store: Arc<SqliteStore>,
         docket: Arc<SqliteDocket>,
+        files: Arc<Orders>,
     ) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         let mut round = Round {
             exchange,
             store,
             docket,
+            files,
             chance: Chance::unpredictable(),
             rooms: None,
             drawn: None,
@@ -66,6 +71,8 @@ struct Round {
     exchange: Arc<Exchange>,
     store: Arc<SqliteStore>,
     docket: Arc<SqliteDocket>,
+    /// Where files that markup names are asked for.
+    files: Arc<Orders>,
     chance: Chance,
     /// The rooms, made ready for a market's generation and a day.
     rooms: Option<(u64, ShanghaiDay, Rooms)>,
@@ -105,7 +112,10 @@ impl Round {
             self.rooms = Some((market.generation, day, rooms));
         }
         let Some((_, _, rooms)) = &self.rooms else { return Ok(()) };
-        let examined = office.tend_creatives(CREATIVES, &[&|record, office| rooms.check(record, office)])?;
+        let files = |kept: &KeptStep, state, record: &Record| {
+            self.files.tend((&market, rooms, office.now), (kept, state, record))
+        };
+        let examined = office.tend_creatives(CREATIVES, &[&|record, office| rooms.check(record, office)], &files)?;
         for refusal in &examined.unread {
             tracing::error!(%refusal, "a creative that is due could not be judged");
         }

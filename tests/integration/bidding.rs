@@ -264,13 +264,13 @@ fn r_fallback_an_open_breaker_shows_the_fallback_and_a_mended_dsp_is_back() {
 }
 
 /// Certificates of an authority of our own.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -278,8 +278,8 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// A DSP's end of TLS with a certificate for a name, valid until a year.
-    fn acceptor(&self, name: &str, until: i32, protocols: &[&str]) -> TlsAcceptor {
+    /// A server's end of TLS with a certificate for a name, valid until a year.
+    pub(crate) fn acceptor(&self, name: &str, until: i32, protocols: &[&str]) -> TlsAcceptor {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);

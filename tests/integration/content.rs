@@ -49,7 +49,8 @@ fn decide(pmpx: &Pmpx, version: u32, state: CreativeState) {
 fn take(pmpx: &Pmpx, submission: Submission, state: CreativeState) {
     let subject = submission.subject();
     let after = pmpx.docket().standing(&subject).unwrap().map_or(0, |it| it.seq);
-    let record = Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };
+    let record =
+        Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new(), named: Vec::new() };
     let step = Step {
         subject,
         owner: Owner::Buyer(BuyerId(0)),

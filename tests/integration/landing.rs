@@ -74,7 +74,13 @@ fn submission(version: u32, url: &str) -> Submission {
 fn decide(docket: &SqliteDocket, owner: Owner, (version, url): (u32, &str), state: CreativeState) {
     let submission = submission(version, url);
     let subject = submission.subject();
-    let record = Creative { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };
+    let record = Creative {
+        submission,
+        origin: Origin::Submitted,
+        findings: Vec::new(),
+        reasons: Vec::new(),
+        named: Vec::new(),
+    };
     step(docket, owner, subject, (state.code(), serde_json::to_string(&record).unwrap()), false);
 }
 

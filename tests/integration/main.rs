@@ -18,6 +18,7 @@
 //! - `door`: what is refused, and what it costs others; `process`: the binary's log, metrics and end.
 //! - `kill_switches`: what each of them stops, end to end, and that nothing is lost of what is counted; `generations`: a running
 //!   program whose files change, that is rolled back, killed and started again.
+//! - `files`: files that creatives' markup names, from the first fetch to one that is another.
 //! - `landing`: landing pages that change, are infected, and what follows.
 //! - `partners`: the partner API of a running node, as each partner uses it.
 //! - `viewability`: the snippet in a real browser.
@@ -45,6 +46,8 @@ mod crash;
 mod disk;
 #[cfg(test)]
 mod door;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod generations;
 #[cfg(test)]

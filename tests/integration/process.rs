@@ -212,6 +212,8 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("pmpx_landing_looks", "counter", "seen"),
     ("pmpx_landing_verdicts", "counter", "verdict"),
     ("pmpx_landing_unscanned", "counter", ""),
+    ("pmpx_creative_files", "counter", "seen"),
+    ("pmpx_creative_files_changed", "counter", ""),
     ("pmpx_landing_overdue_seconds", "gauge", ""),
     ("pmpx_landing_held", "gauge", ""),
     ("pmpx_dsp_requests", "counter", "dsp,outcome"),

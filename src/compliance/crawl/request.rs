@@ -56,8 +56,20 @@ pub(super) struct Question<'q> {
 pub(super) enum Wanted {
     /// A page, and nothing else.
     Page,
+    /// A picture, film or sound, whatever it says that it is.
+    File,
     /// A robots.txt, whatever it says that it is. What is longer than is read of it is cut.
     Robots,
+}
+
+impl Wanted {
+    /// What a browser says that it takes (RFC 9110 §12.5.1). Of files only what every browser shows: a server that has several forms sends that one.
+    const fn accept(self) -> &'static str {
+        match self {
+            Self::Page | Self::Robots => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+            Self::File => "image/png,image/jpeg,image/gif,video/mp4,audio/*;q=0.9,*/*;q=0.5",
+        }
+    }
 }
 
 impl Question<'_> {
@@ -82,7 +94,7 @@ impl Question<'_> {
         let request = Request::get(target)
             .header(header::HOST, host)
             .header(header::USER_AGENT, self.agent.header())
-            .header(header::ACCEPT, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+            .header(header::ACCEPT, self.wanted.accept())
             .header(header::ACCEPT_LANGUAGE, "zh-CN,zh;q=0.9,en;q=0.5")
             .header(header::ACCEPT_ENCODING, "gzip, deflate")
             .header(header::CONNECTION, "close")
@@ -100,6 +112,7 @@ impl Question<'_> {
                 page(&parts.headers)?;
                 self.limits.largest_body
             }
+            Wanted::File => self.limits.largest_body,
             Wanted::Robots => super::robots::LARGEST,
         };
         let sent = self.collect(body, most).await?;

@@ -21,7 +21,7 @@ use crate::market::policy::landing::{Limits, Rates, Reach};
 
 /// How the server answers.
 #[derive(Clone)]
-enum Answer {
+pub(in crate::compliance) enum Answer {
     /// So, and the connection ends.
     Whole(Vec<u8>),
     /// So, and then one byte after the other, without an end.
@@ -34,21 +34,21 @@ fn page(body: &str) -> Answer {
     raw("200 OK", "content-type: text/html; charset=utf-8\r\n", body.as_bytes())
 }
 
-fn raw(status: &str, head: &str, body: &[u8]) -> Answer {
+pub(in crate::compliance) fn raw(status: &str, head: &str, body: &[u8]) -> Answer {
     let head = format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n", body.len());
     Answer::Whole([head.as_bytes(), body].concat())
 }
 
-fn redirect_to(location: &str) -> Answer {
+pub(in crate::compliance) fn redirect_to(location: &str) -> Answer {
     raw("302 Found", &format!("location: {location}\r\n"), b"")
 }
 
 /// Names and the addresses that they have one look-up after the other; the last stays.
 #[derive(Debug, Default)]
-struct Names(Mutex<HashMap<String, (Vec<IpAddr>, usize)>>);
+pub(in crate::compliance) struct Names(Mutex<HashMap<String, (Vec<IpAddr>, usize)>>);
 
 impl Names {
-    fn bind(&self, host: &str, addresses: &[&str]) {
+    pub(in crate::compliance) fn bind(&self, host: &str, addresses: &[&str]) {
         let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
         self.0.lock().unwrap().insert(host.to_owned(), (addresses, 0));
     }
@@ -70,9 +70,9 @@ impl Resolve for Names {
 }
 
 /// A site: its answers by path, and what it was asked.
-struct Site {
+pub(in crate::compliance) struct Site {
     port: u16,
-    names: Arc<Names>,
+    pub(in crate::compliance) names: Arc<Names>,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
     authority: CertificateDer<'static>,
@@ -82,7 +82,7 @@ const DOMAINS: &[&str] = &["shop.example"];
 
 impl Site {
     /// A site whose certificate is for `shop.example` and what is under it.
-    async fn start() -> Self {
+    pub(in crate::compliance) async fn start() -> Self {
         Self::with(&["shop.example", "*.shop.example"], "127.0.0.1").await
     }
 
@@ -116,21 +116,21 @@ impl Site {
         site
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(in crate::compliance) fn url(&self, path: &str) -> String {
         format!("https://shop.example:{}{path}", self.port)
     }
 
-    fn put(&self, path: &str, answer: Answer) {
+    pub(in crate::compliance) fn put(&self, path: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     /// The paths that were asked for, robots.txt left out.
-    fn asked(&self) -> Vec<String> {
+    pub(in crate::compliance) fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|path| *path != "/robots.txt").cloned().collect()
     }
 
-    fn terms(&self) -> LandingTerms {
+    pub(in crate::compliance) fn terms(&self) -> LandingTerms {
         let reach = Reach {
             ports: vec![self.port],
             internal: vec![AddressRange::parse("127.0.0.1").unwrap()],
@@ -140,7 +140,7 @@ impl Site {
         LandingTerms { reach, rates: Rates { gap: Duration::ZERO, ..Rates::default() }, ..LandingTerms::default() }
     }
 
-    fn fetcher(&self, terms: LandingTerms) -> Fetcher {
+    pub(in crate::compliance) fn fetcher(&self, terms: LandingTerms) -> Fetcher {
         Fetcher::new(terms, self.names.clone(), Clock::system()).unwrap()
     }
 

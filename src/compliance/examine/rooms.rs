@@ -1,4 +1,4 @@
-//! The checks of the rooms, in order: markup, the files that were uploaded, words.
+//! The checks of the rooms, in order: markup, the files that were uploaded, those that it names by URL, words.
 
 use crate::clock::ShanghaiDay;
 use crate::compliance::creative::{Record, Submission};
@@ -7,14 +7,18 @@ use crate::compliance::html::Limits;
 use crate::compliance::markup::{self, Hosts, Rules};
 use crate::compliance::office::{Office, Refusal};
 use crate::compliance::words::{Scope, Words, WordsError, said};
-use crate::compliance::{digest_of, media};
+use crate::compliance::{digest_of, files, media};
 use crate::market::Market;
+use crate::market::policy::landing::FileTerms;
 
 /// The rooms, ready for the terms of one market on one day.
 #[derive(Debug)]
 pub struct Rooms {
     rules: Rules,
     words: Words,
+    files: FileTerms,
+    /// Whether files that markup names are fetched.
+    fetches: bool,
 }
 
 impl Rooms {
@@ -35,7 +39,17 @@ impl Rooms {
             limits: Limits { bytes: content.limits.markup_bytes, ..usual.limits },
             ..usual
         };
-        Ok(Self { rules, words: Words::new((*terms.words).clone())? })
+        let (files, fetches) = (terms.landing.files.clone(), terms.landing.crawl);
+        Ok(Self { rules, words: Words::new((*terms.words).clone())?, files, fetches })
+    }
+
+    /// The files that a submission's markup names and that are still to be fetched before it can be judged, by URL; none where they are not fetched.
+    #[must_use]
+    pub fn wanted(&self, record: &Record) -> Vec<String> {
+        if !self.fetches {
+            return Vec::new();
+        }
+        files::wanted(record, &markup::report(&record.submission, &self.rules).resources, &self.files)
     }
 
     /// All that the rooms find in a submission.
@@ -44,7 +58,8 @@ impl Rooms {
     /// [`Refusal::Unreadable`], [`Refusal::Unavailable`].
     pub fn check(&self, record: &Record, office: &Office<'_>) -> Result<Vec<Finding>, Refusal> {
         let submission = &record.submission;
-        let mut findings = markup::check(submission, &self.rules);
+        let report = markup::report(submission, &self.rules);
+        let mut findings = report.findings;
         for file in &submission.files {
             let bytes = match digest_of(&file.sha256) {
                 Some(digest) => office.docket.document(&digest)?,
@@ -55,6 +70,7 @@ impl Rooms {
             let place = |finding: Finding| Finding { place: format!("file {}", file.url), ..finding };
             findings.extend(refused.into_iter().map(place));
         }
+        findings.extend(files::findings(record, &report.resources, (&self.files, self.fetches)));
         findings.extend(self.words_of(submission, office)?);
         Ok(findings)
     }

@@ -149,9 +149,10 @@ impl Native<'_, '_> {
     }
 
     fn image(&mut self, image: &Value, main: bool, place: &str) {
-        self.checker.file(image.get("url").map_or("", text), &|| format!("{place}.url"));
         let side = |name: &str| image.get(name).and_then(Value::as_u64);
         let (w, h) = (side("w"), side("h"));
+        let url = image.get("url").map_or("", text);
+        self.checker.file_of(url, &|| format!("{place}.url"), (w.zip(h), false));
         let (Some(w), Some(h)) = (w, h) else {
             return self.asset(place, "", ("its width and height are missing", "缺少宽和高"));
         };

@@ -27,6 +27,8 @@ impl Hosts {
 pub(super) const CLICK: &str = "__CLICK_URL__";
 /// Stands for what a script puts in there: its value is not known.
 pub(super) const UNKNOWN: char = '\u{fffc}';
+/// The same in a URL that was read.
+pub(super) const UNKNOWN_WRITTEN: &str = "%EF%BF%BC";
 
 /// What a URL is.
 #[derive(Clone, Debug, PartialEq, Eq)]

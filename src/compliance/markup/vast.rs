@@ -167,7 +167,9 @@ impl Document<'_, '_> {
         let within = self.within;
         let place = || format!("{within} {}", element.path);
         let checker = &mut *self.checker;
-        checker.file(&element.text, &place);
+        let side = |name: &str| element.attribute(name).and_then(|it| it.parse::<u64>().ok());
+        let size = side("width").zip(side("height"));
+        checker.file_of(&element.text, &place, (size, element.name == "MediaFile"));
         if element.name != "MediaFile" {
             return;
         }
@@ -202,9 +204,8 @@ impl Document<'_, '_> {
             let (en, zh) = (format!("more than {most} kbit/s"), format!("码率超过 {most} kbit/s"));
             wrong(checker, &rate.to_string(), (&en, &zh));
         }
-        let side = |name: &str| element.attribute(name).and_then(|it| it.parse::<u64>().ok());
         let asked = &checker.submission.sizes;
-        if let (Some(w), Some(h), false, false) = (side("width"), side("height"), asked.is_empty(), audio) {
+        if let (Some((w, h)), false, false) = (size, asked.is_empty(), audio) {
             // Renditions have the same proportions, to a hundredth: widths are rounded to even pixels.
             let same = |size: &crate::market::supply::Size| {
                 let (one, other) = (w.saturating_mul(size.h.into()), h.saturating_mul(size.w.into()));

@@ -102,7 +102,13 @@ impl Office<'_> {
         if to == CreativeState::Checking {
             self.has_room(owner)?;
         }
-        let record = Record { submission: submission.clone(), origin, findings: Vec::new(), reasons: Vec::new() };
+        let record = Record {
+            submission: submission.clone(),
+            origin,
+            findings: Vec::new(),
+            reasons: Vec::new(),
+            named: Vec::new(),
+        };
         let body = written(&record)?;
         let mut taken = self.step((subject.clone(), owner), before.map_or(0, |kept| kept.seq), (to.code(), body), by);
         taken.step.due = review::due(to, submission, self.now);

@@ -27,6 +27,17 @@ fn market_of(config: &Path) -> Market {
     compile(&load(config).unwrap(), &mut IdBook::default(), &at).unwrap().market
 }
 
+/// The repository's own config, with another text in the place of one of its own.
+pub(crate) fn market_with(own: &str, other: &str) -> Market {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir("config").unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap().replace(own, other);
+        std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
+    }
+    market_of(folder.path())
+}
+
 pub(crate) fn noon() -> UnixMillis {
     day("2026-11-22").starts_at().plus_ms(12 * 3_600_000)
 }
@@ -39,7 +50,7 @@ pub(crate) const BY: By<'_> = By { actor: "reviewer", reason: "seen" };
 
 fn decide(office: &Office<'_>, version: u32, to: CreativeState) -> Result<Moved, Refusal> {
     let subject = Submission { version, ..banner() }.subject();
-    office.decide(&subject, &Verdict { to, reasons: &[], findings: None, seen: None }, &BY)
+    office.decide(&subject, &Verdict { to, reasons: &[], findings: None, files: None, seen: None }, &BY)
 }
 
 /// Submits a version and takes it to the queue.
@@ -83,13 +94,7 @@ fn r_review_a_batch_is_judged_item_by_item_and_bounded() {
 
 #[test]
 fn r_review_a_buyers_creatives_wait_in_bounded_number() {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir("config").unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap().replace("waiting = 1000", "waiting = 2");
-        std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
-    }
-    let (docket, market) = (MemoryDocket::default(), market_of(folder.path()));
+    let (docket, market) = (MemoryDocket::default(), market_with("waiting = 1000", "waiting = 2"));
     let office = Office { docket: &docket, market: &market, now: noon() };
     let named = |crid: &str| Submission { crid: crid.to_owned(), ..banner() };
     pending(&office, 1);
@@ -140,7 +145,7 @@ fn r_refuse_what_the_checks_refuse_nobody_approves_and_what_was_seen_is_what_is_
     office.submit(&banner(), Origin::Submitted, &BY).unwrap();
     let words = ("a foreign script", "外部脚本");
     let findings = [Finding::new("R-MALICE", "foreign-script", Weight::Refuse, ("adm:1:1", "x"), words)];
-    let verdict = |to, seen| Verdict { to, reasons: &[], findings: Some(&findings), seen };
+    let verdict = |to, seen| Verdict { to, reasons: &[], findings: Some(&findings), files: None, seen };
     let subject = banner().subject();
     assert!(matches!(
         office.decide(&subject, &verdict(CreativeState::PendingReview, Some(7)), &BY),
@@ -150,7 +155,7 @@ fn r_refuse_what_the_checks_refuse_nobody_approves_and_what_was_seen_is_what_is_
     let refused = decide(&office, 1, CreativeState::Approved).unwrap_err();
     assert!(matches!(&refused, Refusal::Rule { rule: "R-REFUSE", zh, .. } if zh.contains("外部脚本")), "{refused}");
     let unknown = ["because".to_owned()];
-    let verdict = Verdict { to: CreativeState::Rejected, reasons: &unknown, findings: None, seen: None };
+    let verdict = Verdict { to: CreativeState::Rejected, reasons: &unknown, findings: None, files: None, seen: None };
     assert!(matches!(office.decide(&subject, &verdict, &BY), Err(Refusal::Malformed(_))), "reasons are of the list");
 }
 
@@ -321,7 +326,7 @@ fn r_review_the_checks_decide_what_goes_to_people() {
     for submission in [&banner(), &odd, &app, &tiny] {
         office.submit(submission, Origin::Submitted, &BY).unwrap();
     }
-    let examined = office.tend_creatives(9, &[]).unwrap();
+    let examined = office.tend_creatives(9, &[], &|_, _, _| None).unwrap();
     assert_eq!((examined.seen, examined.pending, examined.rejected), (4, 1, 3));
     let found = |submission: &Submission| -> Vec<String> {
         let (_, _, record) = office.creative(&submission.subject()).unwrap();
@@ -339,7 +344,7 @@ fn r_review_the_checks_decide_what_goes_to_people() {
     let about = |name: &str| told.iter().find(|(_, it)| it.about.contains(name)).unwrap().1.en.clone();
     assert!(about("tiny").contains("no placement shows a banner of this size"), "{}", about("tiny"));
     assert!(!about("tiny").contains("checks"), "{}", about("tiny"));
-    assert_eq!(office.tend_creatives(9, &[]).unwrap().seen, 0, "what is done is not due");
+    assert_eq!(office.tend_creatives(9, &[], &|_, _, _| None).unwrap().seen, 0, "what is done is not due");
 }
 
 #[test]
@@ -355,10 +360,10 @@ fn what_cannot_be_read_is_told_by_name_and_holds_up_no_other() {
     step.subject = Subject { kind: SubjectKind::Document, name: "80010001/baikang/1".to_owned(), version: 1 };
     step.state = Standing::Verified.code();
     docket.take(&[Taken { step, after: 0 }]).unwrap();
-    let examined = office.tend_creatives(9, &[]).unwrap();
+    let examined = office.tend_creatives(9, &[], &|_, _, _| None).unwrap();
     assert_eq!((examined.pending, examined.unread.len()), (1, 1));
     assert!(examined.unread[0].to_string().contains("80010001/newer"), "{}", examined.unread[0]);
-    assert_eq!(office.tend_creatives(9, &[]).unwrap().seen, 0, "later");
+    assert_eq!(office.tend_creatives(9, &[], &|_, _, _| None).unwrap().seen, 0, "later");
     let tended = office.tend_documents(9).unwrap();
     assert!(tended.unread[0].to_string().contains("80010001/baikang/1"));
     assert_eq!(office.tend_documents(9).unwrap().seen, 0);
@@ -379,7 +384,13 @@ fn r_app_an_ad_says_what_is_registered_of_its_app() {
         Submission { landing_page, app, markup: markup.to_owned(), ..banner() }
     };
     let codes = |markup: &str| -> Vec<String> {
-        let record = Record { submission: with(markup), origin: Origin::Submitted, findings: vec![], reasons: vec![] };
+        let record = Record {
+            submission: with(markup),
+            origin: Origin::Submitted,
+            findings: vec![],
+            reasons: vec![],
+            named: Vec::new(),
+        };
         let found = office.examine(&record, &[]).unwrap();
         found.into_iter().map(|it| format!("{} {}", it.code, it.found)).collect()
     };
@@ -400,7 +411,9 @@ fn r_review_spot_checks_are_drawn_once_a_day_by_their_seed_and_a_failed_one_is_t
             let it = Submission { crid: format!("milk-{number}"), ..banner() };
             office.submit(&it, Origin::Submitted, &BY).unwrap();
             for to in [CreativeState::PendingReview, CreativeState::Approved] {
-                office.decide(&it.subject(), &Verdict { to, reasons: &[], findings: None, seen: None }, &BY).unwrap();
+                office
+                    .decide(&it.subject(), &Verdict { to, reasons: &[], findings: None, files: None, seen: None }, &BY)
+                    .unwrap();
             }
         }
         let draw = office.draw(|| seed).unwrap().unwrap();

@@ -2,7 +2,8 @@
 
 use super::{By, LONGEST_REASON, Message, Office, Refusal, body_of, state_of, written};
 use crate::compliance::creative::Record;
-use crate::compliance::finding::{Finding, Weight, heaviest};
+use crate::compliance::files::{self, Named};
+use crate::compliance::finding::{Finding, Weight};
 use crate::compliance::review;
 use crate::event::{KeptStep, Subject, SubjectKind, Taken};
 use crate::market::demand::CreativeState;
@@ -18,6 +19,8 @@ pub struct Verdict<'v> {
     pub reasons: &'v [String],
     /// What the checks found; `None`: as it was.
     pub findings: Option<&'v [Finding]>,
+    /// Its files as they were seen; `None`: as they were known.
+    pub files: Option<&'v [Named]>,
     /// The step that its author has seen; `None`: whatever it is. Another one in between refuses.
     pub seen: Option<u64>,
 }
@@ -49,7 +52,7 @@ impl Office<'_> {
     /// # Errors
     /// See [`Office::decide`].
     pub fn suspend(&self, subject: &Subject, reasons: &[String], by: &By<'_>) -> Result<Moved, Refusal> {
-        self.decide(subject, &Verdict { to: Suspended, reasons, findings: None, seen: None }, by)
+        self.decide(subject, &Verdict { to: Suspended, reasons, findings: None, files: None, seen: None }, by)
     }
 
     /// Puts a suspended version back, once somebody has confirmed that what was wrong is right (R-LANDING-SAFE).
@@ -66,7 +69,7 @@ impl Office<'_> {
             );
             return Err(Refusal::rule("R-REVIEW", words));
         }
-        self.decide(subject, &Verdict { to: Approved, reasons, findings: None, seen: None }, by)
+        self.decide(subject, &Verdict { to: Approved, reasons, findings: None, files: None, seen: None }, by)
     }
 
     pub(in crate::compliance) fn deciding(
@@ -94,15 +97,23 @@ impl Office<'_> {
         let findings = verdict.findings.map_or_else(|| record.findings.clone(), <[Finding]>::to_vec);
         let mut steps = Vec::new();
         let mut replaced = Vec::new();
+        let mut named = verdict.files.map_or_else(|| record.named.clone(), <[Named]>::to_vec);
         if to == Approved {
-            self.is_approvable(&findings)?;
+            self.is_approvable(findings.iter().chain(files::refusing(&named)))?;
+            named = named.into_iter().map(Named::accepted).collect();
             self.is_qualified(&record)?;
             replaced = self.replacing(subject, by, &mut steps)?;
         }
-        let record = Record { findings, reasons: verdict.reasons.to_vec(), ..record };
+        if to == Checking {
+            // They are fetched anew: so they are looked at as they are now.
+            named.clear();
+        }
+        let runs = to == Approved && named.iter().any(|it| it.file.is_some());
+        let record = Record { findings, reasons: verdict.reasons.to_vec(), named, ..record };
         let owner = kept.step.owner;
         let mut taken = self.step((subject.clone(), owner), kept.seq, (to.code(), written(&record)?), by);
-        taken.step.due = review::due(to, &record.submission, self.now);
+        // Between a review and its end the files may have changed.
+        taken.step.due = if runs { Some(self.now) } else { review::due(to, &record.submission, self.now) };
         steps.push(taken);
         if let Some(message) = self.message_of(subject, (from, to), &record, by) {
             let key = format!("creative/{}/{}/{}", subject.name, subject.version, kept.seq);
@@ -112,12 +123,9 @@ impl Office<'_> {
     }
 
     /// R-REFUSE: what the checks refuse, nobody approves.
-    fn is_approvable(&self, findings: &[Finding]) -> Result<(), Refusal> {
-        if heaviest(findings) != Some(Weight::Refuse) {
-            return Ok(());
-        }
-        let refusing = findings.iter().find(|finding| finding.weight == Weight::Refuse);
-        let (en, zh) = refusing.map(|it| (it.en.as_str(), it.zh.as_str())).unwrap_or_default();
+    fn is_approvable<'f>(&self, mut findings: impl Iterator<Item = &'f Finding>) -> Result<(), Refusal> {
+        let Some(refusing) = findings.find(|finding| finding.weight == Weight::Refuse) else { return Ok(()) };
+        let (en, zh) = (&refusing.en, &refusing.zh);
         let words = (format!("the checks refuse it: {en}"), format!("自动检查未通过：{zh}"));
         Err(Refusal::rule("R-REFUSE", words))
     }

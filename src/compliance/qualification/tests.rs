@@ -14,7 +14,7 @@ use crate::market::policy::content::ContentTerms;
 use crate::store::MemoryDocket;
 
 fn decide(office: &Office<'_>, of: &Submission, to: CreativeState) -> Result<Moved, Refusal> {
-    office.decide(&of.subject(), &Verdict { to, reasons: &[], findings: None, seen: None }, &BY)
+    office.decide(&of.subject(), &Verdict { to, reasons: &[], findings: None, files: None, seen: None }, &BY)
 }
 
 #[test]

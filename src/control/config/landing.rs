@@ -17,12 +17,12 @@ use super::units::{bytes, duration_ms, flag, percent, size, small, text, whole};
 use super::values;
 use crate::compliance::scan::Reader;
 use crate::market::policy::landing::{
-    Blocklists, BrowserTerms, Clamd, ClamdAt, Guard, LandingTerms, Limits, Rates, Reach, Watch,
+    Blocklists, BrowserTerms, Clamd, ClamdAt, FileTerms, Guard, LandingTerms, Limits, Rates, Reach, Watch,
 };
 use crate::market::supply::Size;
 
 const KEYS: &[&str] =
-    &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "guard", "malware", "clamd", "browser"];
+    &["schema", "crawl", "fetch", "rates", "reach", "host", "watch", "guard", "files", "malware", "clamd", "browser"];
 const FETCH_KEYS: &[&str] =
     &["redirects", "largest_head", "largest_body", "resolve", "connect", "head", "pause", "whole"];
 const RATE_KEYS: &[&str] = &["connections", "bytes_a_minute", "gap"];
@@ -30,6 +30,7 @@ const REACH_KEYS: &[&str] = &["ports", "plain_ports", "plain", "internal", "ca_f
 const HOST_KEYS: &[&str] = &["name", "address"];
 const WATCH_KEYS: &[&str] = &["longest", "shortest", "impressions_a_day", "confirm", "misses"];
 const GUARD_KEYS: &[&str] = &["sites", "share", "window", "hold", "witnesses"];
+const FILE_KEYS: &[&str] = &["most", "whole", "tries", "pause", "again", "kept_a_day"];
 const CLAMD_KEYS: &[&str] = &["socket", "tcp", "within", "largest"];
 const BROWSER_KEYS: &[&str] = &["program", "size", "within", "sandbox"];
 /// A picture's sides, pixels: wide enough for a telephone, and within what the checks of files decode.
@@ -54,6 +55,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
     let reach = section(table, "reach", REACH_KEYS, |section| reach(section, sources));
     let watch = section(table, "watch", WATCH_KEYS, watch);
     let guard = section(table, "guard", GUARD_KEYS, guard);
+    let files = section(table, "files", FILE_KEYS, files);
     let blocklists = section(table, "malware", &["blocklists"], |section| blocklists(section, sources));
     let clamd = match table.optional_section("clamd", CLAMD_KEYS) {
         Some(Some(section)) => clamd(section).map(Some),
@@ -71,6 +73,7 @@ fn landing(table: Table<'_>, sources: &Sources) -> Option<LandingTerms> {
         reach: Reach { hosts: values(hosts).into_iter().collect(), ..reach },
         watch,
         guard: guard?,
+        files: files?,
         blocklists: blocklists?,
         clamd: clamd?,
         browser: browser?,
@@ -210,6 +213,24 @@ fn guard(table: Table<'_>) -> Option<Guard> {
         return None;
     }
     Some(guard)
+}
+
+fn files(table: Table<'_>) -> Option<FileTerms> {
+    let usual = FileTerms::default();
+    let most = table.optional("most", small(1_u32, 100));
+    let whole = time(table, "whole", (1_000, 10 * MINUTE_MS), usual.whole);
+    let tries = table.optional("tries", small(1_u32, 20));
+    let pause = time(table, "pause", (100, 60 * MINUTE_MS), usual.pause);
+    let again = time(table, "again", (1_000, 7 * DAY_MS), usual.again);
+    let kept_a_day = table.optional("kept_a_day", bytes(MIB, 64 << 30));
+    Some(FileTerms {
+        most: most?.map_or(usual.most, |it| it as usize),
+        whole: whole?,
+        tries: tries?.unwrap_or(usual.tries),
+        pause: pause?,
+        again: again?,
+        kept_a_day: kept_a_day?.map_or(usual.kept_a_day, |it| it as u64),
+    })
 }
 
 fn blocklists(table: Table<'_>, sources: &Sources) -> Option<Arc<Blocklists>> {

@@ -227,6 +227,7 @@ pub(super) async fn one(state: Shared, buyer: AsBuyer, named: Version) -> Answer
         let record = record(&kept)?;
         value["submission"] = json!(record.submission);
         value["findings"] = json!(record.findings);
+        value["files"] = json!(record.named);
         Ok(value)
     })
     .await

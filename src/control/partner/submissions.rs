@@ -127,7 +127,7 @@ pub(super) async fn withdraw(
             return Err(Problem::bad_body("`reason` must say why", "`reason` 须说明原因").at("reason"));
         }
         let market = state.market();
-        let verdict = Verdict { to: CreativeState::Expired, reasons: &[], findings: None, seen: None };
+        let verdict = Verdict { to: CreativeState::Expired, reasons: &[], findings: None, files: None, seen: None };
         let by = By { actor: &caller.actor(), reason: &why.reason };
         let moved = office(state, &market).decide(&subject, &verdict, &by)?;
         let value = json!({ "crid": crid, "version": version, "state": moved.state.label(), "changed": moved.changed });

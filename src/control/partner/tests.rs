@@ -180,7 +180,13 @@ impl Plane {
         let buyer = self.buyer(account);
         let subject = submission.subject();
         let after = self.docket.standing(&subject).unwrap().map_or(0, |kept| kept.seq);
-        let record = Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() };
+        let record = Record {
+            submission,
+            origin: Origin::Submitted,
+            findings: Vec::new(),
+            reasons: Vec::new(),
+            named: Vec::new(),
+        };
         let step = Step {
             subject,
             owner: Owner::Buyer(buyer),

@@ -1,5 +1,6 @@
 //! The pages for reviewers: the queue, one creative with its checks, advertisers with their documents, spot checks, landing pages. In Chinese and English at once.
 
+mod files;
 mod landing;
 mod lists;
 
@@ -11,7 +12,6 @@ use std::fmt::Write;
 use super::parts::{document, text};
 use super::stage::{Liberties, Stage};
 use crate::compliance::creative::Record;
-use crate::compliance::digest_of;
 use crate::compliance::finding::{Finding, Weight};
 use crate::compliance::office::{Office, Refusal, body_of, label_zh, state_of};
 use crate::control::view::segment;
@@ -65,7 +65,7 @@ pub(in crate::control) fn creative(
 ) -> Result<String, Refusal> {
     let (kept, state, record) = office.creative(subject)?;
     let history = office.docket.history(subject, u64::MAX, MOST_STEPS)?;
-    let shown = shown(office, stage, &record, liberties)?;
+    let shown = shown(stage, &record, liberties)?;
     let mut main = format!(
         "<h2>{} <small>第 {} 版 · version {} · {}</small></h2><div class=\"two\"><div>",
         text(&subject.name),
@@ -75,14 +75,14 @@ pub(in crate::control) fn creative(
     );
     main.insert_str(0, &lists::note(&office.aired(&kept, &record)?));
     let path = page_of(&record);
-    let _ = match shown {
+    let _ = match &shown {
         Some(url) => write!(
             main,
             "<iframe title=\"creative\" sandbox=\"{}\" referrerpolicy=\"no-referrer\" src=\"{}\"></iframe>\
              <p class=\"hint\"><a href=\"{path}\">静态 as it is</a> · <a href=\"{path}?show=remote\">加载网络图片和视频 with pictures and videos from the network</a> · \
              <a href=\"{path}?show=scripts\">运行脚本 with scripts</a></p>",
             if liberties.scripts { "allow-scripts" } else { "" },
-            text(&url),
+            text(url),
         ),
         None => write!(main, "<p class=\"hint\">预览端口未启用 · the review listener is off</p>"),
     };
@@ -90,6 +90,7 @@ pub(in crate::control) fn creative(
     let _ = write!(main, "<h3>代码 · markup</h3><pre>{}</pre></div><div>", text(&record.submission.markup));
     main.push_str(&facts(&record));
     main.push_str(&findings("自动检查 · checks", &record.findings));
+    main.push_str(&files::fetched(shown.as_deref(), &record));
     let it = &record.submission;
     let qualification = office.qualification(&it.account, &it.advertiser)?;
     let until = qualification.until.map_or_else(|| "—".to_owned(), |day| day.to_string());
@@ -106,10 +107,11 @@ pub(super) fn page_of(record: &Record) -> String {
     format!("/reviews/creatives/{}/{}/{}", segment(&it.account), segment(&it.crid), it.version)
 }
 
-fn shown(office: &Office<'_>, stage: &Stage, record: &Record, liberties: Liberties) -> Result<Option<String>, Refusal> {
-    let digests = record.submission.files.iter().filter_map(|file| digest_of(&file.sha256)).collect();
-    let made = stage.show(digests, liberties, |shown_as| Some(document(&record.submission, shown_as)));
-    let _ = office;
+fn shown(stage: &Stage, record: &Record, liberties: Liberties) -> Result<Option<String>, Refusal> {
+    let made = stage.show(files::digests(record), liberties, |shown_as| {
+        let local = files::shown(record).into_iter().map(|(url, digest)| (url, shown_as(&digest))).collect();
+        Some(document(&record.submission, local))
+    });
     made.map_err(|error| Refusal::Unavailable(StoreUnavailable(format!("no randomness: {error}"))))
 }
 

@@ -7,7 +7,6 @@ use quick_xml::events::Event;
 use serde_json::Value;
 
 use crate::compliance::creative::Submission;
-use crate::compliance::digest_of;
 use crate::market::supply::Format;
 
 /// The most parts that are shown.
@@ -15,25 +14,36 @@ const MOST_PARTS: usize = 60;
 /// Elements of VAST whose text a person reads.
 const TEXTS: [&str; 6] = ["AdSystem", "AdTitle", "Advertiser", "Description", "ClickThrough", "IFrameResource"];
 
-/// The document that shows a submission; uploaded files stand in the place of their URLs as `shown_as` says.
-pub(super) fn document(submission: &Submission, shown_as: &dyn Fn(&[u8; 32]) -> String) -> String {
+/// The document that shows a submission; in the place of the files' URLs stands where they are shown from here.
+pub(super) fn document(submission: &Submission, mut files: Vec<(String, String)>) -> String {
+    // A URL may be the beginning of another.
+    files.sort_by_key(|(url, _)| std::cmp::Reverse(url.len()));
+    // As it stands, or as it was read.
+    let read = |url: &str| url::Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
+    let is = |known: &str, url: &str| known == url || known == read(url);
     let local = |url: &str| {
-        let file = submission.files.iter().find(|file| file.url == url);
-        file.and_then(|file| digest_of(&file.sha256)).map_or_else(|| url.to_owned(), |digest| shown_as(&digest))
+        let file = files.iter().find(|(known, _)| is(known, url));
+        file.map_or_else(|| url.to_owned(), |(_, here)| here.clone())
     };
     let body = match submission.format {
-        Format::Banner => {
-            let mut files: Vec<_> = submission.files.iter().collect();
-            // A URL may be the beginning of another.
-            files.sort_by_key(|file| std::cmp::Reverse(file.url.len()));
-            files.iter().fold(submission.markup.clone(), |markup, file| markup.replace(&file.url, &local(&file.url)))
-        }
+        Format::Banner => files.iter().fold(submission.markup.clone(), |markup, (url, here)| put(markup, url, here)),
         Format::Video | Format::Audio => shown(&vast(&submission.markup), &local),
         Format::Native => shown(&native(&submission.markup), &local),
     };
     format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"><title>creative</title></head><body>{body}</body></html>"
     )
+}
+
+/// Puts another URL in the place of one, in the forms in which HTML has it: as it is, with its ampersands escaped, without its scheme.
+fn put(markup: String, url: &str, here: &str) -> String {
+    let escaped = url.replace('&', "&amp;");
+    [escaped.as_str(), url].into_iter().fold(markup, |markup, url| {
+        let markup = markup.replace(url, here);
+        let Some(bare) = url.strip_prefix("https:") else { return markup };
+        let quoted = |quote: char| (format!("{quote}{bare}{quote}"), format!("{quote}{here}{quote}"));
+        ['"', '\''].map(quoted).iter().fold(markup, |markup, (from, to)| markup.replace(from, to))
+    })
 }
 
 /// A part: what it is, and its text or URL.
@@ -155,6 +165,24 @@ pub(super) fn text(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_banner_shows_its_files_from_here_however_it_writes_their_urls() {
+        let markup = "<img src=\"//a.example/1?x=1&amp;y=2\"><img src='https://a.example/1?x=1&y=2'>\
+                      <img src=https://a.example/1><i style=\"background:url(https://a.example/1?x=1&amp;y=2)\">";
+        let banner = crate::compliance::creative::tests::banner();
+        let files = [("https://a.example/1", "/one"), ("https://a.example/1?x=1&y=2", "/two")];
+        let files: Vec<_> = files.iter().map(|(url, here)| ((*url).to_owned(), (*here).to_owned())).collect();
+        let html = document(&Submission { markup: markup.to_owned(), ..banner.clone() }, files.clone());
+        assert_eq!(
+            (html.matches("/two").count(), html.matches("/one").count(), html.contains("a.example")),
+            (3, 1, false),
+            "{html}"
+        );
+        let native = r#"{"native":{"assets":[{"img":{"url":"https://A.example/1"}}]}}"#;
+        let html = document(&Submission { markup: native.to_owned(), format: Format::Native, ..banner }, files);
+        assert!(html.contains("src=\"/one\""), "{html}");
+    }
 
     #[test]
     fn a_video_and_a_native_ad_are_shown_by_their_parts() {

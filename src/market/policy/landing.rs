@@ -26,6 +26,8 @@ pub struct LandingTerms {
     pub watch: Watch,
     /// When no verdict is taken because too many pages are other ones at once.
     pub guard: Guard,
+    /// How files that markup names are fetched.
+    pub files: FileTerms,
     /// What is known to be harmful.
     pub blocklists: Arc<Blocklists>,
     /// Who scans for malware besides; `None`: nobody.
@@ -168,6 +170,37 @@ impl Default for Guard {
             window: Duration::from_secs(3_600),
             hold: Duration::from_secs(2 * 3_600),
             witnesses: 8,
+        }
+    }
+}
+
+/// How pictures and films that a creative's markup names are fetched (R-REVIEW). Their bytes at most are those of an upload; rates and reach are those
+/// of pages, counted apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTerms {
+    /// Of one creative, so many.
+    pub most: usize,
+    /// One of them, with all its redirects, is over within this.
+    pub whole: Duration,
+    /// A file that does not answer is asked for so often before the creative is judged without it.
+    pub tries: u32,
+    /// Between two tries passes this, once more after each.
+    pub pause: Duration,
+    /// The files of an approved creative are looked at again after this.
+    pub again: Duration,
+    /// Bytes that are kept of one buyer's files in a day.
+    pub kept_a_day: u64,
+}
+
+impl Default for FileTerms {
+    fn default() -> Self {
+        Self {
+            most: 10,
+            whole: Duration::from_secs(60),
+            tries: 3,
+            pause: Duration::from_secs(60),
+            again: Duration::from_secs(6 * 3_600),
+            kept_a_day: 1 << 30,
         }
     }
 }

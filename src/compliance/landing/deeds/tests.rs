@@ -26,7 +26,7 @@ fn approved(office: &Office<'_>, crid: &str) -> Subject {
     let submission = creative::Submission { crid: crid.to_owned(), ..banner() };
     office.submit(&submission, Origin::Submitted, &BY).unwrap();
     for to in [CreativeState::PendingReview, CreativeState::Approved] {
-        let verdict = OfCreative { to, reasons: &[], findings: None, seen: None };
+        let verdict = OfCreative { to, reasons: &[], findings: None, files: None, seen: None };
         office.decide(&submission.subject(), &verdict, &BY).unwrap();
     }
     submission.subject()

@@ -40,7 +40,7 @@ fn versions(docket: &dyn Docket, crid: &str) -> Vec<KeptStep> {
 
 fn decide(office: &Office<'_>, version: u32, to: CreativeState) {
     let subject = Subject { kind: SubjectKind::Creative, name: "80010003/new-7".to_owned(), version };
-    let verdict = |to| Verdict { to, reasons: &[], findings: None, seen: None };
+    let verdict = |to| Verdict { to, reasons: &[], findings: None, files: None, seen: None };
     office.decide(&subject, &verdict(PendingReview), &BY).unwrap();
     office.decide(&subject, &verdict(to), &BY).unwrap();
 }

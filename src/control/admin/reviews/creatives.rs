@@ -132,6 +132,7 @@ fn whole(office: &Office<'_>, subject: &Subject) -> Result<Value, Refusal> {
         "submission": record.submission,
         "origin": record.origin,
         "findings": record.findings,
+        "files": record.named,
         "reasons": record.reasons,
         "qualified_until": qualification.until,
         "qualification": qualification.findings,
@@ -193,7 +194,7 @@ pub(super) async fn decide(
 const VERBS: [&str; 6] = ["approve", "reject", "request-changes", "suspend", "resume", "check"];
 
 fn decided(office: &Office<'_>, subject: &Subject, verb: &str, sent: &Sent, by: &By<'_>) -> Result<Moved, Refusal> {
-    let verdict = |to, reasons| Verdict { to, reasons, findings: None, seen: sent.seen };
+    let verdict = |to, reasons| Verdict { to, reasons, findings: None, files: None, seen: sent.seen };
     let named = !sent.reasons.is_empty();
     let missing = || Refusal::Malformed("`reasons` must say why, by codes of /api/v1/reviews/reasons".to_owned());
     match verb {

@@ -34,7 +34,7 @@ impl Plane {
 
     /// Does what the examiner and the publisher of a node do.
     fn checked(&self) {
-        self.with(|office| office.tend_creatives(99, &[]).unwrap());
+        self.with(|office| office.tend_creatives(99, &[], &|_, _, _| None).unwrap());
         self.bench.publisher.follow_content().unwrap();
     }
 

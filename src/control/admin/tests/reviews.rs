@@ -22,7 +22,9 @@ impl Plane {
     fn examine(&self) {
         let market = self.state.market();
         let now = self.state.exchange.clock.now();
-        Office { docket: &**self.state.docket(), market: &market, now }.tend_creatives(99, &[]).unwrap();
+        Office { docket: &**self.state.docket(), market: &market, now }
+            .tend_creatives(99, &[], &|_, _, _| None)
+            .unwrap();
     }
 
     async fn submit(&self) {

@@ -20,7 +20,7 @@ fn record(account: &str, crid: &str, version: u32) -> Record {
     (submission.account, submission.advertiser) = (account.into(), "paopao-games".into());
     (submission.crid, submission.version, submission.sizes) = (crid.into(), version, vec![SIZE]);
     submission.landing_page = format!("https://paopao.example/{version}");
-    Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new() }
+    Record { submission, origin: Origin::Submitted, findings: Vec::new(), reasons: Vec::new(), named: Vec::new() }
 }
 
 /// A step of a creative's version, with its record or another body.

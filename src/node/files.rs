@@ -1,0 +1,261 @@
+//! Files that creatives' markup names: the process that leads fetches them, on a thread and a runtime of its own, in the examiner's order. What is
+//! asked for stands in the docket as due: what a process that ends in between leaves undone, the next one does.
+
+mod orders;
+mod watch;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::LocalSet;
+
+use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::compliance::crawl::{Fetcher, SystemResolver};
+use crate::compliance::creative::Record;
+use crate::compliance::files::{Looker, Missed, Named, Seen};
+use crate::compliance::office::{Office, Refusal};
+use crate::compliance::upload;
+use crate::event::{Docket, DocketError, KeptStep, StoreUnavailable};
+use crate::exchange::Exchange;
+use crate::market::Market;
+use crate::market::demand::CreativeState;
+use crate::market::policy::landing::LandingTerms;
+use crate::store::{SqliteDocket, SqliteStore};
+
+use orders::Order;
+pub(super) use orders::Orders;
+
+/// Buyers whose bytes of a day are counted; more are not kept.
+const MOST_COUNTED: usize = 100_000;
+
+/// Why a creative's files wait for their next turn.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Office(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreUnavailable),
+    #[error(transparent)]
+    Docket(#[from] DocketError),
+    #[error("the authorities cannot be used: {0}")]
+    Authorities(#[from] rustls::Error),
+}
+
+/// What fetches the files.
+pub(super) struct Files {
+    orders: Arc<Orders>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Files {
+    pub(super) fn start(
+        exchange: Arc<Exchange>,
+        store: Arc<SqliteStore>,
+        docket: Arc<SqliteDocket>,
+    ) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let orders = Arc::new(Orders::default());
+        let taken = orders.clone();
+        let work = move || {
+            let post = Rc::new(Post {
+                exchange,
+                store,
+                docket,
+                orders: taken,
+                fetcher: RefCell::default(),
+                kept: RefCell::default(),
+                measuring: Semaphore::new(1),
+            });
+            let local = LocalSet::new();
+            // Fetches under way end with the set; what they would have found is found again.
+            runtime.block_on(local.run_until(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = post.run() => {}
+                }
+            }));
+            // A name that is still being resolved, or a picture that is measured, holds up no end.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("pmpx-files".into()).spawn(work)?;
+        Ok(Self { orders, stop, thread })
+    }
+
+    /// Where files are asked for.
+    pub(super) fn orders(&self) -> Arc<Orders> {
+        self.orders.clone()
+    }
+
+    /// Ends after the commit that it is in.
+    pub(super) fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// Where files are fetched.
+struct Post {
+    exchange: Arc<Exchange>,
+    store: Arc<SqliteStore>,
+    docket: Arc<SqliteDocket>,
+    orders: Arc<Orders>,
+    /// By the terms that it was made by.
+    fetcher: RefCell<Option<(LandingTerms, Rc<Fetcher>)>>,
+    /// Bytes that were kept of each buyer, by account, on that day. Another process begins anew: it is a bound of disks, not of money.
+    kept: RefCell<BTreeMap<String, (ShanghaiDay, u64)>>,
+    /// A picture takes much memory while it is measured: one at a time.
+    measuring: Semaphore,
+}
+
+impl Post {
+    async fn run(self: Rc<Self>) {
+        loop {
+            let order = self.orders.next().await;
+            let post = self.clone();
+            tokio::task::spawn_local(async move {
+                if let Err(error) = post.fill(&order).await {
+                    let (name, version) = (&order.subject.name, order.subject.version);
+                    tracing::error!(creative = name, version, %error, "a creative's files wait for their next turn");
+                }
+                post.orders.done(&order.subject);
+            });
+        }
+    }
+
+    fn market(&self) -> Arc<Market> {
+        self.exchange.market.load_full()
+    }
+
+    fn office<'o>(&'o self, market: &'o Market) -> Office<'o> {
+        Office { docket: &*self.docket, market, now: self.exchange.clock.now() }
+    }
+
+    /// Fetches what was asked for. Where it is not asked for any more, or another process leads by now, that is nothing; what is due stays so.
+    async fn fill(&self, order: &Order) -> Result<(), Trouble> {
+        let market = self.market();
+        let (kept, state, record) = self.office(&market).creative(&order.subject)?;
+        if kept.seq != order.seq || !self.store.leads() || !market.terms.landing.crawl {
+            return Ok(());
+        }
+        match state {
+            CreativeState::Checking => self.first(&market, (&kept, &record), &order.urls).await,
+            CreativeState::Approved => self.again(&market, (&kept, record)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Files of a version that is being checked.
+    async fn first(
+        &self,
+        market: &Market,
+        (kept, record): (&KeptStep, &Record),
+        urls: &[String],
+    ) -> Result<(), Trouble> {
+        let terms = &market.terms.landing.files;
+        let (mut named, mut wait) = (record.named.clone(), None::<Duration>);
+        for url in urls {
+            let place = named.iter().position(|it| it.url == *url);
+            let known = place.and_then(|place| named.get(place));
+            let (file, missed) = match self.look(market, &record.submission.account, (url, known)).await? {
+                Seen::File(file) => (Some(file), None),
+                Seen::None(missed) => (None, Some(missed)),
+                Seen::Later => {
+                    wait = wait.into_iter().chain([terms.pause]).min();
+                    continue;
+                }
+            };
+            if let Some(again) = missed.as_ref().and_then(|it| pause(it, terms.tries, terms.pause)) {
+                wait = wait.into_iter().chain([again]).min();
+            }
+            let at_ms = self.exchange.clock.now().0;
+            let seen = Named { url: url.clone(), at_ms, file, other: None, missed };
+            match place.and_then(|place| named.get_mut(place)) {
+                Some(known) => *known = seen,
+                None => named.push(seen),
+            }
+        }
+        let again = self.exchange.clock.now().plus_ms(wait.map_or(0, whole_ms));
+        let subject = &kept.step.subject;
+        if named == record.named {
+            return Ok(self.docket.put_off(&[(subject.clone(), Some(again))])?);
+        }
+        // Somebody's step in between says what follows now.
+        self.office(market).note_files(subject, kept.seq, (&named, again))?;
+        Ok(())
+    }
+
+    /// Looks at one file.
+    async fn look(
+        &self,
+        market: &Market,
+        account: &str,
+        (url, known): (&str, Option<&Named>),
+    ) -> Result<Seen, Trouble> {
+        let fetcher = self.fetcher(market)?;
+        let clock = &self.exchange.clock;
+        let looker = Looker { fetcher: &fetcher, docket: &*self.docket, clock, measuring: &self.measuring };
+        let most = market.terms.landing.files.kept_a_day;
+        let may_keep = |bytes| self.may_keep(account, clock.now(), bytes, most);
+        let seen = looker.look(url, known, &may_keep).await?;
+        self.exchange.metrics.landing.file(seen.label());
+        if let Seen::None(missed) = &seen {
+            let why = &missed.why;
+            tracing::info!(url, why = why.en, found = why.found, "a creative's file could not be fetched");
+        }
+        Ok(seen)
+    }
+
+    /// Counts bytes that are kept of a buyer today, if they may be.
+    fn may_keep(&self, account: &str, now: UnixMillis, bytes: u64, most: u64) -> bool {
+        let today = now.shanghai_day();
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() >= MOST_COUNTED {
+            kept.retain(|_, (day, _)| *day == today);
+        }
+        if kept.len() >= MOST_COUNTED && !kept.contains_key(account) {
+            return false;
+        }
+        let (day, sum) = kept.entry(account.to_owned()).or_insert((today, 0));
+        if *day != today {
+            (*day, *sum) = (today, 0);
+        }
+        let room = sum.saturating_add(bytes) <= most;
+        if room {
+            *sum += bytes;
+        }
+        room
+    }
+
+    /// The fetcher by the terms in force; its budget begins anew with other terms.
+    fn fetcher(&self, market: &Market) -> Result<Rc<Fetcher>, Trouble> {
+        let mut terms = (*market.terms.landing).clone();
+        terms.limits.largest_body = market.terms.content.limits.file_bytes.min(upload::LARGEST);
+        terms.limits.whole = terms.files.whole;
+        let mut made = self.fetcher.borrow_mut();
+        if let Some((of, fetcher)) = &*made
+            && *of == terms
+        {
+            return Ok(fetcher.clone());
+        }
+        let fetcher = Rc::new(Fetcher::new(terms.clone(), Arc::new(SystemResolver), self.exchange.clock.clone())?);
+        *made = Some((terms, fetcher.clone()));
+        Ok(fetcher)
+    }
+}
+
+/// How long after a miss a file is asked for again; `None`: it is not.
+fn pause(missed: &Missed, tries: u32, pause: Duration) -> Option<Duration> {
+    (!missed.ends && missed.times < tries).then(|| pause.saturating_mul(missed.times))
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
