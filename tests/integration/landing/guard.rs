@@ -75,13 +75,7 @@ fn r_damage_change_pages_of_all_buyers_that_are_other_ones_at_once_are_held_unti
         let (account, advertiser, crid) = (account.to_owned(), advertiser.to_owned(), crid.to_owned());
         let submission = Submission { account, advertiser, crid, ..submission(1, &watch.url(party)) };
         let subject = submission.subject();
-        let record = Creative {
-            submission,
-            origin: Origin::Submitted,
-            findings: Vec::new(),
-            reasons: Vec::new(),
-            named: Vec::new(),
-        };
+        let record = Creative::new(submission, Origin::Submitted);
         let body = serde_json::to_string(&record).unwrap();
         step(watch.pmpx.docket(), Owner::Buyer(buyer), subject, (CreativeState::Approved.code(), body), false);
     }
