@@ -161,6 +161,7 @@ impl Post {
             if !crawls {
                 seen = Seen::default();
                 self.lately.take();
+                self.exchange.metrics.landing.held.store(0, Ordering::Relaxed);
             }
             let begun = self.begin(crawls);
             match followed.and_then(|more| begun.map(|()| more)) {

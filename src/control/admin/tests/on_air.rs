@@ -86,7 +86,7 @@ async fn r_review_what_is_on_the_air_before_its_review_comes_first_and_says_how_
     let at = |what: &str| page.find(what).unwrap_or_else(|| panic!("{what}: {page}"));
     assert!(at("new-1") < at("new-2") && at("new-2") < at("milk-9"), "{page}");
     assert_eq!(page.matches(">new-1<").count(), 1);
-    assert!(page.contains("PD-2026-PAOPAO · citypages · 今日 today 50/60"), "{page}");
+    assert!(page.contains("PD-2026-PAOPAO · citypages · 今日已预留 reserved today 50/60"), "{page}");
     let only = plane.get("/reviews?on_air=true").await.body;
     assert!(only.contains("new-2") && !only.contains("milk-9"));
     let own = async |path: &str| plane.get(&format!("/reviews/creatives/{path}/1")).await.body.contains("先投后审");

@@ -97,7 +97,9 @@ fn held(held: &HeldPages) -> String {
     let Some(since) = held.since() else { return String::new() };
     let more = if held.more { "+" } else { "" };
     let mut html = format!(
-        "<h2 class=\"refuse\">暂缓处理 held back <small>{}{more} · {}</small></h2><p class=\"refused\">多个互不相关的落地页同时变为其他页面，可能是平台自身网络故障（         强制门户、代理、域名解析）：不作处理，投放继续，持续复查 · pages of unrelated sites are other ones at once, perhaps by our own line (captive portal, proxy,          resolver): no verdict is taken, serving goes on, they are looked at again</p>",
+        "<h2 class=\"refuse\">暂缓处理 held back <small>{}{more} · {}</small></h2><p class=\"refused\">多个互不相关的落地页同时变为其他页面，可能是平台自身网络故障\
+         （强制门户、代理、域名解析）：不作处理，投放继续，持续复查 · pages of unrelated sites are other ones at once, perhaps by our own line \
+         (captive portal, proxy, resolver): no verdict is taken, serving goes on, they are looked at again</p>",
         held.pages.len(),
         since.to_rfc3339(),
     );
@@ -184,7 +186,7 @@ pub(in crate::control) fn page(
     if let Some(held) = &record.held {
         let _ = write!(
             main,
-            "<p class=\"refused\">暂缓处理 held back: {} · {}</p>",
+            "<p class=\"refuse\">暂缓处理 held back: {} · {}</p>",
             held.cause.words_zh(),
             text(&reason(held))
         );

@@ -89,7 +89,7 @@ fn row(kept: &KeptStep, record: &Record, aired: &[Aired]) -> Result<String, Refu
 
 /// By which deal it is shown, where, and how much of today is reserved.
 fn shown(it: &Aired) -> String {
-    text(&format!("{} · {} · 今日 today {}/{}", it.deal, it.media.join(" "), it.reserved, it.a_day))
+    text(&format!("{} · {} · 今日已预留 reserved today {}/{}", it.deal, it.media.join(" "), it.reserved, it.a_day))
 }
 
 /// What a version's own page says of it where it is on the air before its review.
@@ -99,7 +99,7 @@ pub(super) fn note(aired: &[Aired]) -> String {
     }
     let items: String = aired.iter().map(|it| format!("<li>{}</li>", shown(it))).collect();
     format!(
-        "<p class=\"refused\">先投后审：审核前已在投放，不通过即停 · on air before its review: rejecting it stops it within a second</p><ul>{items}</ul>"
+        "<p class=\"refuse\">先投后审：审核前已在投放，不通过即停 · on air before its review: rejecting it stops it within a second</p><ul>{items}</ul>"
     )
 }
 
