@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::LocalSet;
 
-use crate::clock::{ShanghaiDay, UnixMillis};
+use crate::clock::ShanghaiDay;
 use crate::compliance::crawl::{Fetcher, SystemResolver};
 use crate::compliance::creative::Record;
 use crate::compliance::files::{Looker, Missed, Named, Seen};
@@ -109,8 +109,7 @@ struct Post {
     orders: Arc<Orders>,
     /// By the terms that it was made by.
     fetcher: RefCell<Option<(LandingTerms, Rc<Fetcher>)>>,
-    /// Bytes that were kept of each buyer, by account, on that day. Another process begins anew: it is a bound of disks, not of money.
-    kept: RefCell<BTreeMap<String, (ShanghaiDay, u64)>>,
+    kept: RefCell<Kept>,
     /// A picture takes much memory while it is measured: one at a time.
     measuring: Semaphore,
 }
@@ -203,7 +202,7 @@ impl Post {
         let clock = &self.exchange.clock;
         let looker = Looker { fetcher: &fetcher, docket: &*self.docket, clock, measuring: &self.measuring };
         let most = market.terms.landing.files.kept_a_day;
-        let may_keep = |bytes| self.may_keep(account, clock.now(), bytes, most);
+        let may_keep = |bytes| self.kept.borrow_mut().take((account, clock.now().shanghai_day()), bytes, most);
         let seen = looker.look(url, known, &may_keep).await?;
         self.exchange.metrics.landing.file(seen.label());
         if let Seen::None(missed) = &seen {
@@ -211,27 +210,6 @@ impl Post {
             tracing::info!(url, why = why.en, found = why.found, "a creative's file could not be fetched");
         }
         Ok(seen)
-    }
-
-    /// Counts bytes that are kept of a buyer today, if they may be.
-    fn may_keep(&self, account: &str, now: UnixMillis, bytes: u64, most: u64) -> bool {
-        let today = now.shanghai_day();
-        let mut kept = self.kept.borrow_mut();
-        if kept.len() >= MOST_COUNTED {
-            kept.retain(|_, (day, _)| *day == today);
-        }
-        if kept.len() >= MOST_COUNTED && !kept.contains_key(account) {
-            return false;
-        }
-        let (day, sum) = kept.entry(account.to_owned()).or_insert((today, 0));
-        if *day != today {
-            (*day, *sum) = (today, 0);
-        }
-        let room = sum.saturating_add(bytes) <= most;
-        if room {
-            *sum += bytes;
-        }
-        room
     }
 
     /// The fetcher by the terms in force; its budget begins anew with other terms.
@@ -251,6 +229,29 @@ impl Post {
     }
 }
 
+/// Bytes that were kept of each buyer, by account, on a day. Another process begins anew: it is a bound of disks, not of money.
+#[derive(Debug, Default)]
+struct Kept(BTreeMap<String, (ShanghaiDay, u64)>);
+
+impl Kept {
+    /// Counts bytes that are kept of a buyer today, if they are within its most.
+    fn take(&mut self, (account, today): (&str, ShanghaiDay), bytes: u64, most: u64) -> bool {
+        if self.0.len() >= MOST_COUNTED {
+            self.0.retain(|_, (day, _)| *day == today);
+        }
+        if self.0.len() >= MOST_COUNTED && !self.0.contains_key(account) {
+            return false;
+        }
+        let (day, sum) = self.0.entry(account.to_owned()).or_insert((today, 0));
+        if *day != today {
+            (*day, *sum) = (today, 0);
+        }
+        let has_room = sum.saturating_add(bytes) <= most;
+        *sum += if has_room { bytes } else { 0 };
+        has_room
+    }
+}
+
 /// How long after a miss a file is asked for again; `None`: it is not.
 fn pause(missed: &Missed, tries: u32, pause: Duration) -> Option<Duration> {
     (!missed.ends && missed.times < tries).then(|| pause.saturating_mul(missed.times))
@@ -258,4 +259,28 @@ fn pause(missed: &Missed, tries: u32, pause: Duration) -> Option<Duration> {
 
 fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compliance::finding::{Finding, Weight};
+
+    #[test]
+    fn a_buyer_s_bytes_are_counted_by_day() {
+        let mut kept = Kept::default();
+        let mut take = |account, day, bytes| kept.take((account, ShanghaiDay(day)), bytes, 100);
+        assert!(take("a", 1, 60) && take("b", 1, 100));
+        assert!(!take("a", 1, 41), "more than is left");
+        assert!(take("a", 1, 40), "what was not kept was not counted");
+        assert!(!take("a", 1, 1) && take("a", 2, 100) && !take("a", 2, 1));
+    }
+
+    #[test]
+    fn a_file_is_asked_for_again_later_each_time_and_not_for_ever() {
+        let why = Finding::new("R-REVIEW", "file-unreachable", Weight::Person, ("file", ""), ("", ""));
+        let of = |times, ends| pause(&Missed { times, ends, why: why.clone() }, 3, Duration::from_secs(60));
+        assert_eq!([of(1, false), of(2, false)], [60, 120].map(|seconds| Some(Duration::from_secs(seconds))));
+        assert_eq!([of(3, false), of(1, true)], [None, None]);
+    }
 }

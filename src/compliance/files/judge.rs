@@ -41,9 +41,7 @@ impl Named {
                 Some(Differs::Harmful(now.clone()))
             }
             super::Seen::File(_) => None,
-            super::Seen::None(missed) if missed.why.code == checks::ELSEWHERE.code => {
-                Some(Differs::Elsewhere(missed.why.clone()))
-            }
+            super::Seen::None(missed) if missed.why.weight == Weight::Refuse => Some(Differs::Gone(missed.why.clone())),
             super::Seen::None(_) | super::Seen::Later => None,
         }
     }
@@ -70,8 +68,8 @@ pub enum Differs {
     Other(Measured),
     /// It is the same, and known to be harmful by now.
     Harmful(Measured),
-    /// It leads where no file may be.
-    Elsewhere(Finding),
+    /// It leads where no file may be, to a host that is known to be harmful, or to more than is taken.
+    Gone(Finding),
 }
 
 /// All that is found in the files that a markup names. `fetches`: whether they are fetched here.

@@ -303,7 +303,13 @@ fn r_review_what_is_not_seen_is_no_difference() {
     let other = measured(2, "image/png", (9, 9), 0);
     assert_eq!(it.differs(&Seen::File(other.clone())), Some(Differs::Other(other.clone())));
     assert_eq!(it.differs(&Seen::File(harmful.clone())), Some(Differs::Harmful(harmful)));
-    assert!(matches!(it.differs(&Seen::None(why(&checks::ELSEWHERE))), Some(Differs::Elsewhere(_))));
+    // Elsewhere, on a blocklist, or larger than any that was reviewed.
+    let infected = crate::compliance::scan::Scan::Infected("host".to_owned()).finding("file").unwrap();
+    let large = crate::compliance::upload::checks::TOO_LARGE.at("file", "");
+    for gone in [checks::ELSEWHERE.at("file", ""), infected, large] {
+        let seen = Seen::None(Missed { times: 1, ends: true, why: gone.clone() });
+        assert_eq!(it.differs(&seen), Some(Differs::Gone(gone)));
+    }
     let mut changed = it.clone();
     changed.other = Some(other.clone());
     assert_eq!(changed.present(), Some(&other));

@@ -32,7 +32,7 @@ impl Post {
             it.at_ms = at_ms;
             match differs.clone() {
                 Differs::Other(now) | Differs::Harmful(now) => it.other = Some(now),
-                Differs::Elsewhere(why) => it.missed = Some(Missed { times: 1, ends: true, why }),
+                Differs::Gone(why) => it.missed = Some(Missed { times: 1, ends: true, why }),
             }
         }
         let subject = &kept.step.subject;
