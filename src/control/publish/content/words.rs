@@ -112,6 +112,13 @@ impl Review {
         self.take_one(&Scanned { name: name.to_owned(), version, by: Box::default() }, market);
     }
 
+    /// Lets the scan that is due have begun, and have ended before it has seen anything.
+    #[cfg(test)]
+    pub(in crate::control::publish) fn a_scan_ends_early(&mut self) {
+        assert!(std::mem::take(&mut self.words.is_due), "one is due");
+        self.words.scan = Some(Scan::ended());
+    }
+
     /// Looks at creatives whose steps were just taken over.
     pub(super) fn look_at(&mut self, names: &BTreeSet<String>, market: &Market) -> Result<(), StoreUnavailable> {
         if self.words.said.is_empty() {

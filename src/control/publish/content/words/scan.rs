@@ -69,6 +69,12 @@ impl Scan {
         }
     }
 
+    /// One whose thread is gone.
+    #[cfg(test)]
+    pub(super) fn ended() -> Self {
+        Self { told: sync_channel(1).1 }
+    }
+
     /// What it has told since, one thing at a time.
     pub(super) fn told(&self) -> Option<Told> {
         match self.told.try_recv() {

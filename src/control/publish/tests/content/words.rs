@@ -222,6 +222,12 @@ fn r_category_what_changes_before_the_scan_begins_waits_for_it_and_what_does_not
     assert!(harbor("many-0") && harbor("many-1"), "with fewer words too");
     settle(&bench.publisher);
     assert!(harbor("many-0") && harbor("many-1") && !harbor("many-2"));
+    prohibit(&bench, "harbor", &["赌博", "彩票"]);
+    say(&bench, "many-3", 2, "彩票");
+    bench.publisher.follow_content().unwrap();
+    assert!(harbor("many-3"), "what was looked for before says nothing of new words");
+    settle(&bench.publisher);
+    assert!(harbor("many-3") && !harbor("many-2"));
     // A scan for the words of another media begins; then this one takes words back.
     prohibit(&bench, "harbor", &["赌博", "游戏"]);
     settle(&bench.publisher);
@@ -256,4 +262,19 @@ fn r_category_what_a_scan_read_frees_no_version_that_came_since() {
     say(&bench, "plain", 1, "鲜牛奶");
     bench.publisher.follow_content().unwrap();
     assert_eq!(kept_away(&bench.publisher, "sunrise", &[(ACCOUNT, "plain"), (ACCOUNT, "game")]), ["game"]);
+}
+
+/// A scan that ends before it has seen everything is begun again; until then what was not looked at stays away.
+#[test]
+fn r_category_a_scan_that_ends_early_is_begun_again() {
+    let bench = Bench::new();
+    say(&bench, "game", 1, "游戏");
+    say(&bench, "plain", 1, "鲜牛奶");
+    prohibit(&bench, "sunrise", &["游戏"]);
+    bench.publisher.follow_content().unwrap();
+    held(&bench.publisher.review).a_scan_ends_early();
+    let names = [(ACCOUNT, "game"), (ACCOUNT, "plain")];
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["game", "plain"]);
+    settle(&bench.publisher);
+    assert_eq!(kept_away(&bench.publisher, "sunrise", &names), ["game"]);
 }
