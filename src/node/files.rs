@@ -214,9 +214,7 @@ impl Post {
 
     /// The fetcher by the terms in force; its budget begins anew with other terms.
     fn fetcher(&self, market: &Market) -> Result<Rc<Fetcher>, Trouble> {
-        let mut terms = (*market.terms.landing).clone();
-        terms.limits.largest_body = market.terms.content.limits.file_bytes.min(upload::LARGEST);
-        terms.limits.whole = terms.files.whole;
+        let terms = terms_of(market);
         let mut made = self.fetcher.borrow_mut();
         if let Some((of, fetcher)) = &*made
             && *of == terms
@@ -252,6 +250,14 @@ impl Kept {
     }
 }
 
+/// How files are fetched: as pages are, but as large as an upload may be, and in their own time.
+fn terms_of(market: &Market) -> LandingTerms {
+    let mut terms = (*market.terms.landing).clone();
+    terms.limits.largest_body = market.terms.content.limits.file_bytes.min(upload::LARGEST);
+    terms.limits.whole = terms.files.whole;
+    terms
+}
+
 /// How long after a miss a file is asked for again; `None`: it is not.
 fn pause(missed: &Missed, tries: u32, pause: Duration) -> Option<Duration> {
     (!missed.ends && missed.times < tries).then(|| pause.saturating_mul(missed.times))
@@ -265,6 +271,7 @@ fn whole_ms(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::compliance::finding::{Finding, Weight};
+    use crate::compliance::office::tests::market_with;
 
     #[test]
     fn a_buyer_s_bytes_are_counted_by_day() {
@@ -274,6 +281,17 @@ mod tests {
         assert!(!take("a", 1, 41), "more than is left");
         assert!(take("a", 1, 40), "what was not kept was not counted");
         assert!(!take("a", 1, 1) && take("a", 2, 100) && !take("a", 2, 1));
+    }
+
+    #[test]
+    fn a_file_is_as_large_as_an_upload_may_be() {
+        let of = |file: &str| {
+            let market = market_with("file = \"16MiB\"", &format!("file = \"{file}\""));
+            let terms = terms_of(&market);
+            assert_eq!(terms.limits.whole, terms.files.whole);
+            terms.limits.largest_body
+        };
+        assert_eq!((of("2MiB"), of("32MiB")), (2 << 20, upload::LARGEST));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Files that the markup of creatives names: fetched before a person is asked, and another one afterwards stops the creative.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use pmpx::clock::Clock;
@@ -21,9 +21,12 @@ const GIF: &[u8] = b"GIF89a\x02\0\x01\0\x80\0\0\x10\x20\x30\xf0\xe0\xd0,\0\0\0\0
 struct Site {
     port: u16,
     pem: String,
-    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    files: Files,
     asked: Arc<Mutex<Vec<String>>>,
 }
+
+/// By path: the last stays, those before it are answered once.
+type Files = Arc<Mutex<HashMap<String, VecDeque<Vec<u8>>>>>;
 
 impl Site {
     fn start() -> Self {
@@ -53,7 +56,12 @@ impl Site {
     }
 
     fn put(&self, path: &str, body: &[u8]) {
-        self.files.lock().unwrap().insert(path.to_owned(), body.to_vec());
+        self.files.lock().unwrap().insert(path.to_owned(), VecDeque::from([body.to_vec()]));
+    }
+
+    /// What is answered once, before what is there.
+    fn put_once(&self, path: &str, body: &[u8]) {
+        self.files.lock().unwrap().get_mut(path).unwrap().push_front(body.to_vec());
     }
 
     fn asked(&self, path: &str) -> usize {
@@ -77,12 +85,7 @@ impl Site {
     }
 }
 
-async fn answer(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-) {
+async fn answer(acceptor: TlsAcceptor, stream: TcpStream, files: Files, asked: Arc<Mutex<Vec<String>>>) {
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -91,7 +94,11 @@ async fn answer(
     }
     let path = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
     asked.lock().unwrap().push(path.clone());
-    let body = files.lock().unwrap().get(&path).cloned();
+    let body = files
+        .lock()
+        .unwrap()
+        .get_mut(&path)
+        .and_then(|answers| if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() });
     let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
     let kind = if path.ends_with(".gif") { "image/gif" } else { "text/html" };
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -176,8 +183,15 @@ fn r_review_a_file_is_fetched_before_a_person_is_asked_and_another_one_stops_the
     pmpx.wait_until("it was looked at in vain", || site.asked("/1.gif") >= asked + 2);
     assert_eq!(review(&pmpx, "milk-9")["state"], "approved");
 
+    // One odd answer is not believed.
     let mut other = GIF.to_vec();
     other[13] ^= 0x40;
+    site.put("/1.gif", GIF);
+    site.put_once("/1.gif", &other);
+    let asked = site.asked("/1.gif");
+    pmpx.wait_until("it was looked at again", || site.asked("/1.gif") >= asked + 3);
+    assert_eq!(review(&pmpx, "milk-9")["state"], "approved");
+
     site.put("/1.gif", &other);
     let stopped = until(&pmpx, "milk-9", "suspended");
     served(CreativeState::Suspended);

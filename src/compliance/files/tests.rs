@@ -80,7 +80,8 @@ async fn a_file_is_fetched_measured_and_kept() {
     files.site.put("/unsaid", served("application/octet-stream", &one));
     files.site.put("/a.mp4", served("video/mp4", &film));
     files.site.put("/moved", redirect_to("/1.png"));
-    for path in ["/1.png", "/unsaid", "/moved"] {
+    files.site.put("/still", raw("200 OK", "content-type: image/png\r\nrefresh: 0;url=/elsewhere\r\n", &one));
+    for path in ["/1.png", "/unsaid", "/moved", "/still"] {
         let seen = file(files.look(path).await);
         assert_eq!((seen.kind.as_str(), seen.size, seen.bytes), ("image/png", (320, 200), one.len() as u64), "{path}");
         assert!(seen.kept && seen.findings.is_empty(), "{path}: {:?}", seen.findings);
@@ -191,6 +192,9 @@ async fn a_buyer_s_bytes_of_a_day_are_bounded() {
     let known = named(&url, &kept);
     let again = file(files.look_by(files.site.terms(), &url, Some(&known), 0).await);
     assert!(again.kept, "what is kept already is not counted again");
+    let known = named(&url, &Measured { sha256: "0".repeat(64), ..kept });
+    let other = file(files.look_by(files.site.terms(), &url, Some(&known), 0).await);
+    assert!(!other.kept, "another one is");
 }
 
 fn named(url: &str, file: &Measured) -> Named {
@@ -354,8 +358,10 @@ fn r_review_a_creative_waits_for_its_files_and_holds_up_no_other() {
     assert_eq!(office.note_files(&subject, kept.seq, (&seen, noon())).unwrap(), Noted::Taken);
     assert_eq!(office.note_files(&subject, kept.seq, (&seen, noon())).unwrap(), Noted::Overtaken);
     assert_eq!(tend(&office), (1, 1, 0));
-    let (_, state, record) = office.creative(&subject).unwrap();
+    let (kept, state, record) = office.creative(&subject).unwrap();
     assert_eq!((state, record.named.as_slice()), (CreativeState::PendingReview, seen.as_slice()));
+    let late = office.note_files(&subject, kept.seq, (&[], noon())).unwrap();
+    assert_eq!(late, Noted::Overtaken, "what is not being checked is not noted");
     assert!(record.findings.iter().all(|it| !it.code.starts_with("file")), "{:?}", record.findings);
     // Checked again, it is fetched again.
     moved(&office, &subject, CreativeState::Checking).unwrap();
