@@ -10,6 +10,7 @@ mod examiner;
 mod files;
 mod intake;
 mod keeper;
+mod outside;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,15 +28,14 @@ use crate::http::DataPlane;
 use crate::ids::{Lane, NodeId};
 use crate::store::{OpenError, Options, SqliteDocket, SqliteReader, SqliteStore};
 
-use crawler::Crawler;
 use desk::ControlPlane;
 pub use drain::Hurry;
 
 use drain::Drain;
 use examiner::Examiner;
-use files::Files;
 use intake::Intake;
 use keeper::{Duty, Keeper};
+use outside::Outside;
 
 /// How often in a row another process may publish while this one starts.
 const MOST_RACES: u32 = 5;
@@ -96,9 +96,9 @@ pub struct Node {
     keeper: Keeper,
     examiner: Examiner,
     /// Fetches what the markup of creatives names.
-    files: Files,
+    files: Outside,
     intake: Intake,
-    crawler: Crawler,
+    crawler: Outside,
     notifier: Notifier,
     control: ControlPlane,
 }
@@ -141,10 +141,10 @@ impl Node {
         let control = ControlPlane::start(publisher.clone(), store.clone(), docket.clone(), (control, review), watch)?;
         let notifier = start_notifier(node, &exchange, &store)?;
         let keeper = Keeper::start(exchange.clone(), store.clone(), publisher.clone())?;
-        let files = Files::start(exchange.clone(), store.clone(), docket.clone())?;
-        let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone(), files.orders())?;
+        let (files, orders) = files::start(exchange.clone(), store.clone(), docket.clone())?;
+        let examiner = Examiner::start(exchange.clone(), store.clone(), docket.clone(), orders)?;
         let intake = Intake::start(exchange.clone(), docket.clone())?;
-        let crawler = Crawler::start(exchange.clone(), store.clone(), docket.clone(), publisher)?;
+        let crawler = crawler::start(exchange.clone(), store.clone(), docket.clone(), publisher)?;
         let seeds = (0..cores.max(1)).map(|index| seed(index, node, &store)).collect();
         let data_plane = DataPlane::start(listener, &exchange, seeds)?;
         control.stand(Stand::Ready);

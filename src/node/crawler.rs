@@ -15,14 +15,10 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::task::LocalSet;
-
 use crate::clock::{Chance, UnixMillis};
-use crate::compliance::crawl::{Fetcher, SystemResolver, Target};
+use crate::compliance::crawl::{Fetcher, Target};
 use crate::compliance::landing::{
     self, Again, CRAWLER, Looker, Offered, PageState, Record, RoundError, Standing, Watched,
 };
@@ -35,6 +31,7 @@ use crate::market::policy::landing::LandingTerms;
 use crate::store::{SqliteDocket, SqliteStore};
 
 use super::browser::Browser;
+use super::outside::{Fetching, Outside, put_off, whole_ms};
 use follow::Seen;
 use guard::Lately;
 use traffic::Traffic;
@@ -63,55 +60,29 @@ enum Trouble {
     Authorities(#[from] rustls::Error),
 }
 
-/// The running crawler.
-pub(super) struct Crawler {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Crawler {
-    pub(super) fn start(
-        exchange: Arc<Exchange>,
-        store: Arc<SqliteStore>,
-        docket: Arc<SqliteDocket>,
-        publisher: Arc<Publisher>,
-    ) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let work = move || {
-            let post = Rc::new(Post {
-                exchange,
-                store,
-                docket,
-                publisher,
-                fetcher: RefCell::default(),
-                busy: RefCell::default(),
-                browser: RefCell::default(),
-                pictured: RefCell::default(),
-                chance: RefCell::new(Chance::unpredictable()),
-                traffic: RefCell::default(),
-                lately: RefCell::default(),
-            });
-            let local = LocalSet::new();
-            // Fetches under way end with the set; what they would have found is found again.
-            runtime.block_on(local.run_until(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = post.run() => {}
-                }
-            }));
-            // A name that is still being resolved holds up no end.
-            runtime.shutdown_background();
-        };
-        let thread = std::thread::Builder::new().name("pmpx-crawler".into()).spawn(work)?;
-        Ok(Self { stop, thread })
-    }
-
-    /// Ends after the commit that it is in.
-    pub(super) fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
+/// Starts the crawler.
+pub(super) fn start(
+    exchange: Arc<Exchange>,
+    store: Arc<SqliteStore>,
+    docket: Arc<SqliteDocket>,
+    publisher: Arc<Publisher>,
+) -> io::Result<Outside> {
+    Outside::start("pmpx-crawler", move || {
+        let post = Rc::new(Post {
+            exchange,
+            store,
+            docket,
+            publisher,
+            fetching: Fetching::default(),
+            busy: RefCell::default(),
+            browser: RefCell::default(),
+            pictured: RefCell::default(),
+            chance: RefCell::new(Chance::unpredictable()),
+            traffic: RefCell::default(),
+            lately: RefCell::default(),
+        });
+        post.run()
+    })
 }
 
 /// Where the crawler works.
@@ -120,8 +91,7 @@ struct Post {
     store: Arc<SqliteStore>,
     docket: Arc<SqliteDocket>,
     publisher: Arc<Publisher>,
-    /// By the terms that it was made by.
-    fetcher: RefCell<Option<(Arc<LandingTerms>, Rc<Fetcher>)>>,
+    fetching: Fetching,
     /// Pages that are being looked at.
     busy: RefCell<BTreeSet<String>>,
     /// By the terms that it was made by.
@@ -231,18 +201,8 @@ impl Post {
         Ok(())
     }
 
-    /// The fetcher by the terms in force; its budget begins anew with other terms.
-    fn fetcher(&self, terms: &Arc<LandingTerms>) -> Result<Rc<Fetcher>, Trouble> {
-        let mut kept = self.fetcher.borrow_mut();
-        if let Some((of, fetcher)) = &*kept
-            && **of == **terms
-        {
-            return Ok(fetcher.clone());
-        }
-        let made = Fetcher::new((**terms).clone(), Arc::new(SystemResolver), self.exchange.clock.clone())?;
-        let fetcher = Rc::new(made);
-        *kept = Some((terms.clone(), fetcher.clone()));
-        Ok(fetcher)
+    fn fetcher(&self, terms: &LandingTerms) -> Result<Rc<Fetcher>, Trouble> {
+        Ok(self.fetching.by(terms, &self.exchange.clock)?)
     }
 
     /// Does what is owed of a page, or looks at it.
@@ -322,11 +282,7 @@ impl Post {
 
     /// Moves when a page is looked at again, where nobody took a step of it meanwhile: what that asks for is not put off.
     fn later(&self, subject: &Subject, seq: u64, due: Option<UnixMillis>) -> Result<(), Trouble> {
-        self.docket.put_off(&[(subject.clone(), due)])?;
-        if self.docket.standing(subject)?.is_some_and(|kept| kept.seq != seq) {
-            self.docket.put_off(&[(subject.clone(), Some(self.exchange.clock.now()))])?;
-        }
-        Ok(())
+        Ok(put_off(&*self.docket, (subject, seq), (due, self.exchange.clock.now()))?)
     }
 
     /// Takes a page's step, after the one that was known and when it was due then; whether nobody came in between.
@@ -378,8 +334,4 @@ impl Post {
             }
         }
     }
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

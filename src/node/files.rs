@@ -9,14 +9,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::LocalSet;
+use tokio::sync::Semaphore;
 
 use crate::clock::ShanghaiDay;
-use crate::compliance::crawl::{Fetcher, SystemResolver};
 use crate::compliance::creative::Record;
 use crate::compliance::files::{Looker, Missed, Named, Seen};
 use crate::compliance::office::{Office, Refusal};
@@ -28,6 +25,7 @@ use crate::market::demand::CreativeState;
 use crate::market::policy::landing::LandingTerms;
 use crate::store::{SqliteDocket, SqliteStore};
 
+use super::outside::{Fetching, Outside, whole_ms};
 use orders::Order;
 pub(super) use orders::Orders;
 
@@ -47,58 +45,19 @@ enum Trouble {
     Authorities(#[from] rustls::Error),
 }
 
-/// What fetches the files.
-pub(super) struct Files {
-    orders: Arc<Orders>,
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Files {
-    pub(super) fn start(
-        exchange: Arc<Exchange>,
-        store: Arc<SqliteStore>,
-        docket: Arc<SqliteDocket>,
-    ) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let orders = Arc::new(Orders::default());
-        let taken = orders.clone();
-        let work = move || {
-            let post = Rc::new(Post {
-                exchange,
-                store,
-                docket,
-                orders: taken,
-                fetcher: RefCell::default(),
-                kept: RefCell::default(),
-                measuring: Semaphore::new(1),
-            });
-            let local = LocalSet::new();
-            // Fetches under way end with the set; what they would have found is found again.
-            runtime.block_on(local.run_until(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = post.run() => {}
-                }
-            }));
-            // A name that is still being resolved, or a picture that is measured, holds up no end.
-            runtime.shutdown_background();
-        };
-        let thread = std::thread::Builder::new().name("pmpx-files".into()).spawn(work)?;
-        Ok(Self { orders, stop, thread })
-    }
-
-    /// Where files are asked for.
-    pub(super) fn orders(&self) -> Arc<Orders> {
-        self.orders.clone()
-    }
-
-    /// Ends after the commit that it is in.
-    pub(super) fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
+/// Starts what fetches the files; they are asked for in its orders.
+pub(super) fn start(
+    exchange: Arc<Exchange>,
+    store: Arc<SqliteStore>,
+    docket: Arc<SqliteDocket>,
+) -> io::Result<(Outside, Arc<Orders>)> {
+    let orders = Arc::new(Orders::default());
+    let taken = orders.clone();
+    let running = Outside::start("pmpx-files", move || {
+        let (fetching, kept, measuring) = (Fetching::default(), RefCell::default(), Semaphore::new(1));
+        Rc::new(Post { exchange, store, docket, orders: taken, fetching, kept, measuring }).run()
+    })?;
+    Ok((running, orders))
 }
 
 /// Where files are fetched.
@@ -107,8 +66,7 @@ struct Post {
     store: Arc<SqliteStore>,
     docket: Arc<SqliteDocket>,
     orders: Arc<Orders>,
-    /// By the terms that it was made by.
-    fetcher: RefCell<Option<(LandingTerms, Rc<Fetcher>)>>,
+    fetching: Fetching,
     kept: RefCell<Kept>,
     /// A picture takes much memory while it is measured: one at a time.
     measuring: Semaphore,
@@ -198,8 +156,8 @@ impl Post {
         account: &str,
         (url, known): (&str, Option<&Named>),
     ) -> Result<Seen, Trouble> {
-        let fetcher = self.fetcher(market)?;
         let clock = &self.exchange.clock;
+        let fetcher = self.fetching.by(&terms_of(market), clock)?;
         let looker = Looker { fetcher: &fetcher, docket: &*self.docket, clock, measuring: &self.measuring };
         let most = market.terms.landing.files.kept_a_day;
         let may_keep = |bytes| self.kept.borrow_mut().take((account, clock.now().shanghai_day()), bytes, most);
@@ -210,20 +168,6 @@ impl Post {
             tracing::info!(url, why = why.en, found = why.found, "a creative's file could not be fetched");
         }
         Ok(seen)
-    }
-
-    /// The fetcher by the terms in force; its budget begins anew with other terms.
-    fn fetcher(&self, market: &Market) -> Result<Rc<Fetcher>, Trouble> {
-        let terms = terms_of(market);
-        let mut made = self.fetcher.borrow_mut();
-        if let Some((of, fetcher)) = &*made
-            && *of == terms
-        {
-            return Ok(fetcher.clone());
-        }
-        let fetcher = Rc::new(Fetcher::new(terms.clone(), Arc::new(SystemResolver), self.exchange.clock.clone())?);
-        *made = Some((terms, fetcher.clone()));
-        Ok(fetcher)
     }
 }
 
@@ -261,10 +205,6 @@ fn terms_of(market: &Market) -> LandingTerms {
 /// How long after a miss a file is asked for again; `None`: it is not.
 fn pause(missed: &Missed, tries: u32, pause: Duration) -> Option<Duration> {
     (!missed.ends && missed.times < tries).then(|| pause.saturating_mul(missed.times))
-}
-
-fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use crate::compliance::creative::Record;
 use crate::compliance::files::{Differs, Missed, Named};
 use crate::compliance::review;
-use crate::event::{Docket, KeptStep};
+use crate::event::KeptStep;
 use crate::market::Market;
 use crate::market::demand::CreativeState;
 
-use super::{Post, Trouble, whole_ms};
+use super::super::outside::{put_off, whole_ms};
+use super::{Post, Trouble};
 
 impl Post {
     /// Looks at the files of an approved version. One that is another is looked at once more before anything follows.
@@ -75,12 +76,6 @@ impl Post {
         let next = now.plus_ms(whole_ms(market.terms.landing.files.again));
         let ends = review::due(CreativeState::Approved, &record.submission, now);
         let due = ends.into_iter().chain([next]).min();
-        let subject = &kept.step.subject;
-        self.docket.put_off(&[(subject.clone(), due)])?;
-        // What somebody's step in between asks for is not put off.
-        if self.docket.standing(subject)?.is_some_and(|present| present.seq != kept.seq) {
-            self.docket.put_off(&[(subject.clone(), Some(now))])?;
-        }
-        Ok(())
+        Ok(put_off(&*self.docket, (&kept.step.subject, kept.seq), (due, now))?)
     }
 }
