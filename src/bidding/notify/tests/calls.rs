@@ -37,8 +37,8 @@ fn each_notice_is_called_once_in_whatever_order_the_media_speaks() {
     let mut targets = receiver.targets();
     targets.sort();
     assert_eq!(targets, wanted);
-    bench.until("they are counted", || bench.counted(0, NoticeKind::Bill, NoticeOutcome::Delivered) == 3);
-    assert_eq!(bench.counted(0, NoticeKind::Win, NoticeOutcome::Delivered), 4);
+    let counted = |kind| bench.counted(0, kind, NoticeOutcome::Delivered);
+    bench.until("they are counted", || (counted(NoticeKind::Bill), counted(NoticeKind::Win)) == (3, 4));
     let head = &receiver.heads()[0];
     assert!(head.starts_with("GET /") && head.contains(&format!("host: 127.0.0.1:{}\r\n", receiver.port())), "{head}");
     assert!(!head.to_lowercase().contains("forwarded"), "R-CONSENT: no address of a user");
