@@ -123,12 +123,7 @@ impl<'r> Admitted<'r> {
 
     /// Whether the media never shows ads of an advertiser (R-CATEGORY).
     pub(super) fn prohibits_advertiser(&self, advertiser: &Advertiser) -> bool {
-        let banned = |it: &&Prohibitions| {
-            it.advertisers.contains(&advertiser.id)
-                || it.has_industry(&advertiser.industries)
-                || advertiser.domains.iter().any(|domain| it.has_domain(domain))
-        };
-        self.prohibited.iter().any(banned)
+        self.prohibited.iter().any(|it| it.bans(advertiser))
     }
 
     /// Whether the media never shows a category (R-CATEGORY).

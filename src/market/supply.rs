@@ -6,6 +6,7 @@ use crate::clock::ShanghaiDay;
 use crate::ids::{AdvertiserId, MediaId, PlacementId, PropertyId};
 use crate::money::{CpmMicroYuan, Currency, Margin};
 
+use super::demand::Advertiser;
 use super::targeting::Place;
 pub use super::traffic::TrafficCurve;
 
@@ -101,6 +102,14 @@ impl Prohibitions {
     #[must_use]
     pub fn has_industry(&self, named: &[String]) -> bool {
         named.iter().any(|industry| self.industries.contains(industry))
+    }
+
+    /// Whether ads of an advertiser are never shown (R-CATEGORY), whatever they are.
+    #[must_use]
+    pub fn bans(&self, advertiser: &Advertiser) -> bool {
+        self.advertisers.contains(&advertiser.id)
+            || self.has_industry(&advertiser.industries)
+            || advertiser.domains.iter().any(|domain| self.has_domain(domain))
     }
 
     /// Whether a domain is one of them, or within one.
@@ -304,6 +313,34 @@ mod tests {
     fn r_category_a_parent_covers_its_children_and_no_namesake() {
         assert!(within_category("IAB7-39", "IAB7-39") && within_category("IAB7-39", "IAB7"));
         assert!(!within_category("IAB70", "IAB7") && !within_category("IAB7", "IAB7-39"));
+    }
+
+    /// By its id, an industry that it names, or any of its domains; its category is asked beside, with the creative's.
+    #[test]
+    fn r_category_an_advertiser_is_banned_by_what_it_is() {
+        let advertiser = Advertiser {
+            id: AdvertiserId(7),
+            buyer: crate::ids::BuyerId(1),
+            wire: "baikang".to_owned(),
+            name: String::new(),
+            source: String::new(),
+            domains: vec!["a.example".to_owned(), "shop.b.example".to_owned()],
+            category: "IAB7".to_owned(),
+            industries: vec!["medicine".to_owned()],
+            qualified_until: None,
+        };
+        let none = || Prohibitions::NONE.clone();
+        for (bans, prohibitions) in [
+            (false, none()),
+            (true, Prohibitions { advertisers: vec![AdvertiserId(7)], ..none() }),
+            (false, Prohibitions { advertisers: vec![AdvertiserId(8)], ..none() }),
+            (true, Prohibitions { industries: vec!["medicine".to_owned()], ..none() }),
+            (false, Prohibitions { industries: vec!["games".to_owned()], ..none() }),
+            (true, Prohibitions { domains: vec!["b.example".to_owned()], ..none() }),
+            (false, Prohibitions { categories: vec!["IAB7".to_owned()], ..none() }),
+        ] {
+            assert_eq!(prohibitions.bans(&advertiser), bans, "{prohibitions:?}");
+        }
     }
 
     #[test]

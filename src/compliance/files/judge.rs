@@ -25,7 +25,7 @@ fn fetched(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
 }
 
 impl Named {
-    /// Whether nothing more is to be known of it for now.
+    /// Whether it was seen, or was asked for often enough.
     fn is_settled(&self, terms: &FileTerms) -> bool {
         let given_up = self.missed.as_ref().is_some_and(|it| it.ends || it.times >= terms.tries);
         self.file.is_some() || given_up

@@ -3,7 +3,7 @@
 use super::{Office, Refusal, state_of};
 use crate::compliance::creative::Record;
 use crate::event::{KeptStep, Owner, SubjectKind, Wanted};
-use crate::ids::{AdvertiserId, BuyerId};
+use crate::ids::BuyerId;
 use crate::market::deal::{Deal, DealState};
 use crate::market::demand::{Creative, CreativeState};
 use crate::market::supply::Media;
@@ -138,13 +138,12 @@ impl Office<'_> {
     fn is_prohibited(&self, media: &Media, creative: &Creative) -> bool {
         let market = self.market;
         let Some(advertiser) = market.advertiser(creative.advertiser) else { return true };
-        let banned = |id: AdvertiserId| market.prohibited(media).iter().any(|it| it.advertisers.contains(&id));
         let attributes = creative.attributes();
         let said = market.prohibited(media).iter().any(|it| {
-            advertiser.domains.iter().any(|domain| it.has_domain(domain))
+            it.bans(advertiser)
                 || creative.categories.iter().chain([&advertiser.category]).any(|category| it.has_category(category))
                 || attributes.iter().any(|attribute| it.attributes.contains(attribute))
         });
-        banned(advertiser.id) || said || market.barred(media).is_some_and(|barred| barred.has(creative.id))
+        said || market.barred(media).is_some_and(|barred| barred.has(creative.id))
     }
 }
